@@ -1,0 +1,50 @@
+# Two commands on a machine with Python 3.11 and make: `make demo` and `make test`.
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed.stamp
+
+PHOTO ?=
+REFERENCE ?=
+TARGET ?=
+
+.PHONY: help demo serve test chaos check fix clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    start everything, protect a photo over HTTP, show the scores, stop (PHOTO=me.jpg REFERENCE=...)"
+	@echo "make serve   keep the service running until Ctrl-C"
+	@echo "make test    the test suite            make chaos   the minutes-long process-killing tier"
+	@echo "make check   lint, format, types, import directions        make fix   what can be fixed by itself"
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=...)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/diffam demo $(if $(PHOTO),--photo '$(PHOTO)') $(if $(REFERENCE),--reference '$(REFERENCE)') $(if $(TARGET),--target '$(TARGET)')
+
+serve: $(STAMP)
+	@$(BIN)/diffam up
+
+test: $(STAMP)
+	$(BIN)/pytest
+
+chaos: $(STAMP)
+	$(BIN)/pytest -m chaos
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf out .diffam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
