@@ -1,0 +1,107 @@
+"""What a bundle offers, read from `bundle.toml` alone: no weights, no torch, so that the web process may use it."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model_store.errors import BundleDamaged, StyleNotTrained, UnknownBundle, UnknownReference, UnknownTarget
+
+BUNDLES = Path(__file__).parent / "bundles"
+"""Where the bundles that ship with the project lie."""
+
+
+@dataclass(frozen=True)
+class ReferenceCard:
+    """A make-up look on offer; `image` shows it worn."""
+
+    id: str
+    title: str
+    description: str
+    image: Path
+
+
+@dataclass(frozen=True)
+class TargetCard:
+    """An identity that protected faces resemble; always virtual or consenting (`consent` says which)."""
+
+    id: str
+    title: str
+    consent: str
+    image: Path
+
+
+@dataclass(frozen=True)
+class StyleCard:
+    """Fine-tuned weights for a reference and a target; `held_out` is the recogniser they never saw."""
+
+    reference: str
+    target: str
+    held_out: str
+    file: Path
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A bundle's name, grade and offers. `grade` is "demonstration" or "production"."""
+
+    name: str
+    grade: str
+    folder: Path
+    references: tuple[ReferenceCard, ...]
+    targets: tuple[TargetCard, ...]
+    styles: tuple[StyleCard, ...]
+    recognisers: tuple[str, ...]
+
+    def style_for(self, reference: str, target: str | None = None) -> StyleCard:
+        """The style of a look; without a target, the first one trained for it.
+
+        Raises UnknownReference, UnknownTarget, StyleNotTrained.
+        """
+        if reference not in {card.id for card in self.references}:
+            known = ", ".join(card.id for card in self.references)
+            raise UnknownReference(f"no reference {reference!r}; this bundle has: {known}")
+        if target is not None and target not in {card.id for card in self.targets}:
+            known = ", ".join(card.id for card in self.targets)
+            raise UnknownTarget(f"no target {target!r}; this bundle has: {known}")
+        for style in self.styles:
+            if style.reference == reference and target in (None, style.target):
+                return style
+        raise StyleNotTrained(f"reference {reference!r} has no style for target {target!r}")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The parsed `bundle.toml` of a bundle. Raises UnknownBundle, BundleDamaged."""
+    path = folder / "bundle.toml"
+    if not path.is_file():
+        raise UnknownBundle(f"no bundle at {folder.name!r}: bundle.toml is missing")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BundleDamaged(f"{folder.name}/bundle.toml cannot be read: {error}") from error
+
+
+def read_catalog(folder: Path) -> Catalog:
+    """The offers of the bundle in `folder`. Raises UnknownBundle, BundleDamaged."""
+    manifest = read_manifest(folder)
+    try:
+        return Catalog(
+            name=manifest["name"],
+            grade=manifest["grade"],
+            folder=folder,
+            references=tuple(
+                ReferenceCard(row["id"], row["title"], row["description"], folder / row["image"])
+                for row in manifest["references"]
+            ),
+            targets=tuple(
+                TargetCard(row["id"], row["title"], row["consent"], folder / row["images"][0])
+                for row in manifest["targets"]
+            ),
+            styles=tuple(
+                StyleCard(row["reference"], row["target"], row["held_out"], folder / row["file"])
+                for row in manifest["styles"]
+            ),
+            recognisers=tuple(manifest["recognisers"]),
+        )
+    except (KeyError, TypeError, IndexError) as error:
+        raise BundleDamaged(f"{folder.name}/bundle.toml lacks {error}") from error
