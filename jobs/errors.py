@@ -1,0 +1,38 @@
+"""What the ledger can answer instead of a job.
+
+LedgerError
+├── UnknownJob         no such job, or a foreign one: the two look the same
+├── ErasedJob          it was here; deleted or expired
+├── QueueFull          too many jobs wait, or Redis is out of memory
+└── RedisNotConfigured no address was given and no embedded server was started
+"""
+
+
+class LedgerError(Exception):
+    """Base of the package; `code` is stable and public."""
+
+    code = "internal"
+
+
+class UnknownJob(LedgerError):
+    """No job has this id."""
+
+    code = "unknown_job"
+
+
+class ErasedJob(LedgerError):
+    """The job was deleted or has expired; nothing of it is left."""
+
+    code = "erased_job"
+
+
+class QueueFull(LedgerError):
+    """The service takes no more jobs for the moment."""
+
+    code = "queue_full"
+
+
+class RedisNotConfigured(LedgerError):
+    """Neither DIFFAM_REDIS_URL nor an embedded server."""
+
+    code = "redis_not_configured"

@@ -1,0 +1,206 @@
+"""The job ledger: every change of a job's state is one Lua script in Redis, so it happens wholly or not at all.
+
+accept → claim → heartbeat, progress → commit | fail; `reap` brings back what a dead worker held. The clock is Redis's.
+An `attempt` number is the fencing token: whoever holds an older one can change nothing any more.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any, Literal, Protocol, cast
+
+from redis import Redis
+from redis.commands.core import Script
+from redis.exceptions import OutOfMemoryError
+
+from jobs.errors import ErasedJob, QueueFull, UnknownJob
+from jobs.record import BundleName, Job, JobError, JobInput, Output, OutputPhoto, Progress, Timings
+from jobs.settings import Settings
+
+Blob = Literal["photo", "result", "comparison"]
+
+STAGED_S = 120  # life of a blob that no script has taken into the ledger yet
+REAP_LIMIT = 200  # jobs per kind and sweep: a script must not hold Redis for long
+
+WORKER_LOST = JobError(code="worker_lost", message="the workers that held this job all died", retryable=True)
+QUEUE_TIMEOUT = JobError(code="queue_timeout", message="no worker was free in time", retryable=True)
+PHOTO_EXPIRED = JobError(code="photo_expired", message="the photo expired before a worker was free", retryable=True)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to work on a job, until the lease runs out. `attempt` is the fencing token, `photo` PNG bytes."""
+
+    job_id: str
+    attempt: int
+    input: JobInput
+    photo: bytes = field(repr=False)
+
+
+class Protected(Protocol):
+    """What the pipeline hands back; `seconds` per stage, `comparison` a JPEG."""
+
+    @property
+    def photo(self) -> bytes: ...
+    @property
+    def media_type(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def comparison(self) -> bytes: ...
+    @property
+    def faces(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def seconds(self) -> Mapping[str, float]: ...
+
+
+@dataclass(frozen=True)
+class Reaped:
+    """Job ids by what a sweep did with them; whoever swept rings for `bells`."""
+
+    requeued: tuple[str, ...] = ()
+    overdue: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    timed_out: tuple[str, ...] = ()
+
+    @property
+    def bells(self) -> tuple[str, ...]:
+        """Jobs that wait and whose message is gone or late."""
+        return self.requeued + self.overdue
+
+
+class Ledger:
+    """The jobs in one Redis. Thread-safe; every call blocks, for the client's socket timeout at most.
+
+    Any call may raise `redis.exceptions.RedisError` when Redis cannot be reached.
+    """
+
+    def __init__(self, redis: Redis, settings: Settings) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._ends = (settings.result_ttl_s, settings.tombstone_ttl_s)
+        names = ("accept", "claim", "heartbeat", "progress", "commit", "fail", "erase", "reap")
+        self._scripts = {name: _script(redis, name) for name in names}
+
+    def accept(self, photo: bytes, job_input: JobInput, bundle: BundleName) -> str:
+        """Write a new job and return its id, which nobody can guess. Ring only afterwards. Raises QueueFull."""
+        job_id = secrets.token_hex(16)
+        limits = self._settings
+        live_s = limits.queue_timeout_s + limits.result_ttl_s  # the longest a job can matter, workers or none
+        try:
+            self._redis.set(_key("photo", job_id), photo, ex=STAGED_S)
+            is_accepted = self._run(
+                "accept",
+                *(job_id, limits.max_queued, limits.ring_again_s, live_s, limits.max_attempts),
+                *(job_input.model_dump_json(), bundle.model_dump_json()),
+            )
+        except OutOfMemoryError as error:
+            raise QueueFull("the store is full; come back later") from error
+        if not is_accepted:
+            raise QueueFull(f"{limits.max_queued} jobs are waiting already")
+        return job_id
+
+    def claim(self, job_id: str) -> Claim | None:
+        """Take a waiting job, or one whose lease ran out. None: nothing to do, drop the message."""
+        claimed = self._run("claim", job_id, self._settings.lease_s)
+        if not claimed:
+            return None
+        attempt, job_input = claimed
+        photo = self.blob("photo", job_id)
+        claim = Claim(job_id, int(attempt), JobInput.model_validate_json(job_input), photo or b"")
+        if photo is None:
+            self.fail(claim, PHOTO_EXPIRED)
+            return None
+        return claim
+
+    def heartbeat(self, worker: str, claims: Iterable[Claim]) -> frozenset[str]:
+        """Show that `worker` lives and extend its leases; returns ids it no longer owns. A swept lease stays swept."""
+        pairs = (part for claim in claims for part in (claim.job_id, claim.attempt))
+        lost = self._run("heartbeat", worker, self._settings.lease_s, *pairs)
+        return frozenset(job_id.decode() for job_id in lost)
+
+    def retire(self, worker: str) -> None:
+        """The worker leaves: it no longer counts as ready."""
+        self._redis.zrem("diffam:workers", worker)
+
+    def progress(self, claim: Claim, stage: str, step: int, steps: int) -> bool:
+        """Note how far the work is. False: the claim is no longer current, stop working."""
+        progress = Progress.at(stage, step, steps)
+        return bool(self._run("progress", claim.job_id, claim.attempt, progress.model_dump_json()))
+
+    def commit(self, claim: Claim, protected: Protected, batch_size: int) -> bool:
+        """End the job as `succeeded` and delete its input. False: the claim is stale, the result was dropped."""
+        for kind, blob in (("result", protected.photo), ("comparison", protected.comparison)):
+            self._redis.set(f"diffam:{kind}:{claim.job_id}:{claim.attempt}", blob, ex=STAGED_S)
+        photo = OutputPhoto(
+            media_type=protected.media_type,
+            bytes=len(protected.photo),
+            sha256=hashlib.sha256(protected.photo).hexdigest(),
+            width=protected.width,
+            height=protected.height,
+        )
+        output = Output(photo=photo, faces=[dict(face) for face in protected.faces])
+        timings = Timings(batch_size=batch_size, stages_s=dict(protected.seconds))
+        documents = (output.model_dump_json(), timings.model_dump_json())
+        return bool(self._run("commit", claim.job_id, claim.attempt, *documents, *self._ends))
+
+    def fail(self, claim: Claim, error: JobError) -> bool:
+        """End the job as `failed`, for good, and delete its input. False: the claim is stale."""
+        return bool(self._run("fail", claim.job_id, claim.attempt, error.model_dump_json(), *self._ends))
+
+    def reap(self) -> Reaped:
+        """Requeue or give up what dead workers held, time out what waits too long, find late bells.
+
+        Safe to call from everywhere at any time: only one sweep runs per `reap_every_s`, the others do nothing.
+        """
+        limits = self._settings
+        swept = self._run(
+            "reap",
+            *(int(limits.reap_every_s * 1000), REAP_LIMIT, limits.ring_again_s, limits.queue_timeout_s, *self._ends),
+            *(WORKER_LOST.model_dump_json(), QUEUE_TIMEOUT.model_dump_json()),
+        )
+        return Reaped(*(tuple(job_id.decode() for job_id in ids) for ids in swept or ()))
+
+    def get(self, job_id: str) -> Job:
+        """The job as it stands. Raises UnknownJob, ErasedJob."""
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.hgetall(_key("job", job_id))
+        pipeline.zrank("diffam:queued", job_id)
+        pipeline.exists(_key("gone", job_id))
+        record, rank, is_gone = pipeline.execute()
+        if record:
+            return Job.from_hash(job_id, record, None if rank is None else rank + 1)
+        raise ErasedJob(job_id) if is_gone else UnknownJob(job_id)
+
+    def blob(self, kind: Blob, job_id: str) -> bytes | None:
+        """The bytes of a photo, result or comparison; None when there are none (yet, or any more)."""
+        return cast("bytes | None", self._redis.get(_key(kind, job_id)))  # the client never decodes
+
+    def erase(self, job_id: str) -> None:
+        """Delete everything about a job now, running or not; a tombstone stays a while. Raises UnknownJob."""
+        if not self._run("erase", job_id, self._settings.tombstone_ttl_s):
+            raise UnknownJob(job_id)
+
+    def warm_workers(self) -> int:
+        """How many workers showed a sign of life within the last lease. Writes a probe, so a read-only or full Redis
+        raises RedisError."""
+        self._redis.set("diffam:probe", b"1", ex=60)
+        seconds, _ = self._redis.time()
+        return int(self._redis.zcount("diffam:workers", seconds - self._settings.lease_s, "+inf"))
+
+    def _run(self, name: str, *args: str | int) -> Any:
+        return self._scripts[name](args=args)
+
+
+def _key(kind: Blob | Literal["job", "gone"], job_id: str) -> str:
+    """Mirrors `key` in lua/prelude.lua."""
+    return f"diffam:{kind}:{job_id}"
+
+
+def _script(redis: Redis, name: str) -> Script:
+    lua = files("jobs") / "lua"
+    return redis.register_script((lua / "prelude.lua").read_text() + (lua / f"{name}.lua").read_text())

@@ -1,0 +1,40 @@
+-- Head of every script: the clock, the keys, and the one way a job ends.
+-- Keys are built here and not passed in KEYS: the ledger lives on one Redis, as Celery's transport does too.
+local QUEUED = 'diffam:queued'    -- zset: waiting jobs by time of acceptance
+local BELLS = 'diffam:bells'      -- zset: waiting jobs by time of the next ring
+local LEASES = 'diffam:leases'    -- zset: running jobs by end of lease
+local WORKERS = 'diffam:workers'  -- zset: warm workers by last sign of life
+
+local function key(kind, id) return 'diffam:' .. kind .. ':' .. id end
+
+local function now()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+local function stamp(time) return string.format('%.6f', time) end  -- tostring() would round to 14 digits
+
+-- The holder of the fencing token still owns the live job.
+local function is_current(id, token)
+  local record = redis.call('HMGET', key('job', id), 'status', 'attempt')
+  return record[1] == 'running' and record[2] == token
+end
+
+local function forget(id)
+  redis.call('ZREM', QUEUED, id)
+  redis.call('ZREM', BELLS, id)
+  redis.call('ZREM', LEASES, id)
+end
+
+-- Enter a terminal state: the upload goes now, the record after ttl_s, its tombstone some time later.
+local function close(id, status, field, value, ttl_s, tombstone_s)
+  local job, time = key('job', id), now()
+  forget(id)
+  redis.call('DEL', key('photo', id))
+  redis.call('HDEL', job, 'progress')
+  redis.call('HSET', job, 'status', status, field, value,
+    'finished_at', stamp(time), 'expires_at', stamp(time + ttl_s))
+  redis.call('HINCRBY', job, 'revision', 1)
+  redis.call('EXPIRE', job, ttl_s)
+  redis.call('SET', key('gone', id), '1', 'EX', ttl_s + tombstone_s)
+end

@@ -1,0 +1,46 @@
+-- ARGV: every_ms, limit, ring_again_s, queue_timeout_s, ttl_s, tombstone_s, worker_lost, queue_timeout.
+-- -> {requeued, overdue, lost, timed_out}, lists of ids; or false: another reaper was here less than every_ms ago
+if not redis.call('SET', 'diffam:reaper', '1', 'NX', 'PX', ARGV[1]) then return false end
+local time, limit, ring_again_s = now(), ARGV[2], tonumber(ARGV[3])
+local requeued, overdue, lost, timed_out = {}, {}, {}, {}
+
+local function due(zset, before)
+  return redis.call('ZRANGE', zset, '-inf', stamp(before), 'BYSCORE', 'LIMIT', 0, limit)
+end
+local function give_up(id, why) close(id, 'failed', 'error', why, tonumber(ARGV[5]), tonumber(ARGV[6])) end
+
+for _, id in ipairs(due(LEASES, time)) do
+  local job = key('job', id)
+  local record = redis.call('HMGET', job, 'attempt', 'max_attempts', 'created_at')
+  if not record[1] then
+    forget(id)
+  elseif tonumber(record[1]) >= tonumber(record[2]) then
+    give_up(id, ARGV[7])
+    lost[#lost + 1] = id
+  else
+    forget(id)
+    redis.call('HDEL', job, 'progress', 'started_at')
+    redis.call('HSET', job, 'status', 'queued')
+    redis.call('HINCRBY', job, 'revision', 1)
+    redis.call('ZADD', QUEUED, record[3], id)
+    redis.call('ZADD', BELLS, stamp(time + ring_again_s), id)
+    requeued[#requeued + 1] = id
+  end
+end
+
+for _, id in ipairs(due(QUEUED, time - tonumber(ARGV[4]))) do
+  if redis.call('EXISTS', key('job', id)) == 1 then
+    give_up(id, ARGV[8])
+    timed_out[#timed_out + 1] = id
+  else
+    forget(id)
+  end
+end
+
+-- Each ring waits as long again as the job has waited: a long queue costs log(n) bells a job, not n.
+for _, id in ipairs(due(BELLS, time)) do
+  local waited = time - tonumber(redis.call('ZSCORE', QUEUED, id) or time)
+  redis.call('ZADD', BELLS, stamp(time + math.max(ring_again_s, waited)), id)
+  overdue[#overdue + 1] = id
+end
+return {requeued, overdue, lost, timed_out}

@@ -1,0 +1,57 @@
+"""Every setting of the service, read once from the environment (`DIFFAM_*`) or a `.env` file.
+
+Built in `main()` and handed down; nothing reads the environment later. `.env.example` mirrors the defaults.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Settings(BaseSettings):
+    """Frozen; units are in the names. `None` means: decided where it is used, as the comment says."""
+
+    model_config = SettingsConfigDict(env_prefix="DIFFAM_", env_file=".env", frozen=True, extra="ignore")
+
+    # Where things are
+    redis_url: str | None = Field(default=None, repr=False)  # None: `diffam up` starts an embedded Valkey
+    data_dir: Path = Path(".diffam")
+    bundle: str = "mini"
+    bundles_dir: Path | None = None  # None: the bundles that ship with the project
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    # What an upload may be
+    max_upload_bytes: PositiveInt = 20 * 1024 * 1024
+    max_pixels: PositiveInt = 50_000_000
+    max_side_px: PositiveInt = 16_384
+    min_side_px: PositiveInt = 64
+    upload_timeout_s: PositiveFloat = 60
+    decode_timeout_s: PositiveFloat = 30
+    decode_processes: PositiveInt = 2
+    max_wait_s: PositiveInt = 30
+
+    # How long things live
+    result_ttl_s: PositiveInt = 3600
+    tombstone_ttl_s: PositiveInt = 600
+    queue_timeout_s: PositiveInt = 3600
+
+    # How the ledger keeps its promises
+    lease_s: PositiveInt = 30
+    max_attempts: PositiveInt = 3
+    max_queued: PositiveInt = 1000
+    reap_every_s: PositiveFloat = 3
+    ring_again_s: PositiveInt = 10
+
+    # How a worker runs
+    device: str = "cpu"
+    batch_size: PositiveInt = 4
+    batch_wait_ms: PositiveInt = 30
+    batch_timeout_s: PositiveFloat = 300
+    worker_threads: PositiveInt = 8
+    torch_threads: PositiveInt | None = None  # None: torch decides
