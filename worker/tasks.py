@@ -1,0 +1,123 @@
+"""What a worker does with a job: claim it, let it travel in a batch, and write down how it ended."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import NamedTuple, Protocol
+
+import structlog
+import torch
+from redis.exceptions import RedisError
+
+from diffam_core.errors import DiffAMError
+from jobs.ledger import Claim, Ledger
+from jobs.record import JobError
+from model_store.errors import StoreError
+from worker.batcher import Batcher
+from worker.heartbeat import Heartbeat
+from worker.pipeline import ProtectedPhoto, ProtectRequest
+from worker.watchdog import budget, give_up
+
+log = structlog.get_logger()
+
+INTERNAL = JobError(code="internal", message="the worker met an unexpected error", retryable=True)
+
+
+class Protect(Protocol):
+    """`worker.pipeline.protect_photos` with its bundle bound: one result per request, in order."""
+
+    def __call__(
+        self, requests: Sequence[ProtectRequest], on_progress: Callable[[str, int, int], None], /
+    ) -> Sequence[ProtectedPhoto | DiffAMError]: ...
+
+
+class Passenger(NamedTuple):
+    """A protected photo and how many travelled with it."""
+
+    photo: ProtectedPhoto
+    batch_size: int
+
+
+class Abandoned(Exception):
+    """Nobody waits for this job any more: it was erased, or another worker has it."""
+
+
+PhotoBatcher = Batcher[Claim, Passenger]
+
+
+def make_batcher(ledger: Ledger, protect: Protect, *, batch_size: int, wait_s: float, budget_s: float) -> PhotoBatcher:
+    """The batcher of this worker; photos travel together when they wear the same look for the same target."""
+    return Batcher(
+        lambda claims: protect_batch(ledger, protect, claims, budget_s),
+        lambda claim: (claim.input.reference_id, claim.input.target_id),
+        batch_size=batch_size,
+        wait_s=wait_s,
+    )
+
+
+def protect_batch(
+    ledger: Ledger, protect: Protect, claims: Sequence[Claim], budget_s: float
+) -> list[Passenger | Exception]:
+    """One trip of `claims`. Ends the process when it outruns `budget_s` or the accelerator is beyond recovery."""
+    requests = [
+        ProtectRequest(claim.photo, claim.input.reference_id, claim.input.target_id, claim.input.output_format)
+        for claim in claims
+    ]
+
+    def on_progress(stage: str, step: int, steps: int) -> None:
+        if not note_progress(ledger, claims, stage, step, steps):
+            raise Abandoned
+
+    try:
+        with budget(budget_s):
+            results = protect(requests, on_progress)
+    except Abandoned as abandoned:
+        return [abandoned for _ in claims]
+    except torch.AcceleratorError as error:
+        give_up(f"the accelerator failed: {type(error).__name__}")
+    return [result if isinstance(result, Exception) else Passenger(result, len(claims)) for result in results]
+
+
+def note_progress(ledger: Ledger, claims: Sequence[Claim], stage: str, step: int, steps: int) -> bool:
+    """False once nobody waits for any of `claims`. Only a courtesy: an unreachable Redis does not stop the work."""
+    try:
+        is_wanted = [ledger.progress(claim, stage, step, steps) for claim in claims]
+    except RedisError as error:
+        log.warning("progress_lost", error=type(error).__name__)
+        return True
+    return any(is_wanted)
+
+
+def protect_job(ledger: Ledger, heartbeat: Heartbeat, batcher: PhotoBatcher, job_id: str) -> None:
+    """Bring `job_id` to its end. A no-op when it needs nobody. Raises RedisError: its lease then brings it back."""
+    claim = ledger.claim(job_id)
+    if claim is None:
+        return
+    with heartbeat.holding(claim), structlog.contextvars.bound_contextvars(job_id=job_id, attempt=claim.attempt):
+        settle(ledger, claim, batcher.submit(claim))
+
+
+def settle(ledger: Ledger, claim: Claim, trip: "Future[Passenger]") -> None:
+    """Wait for the trip's end and write it into the ledger."""
+    error = trip.exception()
+    if error is None:
+        passenger = trip.result()
+        is_kept = ledger.commit(claim, passenger.photo, passenger.batch_size)
+        log.info("job_protected", batch_size=passenger.batch_size, is_kept=is_kept, seconds=passenger.photo.seconds)
+    elif isinstance(error, Abandoned):
+        log.info("job_abandoned")
+    else:
+        reason = job_error(error)
+        is_kept = ledger.fail(claim, reason)
+        is_ours = reason is INTERNAL
+        log.log(
+            40 if is_ours else 20, "job_failed", code=reason.code, is_kept=is_kept, exc_info=error if is_ours else None
+        )
+
+
+def job_error(error: BaseException) -> JobError:
+    """What the client may read about `error`: the facts of the errors we know, nothing of the others."""
+    if isinstance(error, DiffAMError | StoreError) and error.code != INTERNAL.code:
+        return JobError(code=error.code, message=str(error), retryable=False)
+    if isinstance(error, torch.OutOfMemoryError):
+        return JobError(code="out_of_memory", message="the accelerator ran out of memory", retryable=True)
+    return INTERNAL

@@ -1,0 +1,34 @@
+"""Threads cannot be stopped from outside, so a worker that cannot go on ends its whole process.
+
+The ledger hands its jobs to another worker and the supervisor starts a fresh one.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Timer
+from typing import NoReturn
+
+import structlog
+
+log = structlog.get_logger()
+
+EX_SOFTWARE = 70
+
+
+def give_up(reason: str) -> NoReturn:
+    """End this process now, without unwinding: a stuck accelerator would not let it."""
+    log.critical("worker_gives_up", reason=reason)
+    os._exit(EX_SOFTWARE)
+
+
+@contextmanager
+def budget(seconds: float) -> Iterator[None]:
+    """Let the block run for `seconds` at most, then end the process."""
+    timer = Timer(seconds, give_up, [f"a batch outran its {seconds:g} s"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
