@@ -79,6 +79,12 @@ def _blur(x: Tensor, sigma: float) -> Tensor:
     return functional.conv2d(functional.pad(x, (0, 0, 3, 3), mode="replicate"), taps.transpose(2, 3), groups=3)
 
 
+def flip(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirror each row with probability one half."""
+    mirrored = torch.rand(len(x), generator=generator) < 0.5
+    return torch.where(mirrored.view(-1, 1, 1, 1), x.flip(-1), x)
+
+
 def damage(x: Tensor, generator: torch.Generator) -> Tensor:
     """Random colour, contrast, softness, texture and noise, each half the batch at most; [-1, 1] in and out.
 
@@ -90,8 +96,6 @@ def damage(x: Tensor, generator: torch.Generator) -> Tensor:
     def rand(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator)
 
-    flip = rand(n) < 0.5
-    x = torch.where(flip.view(n, 1, 1, 1), x.flip(-1), x)
     gain = 1 + 0.25 * (rand(n, 3, 1, 1) - 0.5) + 0.3 * (rand(n, 1, 1, 1) - 0.5)
     x = (x + 0.25 * (rand(n, 3, 1, 1) - 0.5)) * gain
     grey = (rand(n, 1, 1, 1) < 0.06).float()

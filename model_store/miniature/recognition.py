@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diffam_core.networks.recognisers import ARCHITECTURES
-from model_store.miniature.dataset import SEEDS, Portraits, batches, damage, population, to_float
+from model_store.miniature.dataset import SEEDS, Portraits, batches, damage, flip, population, to_float
 
 IDENTITIES, PICTURES, SIZE_PX = 1400, 12, 64
 FALSE_ACCEPT_RATES = (0.1, 0.01, 0.001)
@@ -50,7 +50,7 @@ RECIPES = {
         "mobile", 56, {"widths": [32, 64, 96], "depths": [2, 4, 2], "side": 4}, 3600, 32, 0.15, bfloat16=False, seed=3
     ),
     "vit": RecogniserRecipe(
-        "transformer", 64, {"width": 128, "depth": 6, "heads": 4, "tokens": 64}, 4600, 32, 0.15,
+        "transformer", 64, {"width": 128, "depth": 6, "heads": 4, "tokens": 64}, 4000, 32, 0.15,
         learning_rate=1e-3, weight_decay=0.05, seed=4,
     ),
 }  # fmt: skip
@@ -82,7 +82,7 @@ def train_recogniser(recipe: RecogniserRecipe, portraits: Portraits, progress: P
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, recipe.steps, pct_start=0.08)
     network.train()
     for step, rows in enumerate(batches(len(portraits.people), batch, recipe.steps, generator)):
-        x = damage(to_float(portraits.images[rows]), generator)
+        x = damage(flip(to_float(portraits.images[rows]), generator), generator)
         x = resize(x, recipe.input_px).to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
             embedding = network(x)
@@ -97,7 +97,7 @@ def train_recogniser(recipe: RecogniserRecipe, portraits: Portraits, progress: P
         optimiser.step()
         schedule.step()
         if step % 100 == 0 or step == recipe.steps - 1:
-            progress(step + 1, recipe.steps, float(loss))
+            progress(step + 1, recipe.steps, float(loss.detach()))
     return network.eval()
 
 

@@ -1,0 +1,60 @@
+"""The frozen networks that the method works with, as one value that is handed down."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from diffam_core.networks.clip import Clip
+from diffam_core.networks.unet import EpsModel
+
+FalseAcceptRate = Literal["0.1", "0.01", "0.001"]
+
+
+@dataclass(frozen=True)
+class Recogniser:
+    """A face-recognition network with its thresholds (cosine) per false accept rate."""
+
+    name: str
+    network: nn.Module
+    input_px: int
+    thresholds: dict[str, float]
+
+    def embed(self, portraits: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
+        """Unit embeddings of portraits in [-1, 1], scaled bilinearly to the network's own input; differentiable."""
+        size = (self.input_px, self.input_px)
+        if portraits.shape[-2:] != size:
+            portraits = functional.interpolate(portraits, size, mode="bilinear", antialias=True)
+        return functional.normalize(self.network(portraits).float())
+
+
+@dataclass(frozen=True)
+class Process:
+    """How deep the method inverts, and in how many grid points it walks there and back."""
+
+    alpha_bar: Tensor
+    return_timestep: int
+    invert_points: int
+    denoise_points: int
+
+
+@dataclass(frozen=True)
+class Models:
+    """Everything the method needs, loaded, in evaluation mode and without gradients."""
+
+    eps: EpsModel
+    process: Process
+    clip: Clip
+    perceptual: nn.Module
+    parser: nn.Module
+    recognisers: dict[str, Recogniser]
+    portrait_px: int
+    view_px: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks live."""
+        return next(self.eps.parameters()).device

@@ -1,0 +1,43 @@
+"""Where lips, eyes, skin and face are: a small convolutional encoder-decoder for the regions that make-up uses."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+REGIONS = ("lips", "eyes", "skin", "face")
+"""Channels of the parser's output. Eyes means the lids around them, without eyeball and brow."""
+
+
+def _double(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+        nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )
+
+
+class FaceParser(nn.Module):
+    """`(batch, 3, s, s)` in [-1, 1] -> logits `(batch, 4, s, s)` in the order of `REGIONS`; s divisible by 8."""
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        inputs = [3, *widths[:-1]]
+        self.down = nn.ModuleList(_double(i, o) for i, o in zip(inputs, widths, strict=True))
+        pairs = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
+        self.up = nn.ModuleList(_double(low + high, high) for low, high in pairs)
+        self.output = nn.Conv2d(widths[0], len(REGIONS), 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        skips = []
+        for index, block in enumerate(self.down):
+            x = block(x if index == 0 else functional.max_pool2d(x, 2))
+            skips.append(x)
+        for block, skip in zip(self.up, skips[-2::-1], strict=True):
+            x = block(torch.cat([functional.interpolate(x, scale_factor=2.0, mode="nearest"), skip], dim=1))
+        out: Tensor = self.output(x)
+        return out

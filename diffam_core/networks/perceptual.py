@@ -1,0 +1,14 @@
+"""LPIPS, from the `lpips` package, with whatever trunk a bundle brings."""
+
+import lpips
+from torch import nn
+
+
+def build_perceptual(trunk: str, calibrated: bool) -> nn.Module:
+    """An LPIPS module without weights: `forward(a, b)` on portraits in [-1, 1] -> `(batch, 1, 1, 1)`.
+
+    trunk: "alex", "vgg" or "squeeze".  calibrated: with the linear layers fitted to human judgements; without them
+    every channel counts the same (the package's own baseline mode).
+    """
+    module: nn.Module = lpips.LPIPS(pretrained=False, net=trunk, lpips=calibrated, pnet_rand=True, verbose=False)
+    return module

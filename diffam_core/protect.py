@@ -1,0 +1,33 @@
+"""Invert and make up: what the diffusion model does to a batch of portraits."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from diffam_core.diffusion import denoise, invert
+from diffam_core.models import Models
+from diffam_core.styles import select_style
+
+OnStep = Callable[[int, int], None]
+"""`on_step(step, steps)` after each forward pass."""
+
+
+@torch.no_grad()
+def latents(
+    models: Models, portraits: Float[Tensor, "batch 3 size size"], on_step: OnStep | None = None
+) -> Float[Tensor, "batch 3 size size"]:
+    """The latents of portraits in [-1, 1], inverted with the base model."""
+    select_style(models.eps, None)
+    process = models.process
+    return invert(models.eps, portraits, process.alpha_bar, process.return_timestep, process.invert_points, on_step)
+
+
+def generate(
+    models: Models, latent: Float[Tensor, "batch 3 size size"], style: str | None, on_step: OnStep | None = None
+) -> Float[Tensor, "batch 3 size size"]:
+    """Portraits denoised with a style, or with None by the base model (the reconstruction); differentiable."""
+    select_style(models.eps, style)
+    process = models.process
+    return denoise(models.eps, latent, process.alpha_bar, process.return_timestep, process.denoise_points, on_step)

@@ -1,0 +1,74 @@
+"""How much protection a finished picture got, and what it cost: measured, never assumed."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
+from diffam_core.models import Models
+
+DECISION_FAR = "0.01"
+"""The false accept rate at which `dodged` and `impersonated` are decided, as in the paper."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """Cosines of one face on one recogniser, before and after protection."""
+
+    own_before: float
+    own_after: float
+    target_before: float
+    target_after: float
+    threshold: float
+
+    @property
+    def is_dodged(self) -> bool:
+        """The protected face no longer matches its owner."""
+        return self.own_after < self.threshold
+
+    @property
+    def is_impersonating(self) -> bool:
+        """The protected face matches the target."""
+        return self.target_after >= self.threshold
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How close the protected face stays to the original: PSNR in dB, SSIM in [0, 1], LPIPS from 0 (same)."""
+
+    psnr_db: float
+    ssim: float
+    lpips: float
+
+
+@torch.no_grad()
+def matches(
+    models: Models,
+    original: Float[Tensor, "1 3 size size"],
+    protected: Float[Tensor, "1 3 size size"],
+    target: Float[Tensor, "1 3 any any"],
+) -> dict[str, Match]:
+    """Per recogniser, how the views of a face match their owner's original and the target's test picture."""
+    result = {}
+    for name, recogniser in models.recognisers.items():
+        before, after = recogniser.embed(torch.cat([original, protected]))
+        aim = recogniser.embed(target)[0]
+        cosines = [float(torch.dot(a, b)) for a, b in ((before, before), (before, after), (before, aim), (after, aim))]
+        result[name] = Match(*cosines, threshold=recogniser.thresholds[DECISION_FAR])
+    return result
+
+
+@torch.no_grad()
+def quality(
+    models: Models, original: Float[Tensor, "1 3 size size"], protected: Float[Tensor, "1 3 size size"]
+) -> Quality:
+    """Visual distance between two views of a face in [-1, 1]."""
+    ssim = structural_similarity_index_measure(protected, original, data_range=2.0)
+    small = [torch.nn.functional.interpolate(x, models.portrait_px, mode="area") for x in (original, protected)]
+    return Quality(
+        psnr_db=float(peak_signal_noise_ratio(protected, original, data_range=2.0)),
+        ssim=float(ssim if isinstance(ssim, Tensor) else ssim[0]),
+        lpips=float(models.perceptual(*small)),
+    )

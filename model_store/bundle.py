@@ -1,0 +1,140 @@
+"""Opens a bundle: verifies every file it needs, builds the networks, loads the weights, attaches the styles."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from diffam_core.diffusion import alpha_bars
+from diffam_core.images import to_portrait
+from diffam_core.models import Models, Process, Recogniser
+from diffam_core.networks.clip import Clip
+from diffam_core.networks.parser import FaceParser
+from diffam_core.networks.perceptual import build_perceptual
+from diffam_core.networks.recognisers import ARCHITECTURES
+from diffam_core.networks.unet import EpsModel
+from diffam_core.styles import add_style
+from model_store.catalog import Catalog, read_catalog, read_manifest
+from model_store.errors import BundleDamaged
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A make-up look: portraits `(1, 3, s, s)` with and without it, and masks `(1, 4, s, s)` in the parser's order."""
+
+    made_up: Tensor
+    bare: Tensor
+    regions: Tensor
+
+
+@dataclass(frozen=True)
+class Target:
+    """An identity to resemble: one picture to aim at, another to test with, `(1, 3, s, s)` in [-1, 1]."""
+
+    aim: Tensor
+    test: Tensor
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle: what it offers, its networks with all styles attached, its looks and targets."""
+
+    catalog: Catalog
+    models: Models
+    references: dict[str, Reference]
+    targets: dict[str, Target]
+
+
+def style_name(reference: str, target: str) -> str:
+    """The adapter's name of a style inside the noise predictor."""
+    return f"{reference}-{target}"
+
+
+def damaged_files(folder: Path) -> list[str]:
+    """What is wrong with a bundle's files, a sentence each; empty when all digests agree."""
+    problems = []
+    for name, row in read_manifest(folder).get("files", {}).items():
+        path = folder / name
+        if not path.is_file():
+            problems.append(f"{name} is missing")
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != row["sha256"]:
+            problems.append(f"{name} is not the file that the bundle was published with")
+    return problems
+
+
+def _load(network: nn.Module, path: Path) -> nn.Module:
+    weights = {key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()}
+    network.load_state_dict(weights, strict=True)
+    return network.eval().requires_grad_(False)
+
+
+def read_picture(path: Path) -> Tensor:
+    """A picture file as `(1, 3, height, width)` in [-1, 1]."""
+    with Image.open(path) as image:
+        return to_portrait(np.array(image.convert("RGB")))
+
+
+def load_models(folder: Path, manifest: dict[str, Any]) -> Models:
+    """The networks of a bundle, without styles."""
+    schedule, unet, clip = manifest["schedule"], manifest["unet"], manifest["clip"]
+    perceptual = manifest["perceptual"]
+    eps = EpsModel(unet["unshuffle"], unet["config"])
+    tower = Clip(clip["config"], clip.get("vocabulary"), tuple(clip["mean"]), tuple(clip["std"]))
+    recognisers = {}
+    for name, row in manifest["recognisers"].items():
+        network = _load(ARCHITECTURES[row["kind"]](**row["arguments"]), folder / row["file"])
+        recognisers[name] = Recogniser(name, network, row["input_px"], row["thresholds"])
+    _load(eps, folder / unet["file"])
+    _load(tower, folder / clip["file"])
+    return Models(
+        eps=eps,
+        process=Process(
+            alpha_bars(schedule["steps"], schedule["beta_start"], schedule["beta_end"]),
+            schedule["return_timestep"],
+            schedule["invert_points"],
+            schedule["denoise_points"],
+        ),
+        clip=tower,
+        perceptual=_load(build_perceptual(perceptual["trunk"], perceptual["calibrated"]), folder / perceptual["file"]),
+        parser=_load(FaceParser(manifest["parser"]["widths"]), folder / manifest["parser"]["file"]),
+        recognisers=recognisers,
+        portrait_px=manifest["portrait"]["size_px"],
+        view_px=manifest["portrait"]["view_px"],
+    )
+
+
+def read_reference(folder: Path, row: dict[str, Any]) -> Reference:
+    """A look's pictures and masks."""
+    masks = [(read_picture(folder / row["masks"][name])[:, :1] + 1) / 2 for name in ("lips", "eyes", "skin", "face")]
+    return Reference(read_picture(folder / row["image"]), read_picture(folder / row["bare"]), torch.cat(masks, dim=1))
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Verify and load a bundle, styles included. Raises UnknownBundle, BundleDamaged."""
+    catalog, manifest = read_catalog(folder), read_manifest(folder)
+    problems = damaged_files(folder)
+    if problems:
+        raise BundleDamaged(f"bundle {catalog.name!r}: {'; '.join(problems)}")
+    try:
+        models = load_models(folder, manifest)
+        for style in catalog.styles:
+            weights = {key: value.float() for key, value in load_file(style.file).items()}
+            add_style(models.eps, style_name(style.reference, style.target), manifest["lora"]["rank"], weights)
+        return Bundle(
+            catalog,
+            models,
+            references={row["id"]: read_reference(folder, row) for row in manifest["references"]},
+            targets={
+                row["id"]: Target(*(read_picture(folder / name) for name in row["images"]))
+                for row in manifest["targets"]
+            },
+        )
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError, OSError) as error:
+        raise BundleDamaged(f"bundle {catalog.name!r} cannot be loaded: {error}") from error
