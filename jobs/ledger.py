@@ -36,7 +36,7 @@ class Claim:
     job_id: str
     attempt: int
     input: JobInput
-    photo: bytes = field(repr=False)
+    photo: bytes = field(repr=False, compare=False)
 
 
 class Protected(Protocol):

@@ -1,0 +1,46 @@
+"""The web process: `create_app(settings)`, and `serve_app()` for uvicorn's --factory. Never imports torch."""
+
+import logging
+from contextlib import AbstractAsyncContextManager
+
+import structlog
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+
+from app.envelope import Envelope
+from app.problem import register_problems
+from app.routes import catalog, health, jobs
+from app.service import open_service
+from jobs.settings import Settings
+
+DESCRIPTION = """\
+Send a face photo and name a make-up reference; get the photo back wearing it: natural to friends, no longer matched to
+its owner by face-recognition systems. `POST /v1/jobs`, watch `GET /v1/jobs/{id}`, fetch `GET /v1/jobs/{id}/result`.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application; catalog and Redis are opened when it starts, not before."""
+
+    def lifespan(app: FastAPI) -> AbstractAsyncContextManager[None]:
+        return open_service(app, settings)
+
+    app = FastAPI(title="DiffAM", description=DESCRIPTION, version="1", lifespan=lifespan)
+    app.add_middleware(Envelope, settings=settings)
+    register_problems(app)
+    for routes in (jobs, catalog, health):
+        app.include_router(routes.router)
+
+    @app.get("/", include_in_schema=False)
+    async def home() -> RedirectResponse:
+        return RedirectResponse("/docs")
+
+    return app
+
+
+def serve_app() -> FastAPI:
+    """What `uvicorn --factory app.main:serve_app` calls: settings from the environment."""
+    settings = Settings()
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
+    return create_app(settings)

@@ -1,0 +1,90 @@
+"""What is on offer: make-up looks and identities to resemble, from the bundle's manifest."""
+
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+from pydantic import BaseModel
+
+from app.problem import PROBLEMS, Problem
+from app.service import ServiceDep
+
+router = APIRouter(prefix="/v1", tags=["catalog"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
+
+
+class Reference(BaseModel):
+    """A make-up look; `targets` are the identities it has a trained style for, the first one being the default."""
+
+    id: str
+    title: str
+    description: str
+    image: str
+    targets: list[str]
+
+
+class Target(BaseModel):
+    """An identity that protected faces resemble; `consent` says why it may be used."""
+
+    id: str
+    title: str
+    consent: str
+    image: str
+
+
+class References(BaseModel):
+    """All looks of the bundle."""
+
+    references: list[Reference]
+
+
+class Targets(BaseModel):
+    """All identities of the bundle."""
+
+    targets: list[Target]
+
+
+@router.get("/references")
+def list_references(service: ServiceDep) -> References:
+    """The make-up looks a photo can wear."""
+    styles = service.catalog.styles
+    return References(
+        references=[
+            Reference(
+                id=card.id,
+                title=card.title,
+                description=card.description,
+                image=f"/v1/references/{card.id}/image",
+                targets=[style.target for style in styles if style.reference == card.id],
+            )
+            for card in service.catalog.references
+        ]
+    )
+
+
+@router.get("/references/{reference_id}/image", response_class=FileResponse)
+def show_reference(reference_id: str, service: ServiceDep) -> FileResponse:
+    """The look, worn."""
+    return _image({card.id: card.image for card in service.catalog.references}, reference_id)
+
+
+@router.get("/targets")
+def list_targets(service: ServiceDep) -> Targets:
+    """The identities a protected face can resemble."""
+    return Targets(
+        targets=[
+            Target(id=card.id, title=card.title, consent=card.consent, image=f"/v1/targets/{card.id}/image")
+            for card in service.catalog.targets
+        ]
+    )
+
+
+@router.get("/targets/{target_id}/image", response_class=FileResponse)
+def show_target(target_id: str, service: ServiceDep) -> FileResponse:
+    """The identity."""
+    return _image({card.id: card.image for card in service.catalog.targets}, target_id)
+
+
+def _image(images: dict[str, Path], name: str) -> FileResponse:
+    if name not in images or not images[name].is_file():
+        raise Problem("not_found", f"no image of {name!r}")
+    return FileResponse(images[name], headers={"Cache-Control": "private, max-age=3600"})

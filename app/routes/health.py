@@ -1,0 +1,38 @@
+"""Is the process alive, and can the service do its work."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from app.problem import PROBLEMS, Problem
+from app.service import ServiceDep
+
+router = APIRouter(tags=["health"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
+
+
+class Alive(BaseModel):
+    """The web process answers."""
+
+    status: str = "alive"
+
+
+class Ready(BaseModel):
+    """Redis takes writes and `workers` warm workers showed a sign of life within a lease."""
+
+    status: str = "ready"
+    workers: int
+    bundle: str
+
+
+@router.get("/livez")
+async def livez() -> Alive:
+    """Always 200 while the process can answer at all: restart it when it does not."""
+    return Alive()
+
+
+@router.get("/readyz")
+def readyz(service: ServiceDep) -> Ready:
+    """200 when a photo sent now would be worked on; else 503 with the reason."""
+    workers = service.ledger.warm_workers()
+    if not workers:
+        raise Problem("no_worker", "no warm worker has shown a sign of life")
+    return Ready(workers=workers, bundle=service.catalog.name)

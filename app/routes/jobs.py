@@ -1,0 +1,135 @@
+"""Jobs over HTTP: send a photo, watch, fetch the result, erase."""
+
+import hashlib
+import re
+from typing import Annotated, Literal
+
+import anyio
+import structlog
+from fastapi import APIRouter, Header, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from app.problem import PROBLEMS, Problem
+from app.service import Service, ServiceDep
+from app.submission import form_schema, read_submission
+from jobs.errors import ErasedJob
+from jobs.queue import ring
+from jobs.record import BundleName, Job, JobInput
+
+log = structlog.get_logger()
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
+
+POLL_S = 0.2  # between two looks at the ledger while a client waits
+PREFER_WAIT = re.compile(r"(?:^|[\s,;])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
+
+Prefer = Annotated[str, Header(description="`wait=n` holds the answer until the job is over, n seconds at most")]
+IfNoneMatch = Annotated[str, Header(description="An earlier ETag: 304 if nothing changed")]
+
+
+@router.post("", status_code=202, response_model=Job, openapi_extra=form_schema())
+async def create_job(request: Request, service: ServiceDep, prefer: Prefer = "") -> Response:
+    """Protect a photo. Answers 202 and the job to watch, or 200 if `Prefer: wait=n` saw it end."""
+    upload, submission = await read_submission(request, service.settings.max_upload_bytes)
+    style = service.catalog.style_for(submission.reference_id, submission.target_id)
+    photo = await service.decoder.decode(upload)
+    job_input = JobInput(
+        reference_id=style.reference,
+        target_id=style.target,
+        output_format=submission.output_format,
+        width=photo.width,
+        height=photo.height,
+        bytes=len(photo.png),
+    )
+    bundle = BundleName(name=service.catalog.name, grade=service.catalog.grade)
+    job_id = await run_in_threadpool(service.ledger.accept, photo.png, job_input, bundle)
+    if not await run_in_threadpool(ring, service.celery, job_id):
+        log.warning("bell_unheard", job_id=job_id)  # the reaper rings again
+    job, waited = await _settled(service, job_id, prefer)
+    headers = waited | {"Location": f"/v1/jobs/{job_id}"}
+    return _job_response(job, headers, status=200 if job.is_over else 202)
+
+
+@router.get("/{job_id}", response_model=Job)
+async def read_job(job_id: str, service: ServiceDep, prefer: Prefer = "", if_none_match: IfNoneMatch = "") -> Response:
+    """Status, progress, scores and timings. A failed job is an answer like any other: 200 with its `error`."""
+    job, waited = await _settled(service, job_id, prefer)
+    return _job_response(job, waited, if_none_match=if_none_match)
+
+
+@router.delete("/{job_id}", status_code=204)
+def erase_job(job_id: str, service: ServiceDep) -> None:
+    """Erase photo, result and scores now, whatever the job is doing. From then on it answers 410."""
+    service.ledger.erase(job_id)
+
+
+@router.get("/{job_id}/result", response_class=Response)
+def read_result(job_id: str, service: ServiceDep, if_none_match: IfNoneMatch = "") -> Response:
+    """The protected photo, in the size of the upload."""
+    return _picture_response(service, job_id, "result", if_none_match)
+
+
+@router.get("/{job_id}/comparison", response_class=Response)
+def read_comparison(job_id: str, service: ServiceDep, if_none_match: IfNoneMatch = "") -> Response:
+    """Before and after side by side, with the scores in the caption (JPEG)."""
+    return _picture_response(service, job_id, "comparison", if_none_match)
+
+
+async def _settled(service: Service, job_id: str, prefer: str) -> tuple[Job, dict[str, str]]:
+    """The job once it is over or the wait that `prefer` asks for has passed, and the header that says so."""
+    wish = PREFER_WAIT.search(prefer)
+    wait_s = min(int(wish[1]), service.settings.max_wait_s) if wish else 0
+    deadline = anyio.current_time() + wait_s
+    while True:
+        job = await run_in_threadpool(service.ledger.get, job_id)
+        if job.is_over or anyio.current_time() >= deadline:
+            return job, {"Preference-Applied": f"wait={wait_s}"} if wish else {}
+        await anyio.sleep(POLL_S)
+
+
+def _job_response(job: Job, headers: dict[str, str], status: int = 200, if_none_match: str = "") -> Response:
+    here = f"/v1/jobs/{job.id}"
+    links = {"self": here}
+    output = job.output
+    if output:
+        links |= {"result": f"{here}/result", "comparison": f"{here}/comparison"}
+        output = output.model_copy(update={"photo": output.photo.model_copy(update={"url": links["result"]})})
+    body = job.model_copy(update={"links": links, "output": output}).model_dump_json().encode()
+    headers = headers | {"ETag": _etag(body), "Cache-Control": "private, no-cache"}
+    if not job.is_over:
+        headers["Retry-After"] = "1"
+    if _matches(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(body, status, headers, "application/json")
+
+
+def _picture_response(
+    service: Service, job_id: str, kind: Literal["result", "comparison"], if_none_match: str
+) -> Response:
+    job = service.ledger.get(job_id)
+    if job.error:
+        raise Problem("job_failed", f"the job failed: {job.error.code}")
+    if job.output is None:
+        raise Problem("result_not_ready", f"the job is {job.status}")
+    picture = service.ledger.blob(kind, job_id)
+    if picture is None:  # it expired between the two reads
+        raise ErasedJob(job_id)
+    media_type = job.output.photo.media_type if kind == "result" else "image/jpeg"
+    name = f"{kind}-{job_id[:8]}.{media_type.removeprefix('image/')}"
+    headers = {
+        "ETag": _etag(picture),
+        "Cache-Control": "private, no-cache",
+        "Content-Disposition": f'inline; filename="{name}"',
+    }
+    if _matches(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(picture, headers=headers, media_type=media_type)
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def _matches(if_none_match: str, etag: str) -> bool:
+    """Weak comparison (RFC 9110, 13.1.2): a proxy may have marked our tag as weak."""
+    candidates = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return etag in candidates or "*" in candidates
