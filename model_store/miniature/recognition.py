@@ -44,13 +44,13 @@ RECIPES = {
         seed=1,
     ),
     "facenet": RecogniserRecipe(
-        "inception", 72, {"widths": [24, 64, 128], "depths": [0, 2, 2], "branch": 32}, 4400, 28, 0.15, seed=2
+        "inception", 72, {"widths": [24, 64, 128], "depths": [0, 2, 2], "branch": 32}, 3400, 28, 0.15, seed=2
     ),
     "mobile_face": RecogniserRecipe(
-        "mobile", 56, {"widths": [32, 64, 96], "depths": [2, 4, 2], "side": 4}, 3600, 32, 0.15, bfloat16=False, seed=3
+        "mobile", 56, {"widths": [40, 80, 128], "depths": [2, 3, 2], "side": 4}, 3600, 32, 0.12, bfloat16=False, seed=3
     ),
     "vit": RecogniserRecipe(
-        "transformer", 64, {"width": 128, "depth": 6, "heads": 4, "tokens": 64}, 4000, 32, 0.15,
+        "transformer", 64, {"width": 128, "depth": 6, "heads": 4, "tokens": 64}, 3600, 32, 0.15,
         learning_rate=1e-3, weight_decay=0.05, seed=4,
     ),
 }  # fmt: skip

@@ -1,0 +1,48 @@
+"""Random views of a finished face, as re-encoding, rescaling and re-cropping by strangers make them; differentiable."""
+
+import torch
+from jaxtyping import Float
+from kornia.enhance import jpeg_codec_differentiable
+from torch import Tensor
+from torch.nn import functional
+
+
+def _uniform(generator: torch.Generator, low: float, high: float) -> float:
+    return low + (high - low) * float(torch.rand(1, generator=generator))
+
+
+def _recrop(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Another aligner's crop: zoom within 5 %, shift within 2.5 % of the side, each face its own."""
+    n = len(x)
+    zoom = 0.945 + 0.105 * torch.rand(n, generator=generator)
+    shift = 0.05 * (2 * torch.rand(n, 2, generator=generator) - 1)
+    theta = torch.zeros(n, 2, 3)
+    theta[:, 0, 0] = theta[:, 1, 1] = zoom
+    theta[:, :, 2] = shift
+    where = functional.affine_grid(theta.to(x.device), list(x.shape), align_corners=False)
+    return functional.grid_sample(x, where, padding_mode="border", align_corners=False)
+
+
+def _soften(x: Tensor, factor: float) -> Tensor:
+    small = functional.interpolate(x, scale_factor=factor, mode="bilinear", antialias=True)
+    return functional.interpolate(small, x.shape[-1], mode="bilinear")
+
+
+def _jpeg(x: Tensor, quality: float) -> Tensor:
+    levels = torch.full((len(x),), quality, device=x.device)
+    return jpeg_codec_differentiable((x.clamp(-1, 1) + 1) / 2, levels) * 2 - 1
+
+
+def random_view(
+    portraits: Float[Tensor, "batch 3 size size"], generator: torch.Generator
+) -> Float[Tensor, "batch 3 size size"]:
+    """One random view of a batch in [-1, 1]: re-cropped, perhaps softened, perhaps JPEG, perhaps noisy. size % 16 == 0."""
+    x = _recrop(portraits, generator)
+    if _uniform(generator, 0, 1) < 0.3:
+        x = _soften(x, _uniform(generator, 0.35, 0.8))
+    if _uniform(generator, 0, 1) < 0.4:
+        x = _jpeg(x, _uniform(generator, 60, 95))
+    if _uniform(generator, 0, 1) < 0.3:
+        noise = torch.randn(x.shape, generator=generator).to(x.device)
+        x = x + _uniform(generator, 0.01, 0.05) * noise
+    return x
