@@ -1,16 +1,15 @@
 """The web process: `create_app(settings)`, and `serve_app()` for uvicorn's --factory. Never imports torch."""
 
-import logging
 from contextlib import AbstractAsyncContextManager
 
-import structlog
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
 
 from app.envelope import Envelope
 from app.problem import register_problems
 from app.routes import catalog, health, jobs
+from app.routes.docs import add_docs
 from app.service import open_service
+from jobs.logs import configure_logging
 from jobs.settings import Settings
 
 DESCRIPTION = """\
@@ -25,22 +24,19 @@ def create_app(settings: Settings) -> FastAPI:
     def lifespan(app: FastAPI) -> AbstractAsyncContextManager[None]:
         return open_service(app, settings)
 
-    app = FastAPI(title="DiffAM", description=DESCRIPTION, version="1", lifespan=lifespan)
+    app = FastAPI(
+        title="DiffAM", description=DESCRIPTION, version="1", lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     app.add_middleware(Envelope, settings=settings)
     register_problems(app)
     for routes in (jobs, catalog, health):
         app.include_router(routes.router)
-
-    @app.get("/", include_in_schema=False)
-    async def home() -> RedirectResponse:
-        return RedirectResponse("/docs")
-
+    add_docs(app)
     return app
 
 
 def serve_app() -> FastAPI:
     """What `uvicorn --factory app.main:serve_app` calls: settings from the environment."""
     settings = Settings()
-    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
+    configure_logging(settings.log_level)
     return create_app(settings)

@@ -1,0 +1,271 @@
+"""The ledger's promises, one by one, against a real server."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from jobs.errors import ErasedJob, QueueFull, UnknownJob
+from jobs.ledger import Claim, Ledger, Protected, Reaped
+from jobs.record import JobError
+from jobs.settings import Settings
+
+Accept = Callable[[Ledger], str]
+EndLease = Callable[[str], None]
+NO_FACE = JobError(code="no_face_found", message="no face", retryable=False)
+
+
+def claimed(ledger: Ledger, job_id: str) -> Claim:
+    claim = ledger.claim(job_id)
+    assert claim is not None
+    return claim
+
+
+def test_a_job_travels_from_queued_to_succeeded(ledger: Ledger, accept: Accept, protected: Protected) -> None:
+    job_id = accept(ledger)
+    queued = ledger.get(job_id)
+    assert (queued.status, queued.attempt, queued.queue and queued.queue.position) == ("queued", 0, 1)
+
+    claim = claimed(ledger, job_id)
+    assert (claim.photo, claim.attempt, claim.input.reference_id) == (b"photo", 1, "rose")
+    assert ledger.progress(claim, "invert", 3, 6)
+    running = ledger.get(job_id)
+    assert (running.status, running.queue, running.progress and running.progress.step) == ("running", None, 3)
+
+    assert ledger.commit(claim, protected, batch_size=2)
+    done = ledger.get(job_id)
+    assert done.is_over
+    assert done.output is not None
+    assert done.output.faces == [{"box": [1, 2, 3, 4]}]
+    assert done.timings.batch_size == 2
+    assert done.expires_at is not None
+    assert ledger.blob("result", job_id) == b"protected"
+    assert ledger.blob("comparison", job_id) == b"comparison"
+    assert queued.revision < running.revision < done.revision
+
+
+def test_the_upload_is_gone_as_soon_as_the_job_is_over(ledger: Ledger, accept: Accept, protected: Protected) -> None:
+    kept, lost = accept(ledger), accept(ledger)
+    ledger.commit(claimed(ledger, kept), protected, batch_size=1)
+    ledger.fail(claimed(ledger, lost), NO_FACE)
+    assert ledger.blob("photo", kept) is None
+    assert ledger.blob("photo", lost) is None
+
+
+def test_ids_cannot_be_guessed(ledger: Ledger, accept: Accept) -> None:
+    ids = {accept(ledger) for _ in range(20)}
+    assert len(ids) == 20
+    assert all(len(job_id) == 32 for job_id in ids)
+
+
+def test_a_doubled_bell_finds_nothing_to_claim(ledger: Ledger, accept: Accept) -> None:
+    job_id = accept(ledger)
+    claimed(ledger, job_id)
+    assert ledger.claim(job_id) is None
+    assert ledger.claim("never-heard-of") is None
+
+
+def test_a_job_whose_lease_ran_out_can_be_claimed_without_a_reaper(
+    ledger: Ledger, accept: Accept, end_lease: EndLease
+) -> None:
+    job_id = accept(ledger)
+    claimed(ledger, job_id)
+    end_lease(job_id)
+    assert claimed(ledger, job_id).attempt == 2
+
+
+def test_a_zombie_changes_nothing(
+    ledger: Ledger, redis: Redis, accept: Accept, protected: Protected, end_lease: EndLease
+) -> None:
+    job_id = accept(ledger)
+    zombie = claimed(ledger, job_id)
+    end_lease(job_id)
+    owner = claimed(ledger, job_id)
+    before = ledger.get(job_id)
+    assert ledger.heartbeat("w", [zombie, owner]) == {job_id}
+    assert not ledger.progress(zombie, "score", 1, 1)
+    assert not ledger.fail(zombie, NO_FACE)
+    assert not ledger.commit(zombie, protected, batch_size=1)
+    assert ledger.get(job_id) == before
+    assert not redis.exists(f"diffam:result:{job_id}", f"diffam:result:{job_id}:1", f"diffam:comparison:{job_id}:1")
+    assert ledger.commit(owner, protected, batch_size=1)
+
+
+def test_a_terminal_state_never_changes(
+    ledger: Ledger, accept: Accept, protected: Protected, end_lease: EndLease
+) -> None:
+    job_id = accept(ledger)
+    claim = claimed(ledger, job_id)
+    assert ledger.fail(claim, NO_FACE)
+    failed = ledger.get(job_id)
+    assert failed.error == NO_FACE
+    end_lease(job_id)
+    assert not ledger.commit(claim, protected, batch_size=1)
+    assert ledger.claim(job_id) is None
+    assert ledger.reap() == Reaped()
+    assert ledger.get(job_id) == failed
+
+
+def test_the_reaper_requeues_and_after_the_last_attempt_gives_up(
+    ledger: Ledger, accept: Accept, end_lease: EndLease
+) -> None:
+    job_id = accept(ledger)
+    for attempt in (1, 2):
+        assert claimed(ledger, job_id).attempt == attempt
+        end_lease(job_id)
+        swept = ledger.reap()
+        assert swept.requeued == swept.bells == (job_id,)
+        assert ledger.get(job_id).status == "queued"
+    claimed(ledger, job_id)
+    end_lease(job_id)
+    assert ledger.reap().lost == (job_id,)
+    job = ledger.get(job_id)
+    assert job.error is not None
+    assert (job.status, job.error.code, job.error.retryable) == ("failed", "worker_lost", True)
+    assert ledger.blob("photo", job_id) is None
+
+
+def test_a_requeued_job_keeps_its_place_in_the_queue(ledger: Ledger, accept: Accept, end_lease: EndLease) -> None:
+    first, second = accept(ledger), accept(ledger)
+    claimed(ledger, first)
+    end_lease(first)
+    ledger.reap()
+    queues = [ledger.get(job_id).queue for job_id in (first, second)]
+    assert [queue and queue.position for queue in queues] == [1, 2]
+
+
+def test_a_heartbeat_keeps_a_lease_but_cannot_bring_a_swept_one_back(
+    redis: Redis, settings: Settings, accept: Accept, end_lease: EndLease
+) -> None:
+    ledger = Ledger(redis, settings.model_copy(update={"lease_s": 1}))
+    job_id = accept(ledger)
+    claim = claimed(ledger, job_id)
+    for _ in range(3):
+        time.sleep(0.5)
+        assert ledger.heartbeat("w", [claim]) == frozenset()
+    assert ledger.reap().requeued == ()
+    end_lease(job_id)
+    assert ledger.reap().requeued == (job_id,)
+    assert ledger.heartbeat("w", [claim]) == {job_id}
+    assert redis.zscore("diffam:leases", job_id) is None
+
+
+def test_only_one_sweep_runs_per_interval(ledger: Ledger, accept: Accept, end_lease: EndLease) -> None:
+    job_id = accept(ledger)
+    claimed(ledger, job_id)
+    end_lease(job_id)
+    assert ledger.reap().requeued == (job_id,)
+    assert ledger.reap() == Reaped()
+
+
+def test_a_lost_bell_is_rung_again_ever_more_rarely(redis: Redis, settings: Settings, accept: Accept) -> None:
+    ledger = Ledger(redis, settings)
+    job_id = accept(ledger)
+    assert ledger.reap().bells == ()
+    redis.zincrby("diffam:queued", -100, job_id)  # it has waited 100 s
+    redis.zadd("diffam:bells", {job_id: 1})
+    redis.delete("diffam:reaper")
+    assert ledger.reap().overdue == (job_id,)
+    next_ring, now = redis.zscore("diffam:bells", job_id), redis.time()[0]
+    assert isinstance(next_ring, float)
+    assert 95 < next_ring - now < 105
+
+
+def test_a_job_that_nobody_works_on_times_out(ledger: Ledger, redis: Redis, accept: Accept) -> None:
+    job_id = accept(ledger)
+    redis.zadd("diffam:queued", {job_id: 1})
+    assert ledger.reap().timed_out == (job_id,)
+    job = ledger.get(job_id)
+    assert job.error is not None
+    assert job.error.code == "queue_timeout"
+
+
+def test_a_full_queue_takes_no_job_and_keeps_no_photo(redis: Redis, settings: Settings, accept: Accept) -> None:
+    ledger = Ledger(redis, settings.model_copy(update={"max_queued": 2}))
+    accept(ledger)
+    accept(ledger)
+    with pytest.raises(QueueFull):
+        accept(ledger)
+    assert len(list(redis.scan_iter("diffam:photo:*"))) == 2
+
+
+def test_a_redis_out_of_memory_is_a_full_queue_and_not_ready(ledger: Ledger, redis: Redis, accept: Accept) -> None:
+    redis.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(QueueFull):
+            accept(ledger)
+        with pytest.raises(ResponseError):
+            ledger.warm_workers()
+    finally:
+        redis.config_set("maxmemory", "0")
+
+
+def test_a_photo_that_expired_in_the_queue_fails_its_job(ledger: Ledger, redis: Redis, accept: Accept) -> None:
+    job_id = accept(ledger)
+    redis.delete(f"diffam:photo:{job_id}")
+    assert ledger.claim(job_id) is None
+    job = ledger.get(job_id)
+    assert job.error is not None
+    assert job.error.code == "photo_expired"
+
+
+@pytest.mark.parametrize("moment", ["queued", "running", "succeeded"])
+def test_erasing_leaves_no_key_but_a_tombstone(
+    ledger: Ledger, redis: Redis, accept: Accept, protected: Protected, moment: str
+) -> None:
+    job_id = accept(ledger)
+    claim = ledger.claim(job_id) if moment != "queued" else None
+    if claim and moment == "succeeded":
+        ledger.commit(claim, protected, batch_size=1)
+    ledger.erase(job_id)
+    assert list(redis.scan_iter(f"*{job_id}*")) == [f"diffam:gone:{job_id}".encode()]
+    assert not any(redis.zrange(f"diffam:{kind}", 0, -1) for kind in ("queued", "bells", "leases"))
+    with pytest.raises(ErasedJob):
+        ledger.get(job_id)
+    if claim:
+        assert ledger.heartbeat("w", [claim]) == {job_id}
+        assert not ledger.commit(claim, protected, batch_size=1)
+        assert list(redis.scan_iter(f"*{job_id}*")) == [f"diffam:gone:{job_id}".encode()]
+    ledger.erase(job_id)
+
+
+def test_an_unknown_job_is_unknown(ledger: Ledger) -> None:
+    with pytest.raises(UnknownJob):
+        ledger.get("nobody")
+    with pytest.raises(UnknownJob):
+        ledger.erase("nobody")
+
+
+def test_nothing_of_a_job_lives_for_ever(
+    ledger: Ledger, redis: Redis, accept: Accept, protected: Protected, settings: Settings
+) -> None:
+    queued, done = accept(ledger), accept(ledger)
+    ledger.commit(claimed(ledger, done), protected, batch_size=1)
+    longest_s = settings.queue_timeout_s + settings.result_ttl_s
+    for job_id in (queued, done):
+        lives = [redis.ttl(key) for key in redis.scan_iter(f"*{job_id}*")]
+        assert lives
+        assert all(0 < life <= longest_s for life in lives)
+
+
+def test_an_expired_job_answers_like_an_erased_one(redis: Redis, settings: Settings, accept: Accept) -> None:
+    ledger = Ledger(redis, settings.model_copy(update={"result_ttl_s": 1}))
+    job_id = accept(ledger)
+    ledger.fail(claimed(ledger, job_id), NO_FACE)
+    time.sleep(1.2)
+    with pytest.raises(ErasedJob):
+        ledger.get(job_id)
+
+
+def test_a_worker_counts_as_warm_while_it_gives_signs_of_life(redis: Redis, settings: Settings) -> None:
+    ledger = Ledger(redis, settings.model_copy(update={"lease_s": 1}))
+    assert ledger.warm_workers() == 0
+    ledger.heartbeat("a", [])
+    ledger.heartbeat("b", [])
+    assert ledger.warm_workers() == 2
+    ledger.retire("a")
+    assert ledger.warm_workers() == 1
+    time.sleep(2.1)
+    assert ledger.warm_workers() == 0
