@@ -33,12 +33,17 @@ class TargetCard:
 
 @dataclass(frozen=True)
 class StyleCard:
-    """Fine-tuned weights for a reference and a target; `held_out` is the recogniser they never saw."""
+    """Fine-tuned weights for a reference and a target. `held_out` is the recogniser of the paper's four they never saw."""
 
     reference: str
     target: str
     held_out: str
+    surrogates: tuple[str, ...]
     file: Path
+
+    def role_of(self, recogniser: str) -> str:
+        """Say "surrogate" if the style was trained against it, else "held_out"."""
+        return "surrogate" if recogniser in self.surrogates else "held_out"
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def read_catalog(folder: Path) -> Catalog:
                 for row in manifest["targets"]
             ),
             styles=tuple(
-                StyleCard(row["reference"], row["target"], row["held_out"], folder / row["file"])
+                StyleCard(row["reference"], row["target"], row["held_out"], tuple(row["surrogates"]), folder / row["file"])
                 for row in manifest["styles"]
             ),
             recognisers=tuple(manifest["recognisers"]),
