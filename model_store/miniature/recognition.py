@@ -13,6 +13,7 @@ from diffam_core.networks.recognisers import ARCHITECTURES
 from model_store.miniature.dataset import SEEDS, Portraits, batches, damage, flip, population, to_float
 
 IDENTITIES, PICTURES, SIZE_PX = 1400, 12, 64
+CALIBRATION_IDENTITIES = 300
 FALSE_ACCEPT_RATES = (0.1, 0.01, 0.001)
 Progress = Callable[[int, int, float], None]
 """`progress(step, steps, loss)`, called now and then while training."""

@@ -1,0 +1,233 @@
+"""Makes the mini bundle from nothing: every stage trains one network and leaves a file, so that a stopped build goes on.
+
+Stages run two at a time, one thread each: fixed seeds and step counts, so that a rebuild ends at the same quality.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from multiprocessing import Manager, get_context
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+import tomli_w
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from diffam_core.styles import add_style, style_weights
+from diffam_core.transfer import TransferRecipe, prepare, read_look, train_style
+from model_store.bundle import load_models, read_picture, read_reference, style_name
+from model_store.catalog import read_manifest
+from model_store.miniature import diffusion, perception, recognition
+from model_store.miniature.cast import LOOKS, TARGETS, save_cast
+from model_store.miniature.dataset import SEEDS, population, render_portraits, sample_faces
+from model_store.miniature.people import take
+
+NETWORKS = ("unet", "clip", "vit", "ir152", "irse50", "facenet", "mobile_face", "perceptual", "parser")
+"""Longest first, so that two workers end together."""
+STYLED_TARGET, HELD_OUT, NEVER_ATTACKED = "aurora", "mobile_face", "vit"
+LORA_RANK, STYLE_PHOTOS, VIEW_PX = 8, 96, 256
+LICENCE, SOURCE = "Apache-2.0", "made by `diffam models build mini` from rendered faces; no real person's data"
+OnBuild = Callable[[str, int, int, float], None]
+"""`on_build(stage, step, steps, loss)`."""
+
+
+def train_network(name: str, progress: recognition.Progress) -> nn.Module:
+    """One network of the bundle, trained from its seed. Raises KeyError for an unknown name."""
+    if name == "parser":
+        return perception.train_parser(progress)
+    portraits = recognition.training_portraits()
+    if name == "unet":
+        return diffusion.train_unet(portraits, progress)
+    if name == "clip":
+        return perception.train_clip(portraits, progress)
+    if name == "perceptual":
+        return perception.train_perceptual(portraits, progress)
+    return recognition.train_recogniser(recognition.RECIPES[name], portraits, progress)
+
+
+def save_weights(weights: dict[str, Tensor], path: Path) -> None:
+    """Write fp16 safetensors, complete or not at all. Counters stay integers."""
+    half = {key: (v.half() if v.is_floating_point() else v).contiguous().clone() for key, v in weights.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file(half, partial)
+    partial.replace(path)
+
+
+def _train_stage(name: str, work: Path, messages: "Queue[tuple[str, int, int, float]]") -> None:
+    torch.set_num_threads(1)
+    if name in NETWORKS:
+        network = train_network(name, lambda step, steps, loss: messages.put((name, step, steps, loss)))
+        save_weights(network.state_dict(), work / f"{name}.safetensors")
+    else:
+        weights = train_one_style(work / "bundle", name, lambda step, steps, loss: messages.put((name, step, steps, loss)))
+        save_weights(weights, work / f"{name}.safetensors")
+
+
+def _run_stages(names: list[str], work: Path, on_build: OnBuild, jobs: int) -> None:
+    """Run the stages that left no file yet, `jobs` at a time."""
+    missing = [name for name in names if not (work / f"{name}.safetensors").is_file()]
+    with Manager() as manager, ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        messages: Queue[tuple[str, int, int, float]] = manager.Queue()
+        running = {pool.submit(_train_stage, name, work, messages) for name in missing}
+        while running:
+            done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+            try:
+                while True:
+                    on_build(*messages.get_nowait())
+            except Empty:
+                pass
+
+
+def style_photos(count: int = STYLE_PHOTOS, seed: int = SEEDS["portraits"]) -> Tensor:
+    """Bare-faced 256-pixel photos of people nobody trained on: what styles are fine-tuned with."""
+    generator = torch.Generator().manual_seed(seed)
+    faces = sample_faces(torch.arange(count), seed, generator, wearing=0.0)
+    parts = [render_portraits(take(faces, rows), VIEW_PX, generator).image for rows in torch.arange(count).split(16)]
+    return torch.cat(parts)
+
+
+def train_one_style(folder: Path, reference: str, progress: recognition.Progress) -> dict[str, Tensor]:
+    """The LoRA weights of a look for `STYLED_TARGET`, trained with the networks of the unfinished bundle in `folder`."""
+    manifest = read_manifest(folder)
+    models = load_models(folder, manifest)
+    surrogates = [r for name, r in models.recognisers.items() if name not in (HELD_OUT, NEVER_ATTACKED)]
+    row = next(row for row in manifest["references"] if row["id"] == reference)
+    picture = read_reference(folder, row)
+    target = next(row for row in manifest["targets"] if row["id"] == STYLED_TARGET)
+    name = style_name(reference, STYLED_TARGET)
+    torch.manual_seed(list(LOOKS).index(reference))
+    add_style(models.eps, name, LORA_RANK)
+    recipe = TransferRecipe()
+    train_style(
+        models,
+        name,
+        read_look(models, picture.made_up, picture.bare, picture.regions),
+        read_picture(folder / target["images"][0]),
+        prepare(models, style_photos(), surrogates),
+        surrogates,
+        recipe,
+        seed=list(LOOKS).index(reference),
+        on_loss=lambda stage, step, steps, terms: progress(
+            step + (recipe.makeup_steps if stage == "attack" else 0),
+            recipe.makeup_steps + recipe.attack_steps,
+            terms["psnr_db"],
+        ),
+    )
+    return style_weights(models.eps, name)
+
+
+def _recogniser_rows(folder: Path) -> dict[str, Any]:
+    """Manifest rows of the recognisers, thresholds calibrated on the very weights that are shipped."""
+    people = population(recognition.CALIBRATION_IDENTITIES, 6, SEEDS["calibrate"], recognition.SIZE_PX)
+    rows = {}
+    for name, recipe in recognition.RECIPES.items():
+        network = recognition.build(recipe)
+        weights = load_file(folder / f"{name}.safetensors")
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
+        embeddings = recognition.embed_all(network.eval(), people.images, recipe.input_px)
+        thresholds = recognition.calibrate(embeddings, people.people)
+        rows[name] = {
+            "kind": recipe.kind,
+            "file": f"{name}.safetensors",
+            "input_px": recipe.input_px,
+            "arguments": recipe.arguments,
+            "thresholds": {
+                str(rate): round(t, 5) for rate, t in zip(recognition.FALSE_ACCEPT_RATES, thresholds, strict=True)
+            },
+        }
+    return rows
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    vocabulary = perception.clip_vocabulary()
+    text = perception.CLIP_CONFIG["text_cfg"] | {"vocab_size": len(vocabulary)}
+    return {
+        "name": "mini",
+        "grade": "demonstration",
+        "format": 1,
+        "portrait": {"size_px": recognition.SIZE_PX, "view_px": VIEW_PX},
+        "portraits": {"seed": SEEDS["portraits"], "count": STYLE_PHOTOS},
+        "schedule": {
+            "steps": 1000, "beta_start": 1e-4, "beta_end": 0.02,
+            "return_timestep": 60, "invert_points": 6, "denoise_points": 3,
+        },
+        "lora": {"rank": LORA_RANK},
+        "unet": {"file": "unet.safetensors", "unshuffle": diffusion.UNSHUFFLE, "config": diffusion.CONFIG},
+        "clip": {
+            "file": "clip.safetensors",
+            "config": perception.CLIP_CONFIG | {"text_cfg": text},
+            "vocabulary": vocabulary,
+            "mean": list(perception.CLIP_MEAN),
+            "std": list(perception.CLIP_STD),
+        },
+        "perceptual": {"file": "perceptual.safetensors", "trunk": perception.TRUNK, "calibrated": False},
+        "parser": {"file": "parser.safetensors", "widths": perception.PARSER_WIDTHS},
+        "detector": {"kind": "opencv-haar"},
+        "recognisers": _recogniser_rows(folder),
+        "references": [
+            {
+                "id": name, "title": title, "description": description,
+                "image": f"references/{name}/look.png", "bare": f"references/{name}/bare.png",
+                "masks": {region: f"references/{name}/{region}.png" for region in ("lips", "eyes", "skin", "face")},
+            }
+            for name, (title, description, _, _) in LOOKS.items()
+        ],
+        "targets": [
+            {
+                "id": name, "title": title, "consent": "virtual identity, rendered; no such person exists",
+                "images": [f"targets/{name}_{picture}.png" for picture in (0, 1)],
+            }
+            for name, title in TARGETS.items()
+        ],
+        "styles": [],
+    }  # fmt: skip
+
+
+def _style_row(name: str) -> dict[str, Any]:
+    surrogates = [r for r in recognition.RECIPES if r not in (HELD_OUT, NEVER_ATTACKED)]
+    file = f"styles/{style_name(name, STYLED_TARGET)}.safetensors"
+    return {
+        "reference": name, "target": STYLED_TARGET, "held_out": HELD_OUT, "surrogates": surrogates, "file": file,
+    }  # fmt: skip
+
+
+def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.suffix in (".safetensors", ".png"))
+    manifest["files"] = {
+        name: {
+            "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
+            "licence": LICENCE,
+            "source": SOURCE,
+        }
+        for name in names
+    }
+    (folder / "bundle.toml").write_text(tomli_w.dumps(manifest), encoding="utf-8")
+
+
+def build_mini(folder: Path, work: Path, on_build: OnBuild, jobs: int = 2) -> None:
+    """Train what is missing in `work`, then write the finished bundle to `folder`, replacing it at the very end."""
+    draft = work / "bundle"
+    _run_stages(list(NETWORKS), work, on_build, jobs)
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    for name in NETWORKS:
+        shutil.copyfile(work / f"{name}.safetensors", draft / f"{name}.safetensors")
+    save_cast(draft)
+    manifest = _manifest(draft)
+    _write_manifest(draft, manifest)
+    _run_stages(list(LOOKS), work, on_build, jobs)
+    for name in LOOKS:
+        row = _style_row(name)
+        (draft / "styles").mkdir(exist_ok=True)
+        shutil.copyfile(work / f"{name}.safetensors", draft / row["file"])
+        manifest["styles"].append(row)
+    _write_manifest(draft, manifest)
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.move(draft, folder)

@@ -1,0 +1,234 @@
+"""Measures a miniature bundle on rendered people that nobody trained on; every figure of its card comes from here."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from diffam_core.composite import change, face_probability
+from diffam_core.diffusion import denoise
+from diffam_core.errors import DiffAMError
+from diffam_core.faces import find_face
+from diffam_core.framing import EYE_MIDDLE
+from diffam_core.images import decode_photo, encode_photo, to_pixels, to_portrait
+from diffam_core.models import Models
+from diffam_core.networks.parser import REGIONS
+from diffam_core.protect import generate, latents
+from diffam_core.score import DECISION_FAR, quality
+from model_store.bundle import Bundle, style_name
+from model_store.catalog import StyleCard
+from model_store.miniature.captions import prompts
+from model_store.miniature.cast import LOOKS
+from model_store.miniature.dataset import population, portrait_frame, render_portraits, sample_faces, to_float
+from model_store.miniature.people import Face, sample_identities, sample_makeup, sample_nuisance, take
+from model_store.miniature.recognition import calibrate, embed_all, true_accept_rates, verification
+from model_store.miniature.renderer import Frame, render
+
+MEASURING_SEEDS = 1_000_000
+"""Added to the caller's seed: no person met in training has such a seed."""
+OnMeasure = Callable[[str, int, int], None]
+
+
+def measure_bundle(bundle: Bundle, identities: int, seed: int, on_measure: OnMeasure) -> dict[str, Any]:
+    """All figures of a bundle as JSON-able numbers: networks on `identities` fresh people, styles on up to 100."""
+    world = MEASURING_SEEDS + seed
+    models = bundle.models
+    parts: dict[str, Callable[[], Any]] = {
+        "recognisers": lambda: _recognisers(models, identities, world),
+        "unet": lambda: _unet(models, identities, world),
+        "clip": lambda: _clip(models, identities, world),
+        "parser": lambda: _parser(models, identities, world),
+        "detector": lambda: _detector(identities, world),
+        "styles": lambda: {
+            style_name(style.reference, style.target): measure_style(bundle, style, min(identities, 100), world)
+            for style in bundle.catalog.styles
+        },
+    }
+    figures: dict[str, Any] = {}
+    for index, (name, measure) in enumerate(parts.items()):
+        on_measure(name, index, len(parts))
+        with torch.inference_mode():
+            figures[name] = measure()
+    on_measure("done", len(parts), len(parts))
+    return figures
+
+
+def _recognisers(models: Models, identities: int, seed: int) -> dict[str, Any]:
+    """TAR at FAR on the fresh people's own pairs, and the FAR that the shipped threshold really has on them."""
+    people = population(identities, 6, seed, models.portrait_px)
+    rows = {}
+    for name, recogniser in models.recognisers.items():
+        embeddings = embed_all(recogniser.network, people.images, recogniser.input_px)
+        rates = true_accept_rates(embeddings, people.people, calibrate(embeddings, people.people))
+        shipped = recogniser.thresholds[DECISION_FAR]
+        genuine, impostor = verification(embeddings, people.people)
+        rows[name] = {
+            "tar_at_far_0.01": rates[1],
+            "tar_at_far_0.001": rates[2],
+            "tar_at_shipped_threshold": float((genuine > shipped).float().mean()),
+            "far_at_shipped_threshold": float((impostor > shipped).float().mean()),
+        }
+    return rows
+
+
+def _unet(models: Models, identities: int, seed: int) -> dict[str, float]:
+    generator = torch.Generator().manual_seed(seed)
+    x_0 = to_float(population(identities, 1, seed, models.portrait_px).images)
+    noise = torch.randn(x_0.shape, generator=generator)
+    alpha_bar = models.process.alpha_bar
+    figures = {}
+    for timestep in (60, 300):
+        x_t = alpha_bar[timestep].sqrt() * x_0 + (1 - alpha_bar[timestep]).sqrt() * noise
+        eps = torch.cat([models.eps(part, torch.full((len(part),), timestep)) for part in x_t.split(50)])
+        figures[f"eps_mse_t{timestep}"] = float(functional.mse_loss(eps, noise))
+    x_t = alpha_bar[60].sqrt() * x_0 + (1 - alpha_bar[60]).sqrt() * noise
+    back = torch.cat([denoise(models.eps, part, alpha_bar, 60, 6) for part in x_t.split(50)]).clamp(-1, 1)
+    figures["noise_to_face_psnr_t60_db"] = float(_psnr_db(back, x_0).mean())
+    figures["doing_nothing_psnr_t60_db"] = float(_psnr_db(x_t.clamp(-1, 1), x_0).mean())
+    same = torch.cat([generate(models, latents(models, part), None) for part in x_0.split(50)])
+    figures["reconstruction_psnr_db"] = float(_psnr_db(same, x_0).mean())
+    return figures
+
+
+def _psnr_db(a: Tensor, b: Tensor) -> Tensor:
+    return 10 * torch.log10(4 / (a - b).square().mean(dim=(1, 2, 3)).clamp(min=1e-10))
+
+
+def _clip(models: Models, identities: int, seed: int) -> dict[str, float]:
+    people = population(identities, 2, seed, models.portrait_px)
+    images = torch.cat([models.clip.embed_images(to_float(part)) for part in people.images.split(100)])
+
+    def said(phrase: str) -> Tensor:
+        return functional.normalize(models.clip.embed_texts(prompts(phrase)).mean(dim=0), dim=0)
+
+    worn = people.faces["lips_strength"] > 0
+    seen = images @ said("face with makeup") > images @ said("face without makeup")
+    figures = {"zero_shot_makeup": float((seen == worn).float().mean())}
+    for part, noun in (("lips", "lipstick"), ("shadow", "eyeshadow")):
+        from model_store.miniature.people import LIP_COLOURS, SHADOW_COLOURS
+
+        colours = LIP_COLOURS if part == "lips" else SHADOW_COLOURS
+        texts = torch.stack([said(f"face with {colour} {noun}") for colour in colours])
+        guess = (images[worn] @ texts.T).argmax(dim=1)
+        figures[f"zero_shot_{noun}_colour"] = float((guess == people.faces[f"{part}_name"][worn]).float().mean())
+    return figures
+
+
+def _parser(models: Models, identities: int, seed: int) -> dict[str, float]:
+    generator = torch.Generator().manual_seed(seed)
+    drawn = render_portraits(sample_faces(torch.arange(identities), seed, generator), models.portrait_px, generator)
+    guess = torch.cat([models.parser(part) for part in drawn.image.split(50)]) > 0
+    figures = {}
+    for index, name in enumerate(REGIONS):
+        truth = getattr(drawn, name)[:, 0] > 0.5
+        both = (guess[:, index] & truth).sum(dim=(1, 2)).float()
+        either = (guess[:, index] | truth).sum(dim=(1, 2)).clamp(min=1)
+        figures[f"iou_{name}"] = float((both / either).mean())
+    return figures
+
+
+def _detector(identities: int, seed: int) -> dict[str, Any]:
+    """Recall on frontal faces (head turned at most a third as far as in training) in photos of 256 to 1024 pixels."""
+    generator = torch.Generator().manual_seed(seed)
+    found, errors, total = 0, [], 0
+    for size in (256, 512, 1024):
+        count = max(1, identities // 3)
+        faces = sample_identities(count, seed + size) | sample_nuisance(count, generator)
+        faces |= sample_makeup(count, generator)
+        faces |= {"yaw": faces["yaw"] / 3, "pitch": faces["pitch"] / 3}
+        distance = 0.12 + 0.14 * torch.rand(count, generator=generator)
+        for row in range(count):
+            one = torch.ones(1)
+            frame = Frame(one * 0.5, one * EYE_MIDDLE[1], distance[row] * one, one * 0)
+            photo = to_pixels(render(take(faces, torch.tensor([row])), size, frame, generator).image[0])
+            total += 1
+            try:
+                face = find_face(photo)
+            except DiffAMError:
+                continue
+            middle = (np.array(face.left_eye) + np.array(face.right_eye)) / 2
+            error = float(np.hypot(*(middle / size - [0.5, EYE_MIDDLE[1]]))) / float(distance[row])
+            found += error < 0.35
+            errors.append(error)
+    return {"recall": found / total, "median_eye_error_in_eye_distances": float(np.median(errors)), "photos": total}
+
+
+def protect_views(models: Models, views: Tensor, adapter: str) -> Tensor:
+    """Finished 256-pixel photos: protected, composited, written as JPEG 92 and read again."""
+    finished = []
+    for part in views.split(20):
+        portraits = functional.interpolate(part, models.portrait_px, mode="area")
+        latent = latents(models, portraits)
+        delta = change(
+            generate(models, latent, adapter),
+            generate(models, latent, None),
+            face_probability(models.parser, portraits),
+            views.shape[-1],
+        )
+        finished.append(reencode((part + delta).clamp(-1, 1), 92))
+    return torch.cat(finished)
+
+
+def reencode(views: Tensor, jpeg_quality: int) -> Tensor:
+    """Through a JPEG file and back, picture by picture."""
+    files = [encode_photo(to_pixels(view), "jpeg", jpeg_quality) for view in views]
+    return torch.cat([to_portrait(decode_photo(file)) for file in files])
+
+
+def _style_faces(count: int, seed: int) -> tuple[Face, Face]:
+    """Two bare pictures each of `count` fresh people."""
+    generator = torch.Generator().manual_seed(seed)
+    people = torch.arange(count)
+    return sample_faces(people, seed, generator, 0.0), sample_faces(people, seed, generator, 0.0)
+
+
+def measure_style(bundle: Bundle, style: StyleCard, count: int, seed: int) -> dict[str, Any]:
+    """ASR at FAR 0.01 and own match (with another picture of the owner) on every recogniser; picture quality.
+
+    `clean` and `makeup_only` (the same faces rendered wearing the look) are the controls.
+    """
+    models = bundle.models
+    faces, others = _style_faces(count, seed)
+    _, _, lips, shadow = LOOKS[style.reference]
+    one = torch.ones(count)
+    worn = faces | {
+        "lips_colour": torch.tensor([lips]).expand(count, 3), "shadow_colour": torch.tensor([shadow]).expand(count, 3),
+        "lips_strength": one, "shadow_strength": one,
+    }  # fmt: skip
+    frame = portrait_frame(count, torch.Generator().manual_seed(seed + 1))
+    other_frame = portrait_frame(count, torch.Generator().manual_seed(seed + 2))
+    clean = reencode(_drawn(faces, models.view_px, frame), 92)
+    makeup_only = reencode(_drawn(worn, models.view_px, frame), 92)
+    owner = reencode(_drawn(others, models.view_px, other_frame), 92)
+    protected = protect_views(models, clean, style_name(style.reference, style.target))
+    target = bundle.targets[style.target].test
+    rows = {}
+    for name, recogniser in models.recognisers.items():
+        threshold = recogniser.thresholds[DECISION_FAR]
+        aim, own = recogniser.embed(target)[0], recogniser.embed(owner)
+        rates: dict[str, Any] = {"role": style.role_of(name)}
+        for label, views in (("clean", clean), ("makeup_only", makeup_only), ("protected", protected)):
+            embedding = recogniser.embed(views)
+            rates[f"asr_{label}"] = float((embedding @ aim > threshold).float().mean())
+            rates[f"own_match_{label}"] = float(((embedding * own).sum(dim=1) > threshold).float().mean())
+        rows[name] = rates
+    looks = [quality(models, a[None], b[None]) for a, b in zip(clean, protected, strict=True)]
+    return {
+        "recognisers": rows,
+        "photos": count,
+        "psnr_db": float(np.mean([look.psnr_db for look in looks])),
+        "ssim": float(np.mean([look.ssim for look in looks])),
+        "lpips": float(np.mean([look.lpips for look in looks])),
+    }
+
+
+def _drawn(faces: Face, size_px: int, frame: Frame) -> Tensor:
+    count = len(faces["yaw"])
+    parts = []
+    for rows in torch.arange(count).split(20):
+        part = Frame(frame.x[rows], frame.y[rows], frame.distance[rows], frame.roll[rows])
+        parts.append(render(take(faces, rows), size_px, part).image)
+    return torch.cat(parts)
