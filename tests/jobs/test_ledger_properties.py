@@ -1,0 +1,103 @@
+"""Whatever workers, reapers and clients do in whatever order: one owner, one ending, no job forgotten."""
+
+from typing import ClassVar
+
+import pytest
+from hypothesis import HealthCheck, settings, strategies
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from redis import Redis
+
+from jobs.errors import ErasedJob
+from jobs.ledger import Claim, Ledger, Protected
+from jobs.record import BundleName, Job, JobError, JobInput
+
+INPUT = JobInput(reference_id="rose", target_id="ada", width=64, height=64, bytes=5)
+
+
+class OneJob(RuleBasedStateMachine):
+    """One job, worked on by forgetful workers that keep every claim they ever got."""
+
+    redis: ClassVar[Redis]
+    ledger: ClassVar[Ledger]
+    protected: ClassVar[Protected]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.redis.flushall()
+        self.job_id = self.ledger.accept(b"photo", INPUT, BundleName(name="mini", grade="demonstration"))
+        self.claims: list[Claim] = []
+        self.endings = 0
+        self.is_erased = False
+        self.seen: Job = self.ledger.get(self.job_id)
+
+    @rule()
+    def claim(self) -> None:
+        if claim := self.ledger.claim(self.job_id):
+            self.claims.append(claim)
+
+    @precondition(lambda self: self.claims)
+    @rule(data=strategies.data(), deed=strategies.sampled_from(["heartbeat", "progress", "commit", "fail"]))
+    def work(self, data: strategies.DataObject, deed: str) -> None:
+        claim = data.draw(strategies.sampled_from(self.claims))
+        is_newest = claim.attempt == self.claims[-1].attempt
+        if deed == "heartbeat":
+            is_done = claim.job_id not in self.ledger.heartbeat("w", [claim])
+        elif deed == "progress":
+            is_done = self.ledger.progress(claim, "invert", 1, 2)
+        elif deed == "commit":
+            is_done = self.ledger.commit(claim, self.protected, batch_size=1)
+            self.endings += is_done
+        else:
+            is_done = self.ledger.fail(claim, JobError(code="x", message="", retryable=False))
+            self.endings += is_done
+        assert is_newest or not is_done
+
+    @rule()
+    def lose_the_worker(self) -> None:
+        self.redis.zadd("diffam:leases", {self.job_id: 1}, xx=True)
+
+    @rule()
+    def sweep(self) -> None:
+        self.redis.delete("diffam:reaper")
+        self.endings += len(self.ledger.reap().lost)
+
+    @rule()
+    def erase(self) -> None:
+        self.ledger.erase(self.job_id)
+        self.is_erased = True
+
+    @invariant()
+    def the_record_tells_one_story(self) -> None:
+        if self.is_erased:
+            with pytest.raises(ErasedJob):
+                self.ledger.get(self.job_id)
+            assert list(self.redis.scan_iter(f"*{self.job_id}*")) == [f"diffam:gone:{self.job_id}".encode()]
+            return
+        job = self.ledger.get(self.job_id)
+        places = [
+            self.redis.zscore(f"diffam:{zset}", self.job_id) is not None for zset in ("queued", "bells", "leases")
+        ]
+        expected = {"queued": [True, True, False], "running": [False, False, True]}
+        assert places == expected.get(job.status, [False, False, False])
+        assert self.endings == job.is_over
+        assert job.revision > self.seen.revision or job == self.seen
+        assert not self.seen.is_over or job == self.seen
+        assert job.attempt == len(self.claims) <= job.max_attempts
+        self.seen = job
+
+
+def test_any_order_of_events_tells_one_story(redis: Redis, ledger: Ledger, protected: Protected) -> None:
+    class Bound(OneJob):
+        pass
+
+    Bound.redis, Bound.ledger, Bound.protected = redis, ledger, protected
+    run_state_machine_as_test(
+        Bound,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=25,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
