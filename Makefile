@@ -47,4 +47,4 @@ fix: $(STAMP)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf out .diffam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

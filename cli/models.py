@@ -94,7 +94,10 @@ def measure(
     with _progress() as progress:
         bar = progress.add_task("measuring", total=None, note="")
         figures = measure_bundle(
-            bundle, identities, seed, lambda part, done, parts: progress.update(bar, completed=done, total=parts, note=part)
+            bundle,
+            identities,
+            seed,
+            lambda part, done, parts: progress.update(bar, completed=done, total=parts, note=part),
         )
     figures |= {"seed": seed, "identities": identities, "commit": _commit(), "machine": platform.platform()}
     figures["measured_at"] = datetime.now(UTC).isoformat(timespec="seconds")
@@ -122,7 +125,9 @@ def _print_figures(figures: dict[str, Any]) -> None:
         console.print(f"{part}: " + ", ".join(f"{key} {value:.4g}" for key, value in figures[part].items()))
     for name, style in figures["styles"].items():
         title = f"{name}: PSNR {style['psnr_db']:.1f} dB, SSIM {style['ssim']:.3f}, {style['photos']} photos"
-        styles = Table("recogniser", "role", "ASR clean", "make-up", "protected", "own match clean", "protected", title=title)
+        styles = Table(
+            "recogniser", "role", "ASR clean", "make-up", "protected", "own match clean", "protected", title=title
+        )
         for recogniser, row in style["recognisers"].items():
             keys = ("asr_clean", "asr_makeup_only", "asr_protected", "own_match_clean", "own_match_protected")
             styles.add_row(recogniser, row["role"], *(f"{row[key]:.2f}" for key in keys))

@@ -15,7 +15,9 @@ LINE_PX = 24
 def _panel(photo: Photo) -> Image.Image:
     image = Image.fromarray(photo)
     scale = PANEL_PX / max(image.size)
-    return image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.LANCZOS)
+    return image.resize(
+        (max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.LANCZOS
+    )
 
 
 def caption(face: dict[str, Any]) -> list[str]:

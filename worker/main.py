@@ -5,10 +5,10 @@ from functools import partial
 import structlog
 import torch
 
+from jobs.logs import configure_logging
 from jobs.settings import Settings
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import BUNDLES, ReferenceCard, read_catalog
-from worker.logs import configure_logging
 from worker.pipeline import ProtectRequest, protect_photos
 from worker.serve import serve
 

@@ -104,9 +104,7 @@ def _composite(upload: _Upload, made_up: Tensor, reconstruction: Tensor, mask: T
     return encode_photo(paste_change(upload.photo, upload.face, delta), upload.request.output_format)
 
 
-def _score(
-    bundle: Bundle, style: StyleCard, upload: _Upload, file: bytes, seconds: dict[str, float]
-) -> ProtectedPhoto:
+def _score(bundle: Bundle, style: StyleCard, upload: _Upload, file: bytes, seconds: dict[str, float]) -> ProtectedPhoto:
     """Measure the file that the user gets: decoded again, cut out again."""
     models, protected = bundle.models, decode_photo(file)
     before, after = (

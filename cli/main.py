@@ -1,0 +1,109 @@
+"""The `diffam` command. Every command imports what it needs when it runs, so that `--help` comes at once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    help="Make-up for face photos that face recognisers cannot see through.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+INTERRUPTED = 130
+
+Look = Annotated[str | None, typer.Option("--reference", help="Make-up look; the first on offer by default.")]
+Target = Annotated[str | None, typer.Option("--target", help="Identity to resemble; the look's first by default.")]
+
+
+@app.command()
+def up(
+    port: Annotated[int | None, typer.Option(help="Port to serve on; a free one when it is taken.")] = None,
+) -> None:
+    """Serve until Ctrl-C: Valkey, worker and web process on this machine."""
+    from time import sleep
+
+    from cli.stack import running_stack
+    from jobs.settings import Settings
+
+    settings = Settings() if port is None else Settings(port=port)
+    console = Console()
+    with plain_errors(interrupted=0), running_stack(settings, console.print) as stack:
+        with console.status("starting; loading the models"):
+            stack.wait_until_ready()
+        console.print(f"Serving on {stack.url}  (API: {stack.url}/docs, logs: {stack.logs}). Ctrl-C stops it.")
+        console.print("Open to everybody on this machine: no keys are configured.")
+        while True:
+            stack.supervisor.check()
+            sleep(0.5)
+
+
+@app.command()
+def demo(
+    photo: Annotated[Path | None, typer.Option(help="Your own photo; a rendered scene by default.")] = None,
+    reference: Look = None,
+    target: Target = None,
+    out: Annotated[Path, typer.Option(help="Where the pictures go.")] = Path("out/demo"),
+) -> None:
+    """Start everything, protect a photo over HTTP, show the scores, stop everything."""
+    from cli.demo import demo as show
+    from jobs.settings import Settings
+
+    with plain_errors():
+        show(Console(), Settings(), photo, reference, target, out)
+
+
+@app.command()
+def protect(
+    photo: Annotated[Path, typer.Argument(help="JPEG, PNG or WebP.")],
+    reference: Annotated[str, typer.Option(help="Make-up look.")],
+    out: Annotated[Path, typer.Option(help="Where to write it: .png or .jpg.")],
+    target: Target = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Scores as JSON on stdout.")] = False,
+) -> None:
+    """Protect one photo without a service."""
+    from cli.protect import protect as protect_file
+    from jobs.settings import Settings
+
+    with plain_errors():
+        protect_file(Console(), Settings(), photo, reference, target, out, as_json)
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
+def models(context: typer.Context) -> None:
+    """Build, measure and verify model bundles (see `diffam models --help`)."""
+    from cli.models import models_app
+
+    with plain_errors():
+        models_app(context.args, prog_name="diffam models")
+
+
+@contextmanager
+def plain_errors(interrupted: int = INTERRUPTED) -> Iterator[None]:
+    """Show errors that are facts as one line, with exit status 1; Ctrl-C ends with status `interrupted`."""
+    from app.photo import PhotoRejected
+    from cli.errors import CliError
+    from diffam_core.errors import DiffAMError
+    from jobs.errors import LedgerError
+    from model_store.errors import StoreError
+
+    complain = Console(stderr=True, highlight=False)
+    try:
+        yield
+    except (PhotoRejected, DiffAMError, LedgerError, StoreError) as error:
+        complain.print(f"[red]{error.code}[/]: {error}", soft_wrap=True)
+        raise typer.Exit(1) from error
+    except (CliError, OSError) as error:
+        complain.print(str(error), style="red", soft_wrap=True, markup=False)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        complain.print("stopped")
+        raise typer.Exit(interrupted) from None
+
+
+if __name__ == "__main__":
+    app()

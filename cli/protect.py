@@ -1,0 +1,62 @@
+"""`diffam protect`: a photo in, a protected photo out, without a service."""
+
+import sys
+from json import dumps
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from app.photo import PhotoLimits, canonical_photo
+from cli.errors import CliError
+from cli.report import print_grade, print_scores
+from jobs.settings import Settings
+from model_store.bundle import open_bundle
+from model_store.catalog import BUNDLES, read_catalog
+from worker.pipeline import ProtectedPhoto, ProtectRequest, protect_photos
+
+FORMATS: dict[str, Literal["png", "jpeg"]] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
+
+
+def protect(
+    console: Console, settings: Settings, photo: Path, look: str, target: str | None, out: Path, as_json: bool
+) -> None:
+    """Protect `photo` and write `out`, a PNG or JPEG by its suffix; the scores go to stdout.
+
+    Raises CliError, PhotoRejected, DiffAMError, StoreError, OSError.
+    """
+    output_format = FORMATS.get(out.suffix.lower())
+    if output_format is None:
+        raise CliError(f"--out must end in .png, .jpg or .jpeg, not {out.suffix!r}")
+    folder = (settings.bundles_dir or BUNDLES) / settings.bundle
+    catalog = read_catalog(folder)
+    catalog.style_for(look, target)
+    limits = PhotoLimits(settings.max_pixels, settings.max_side_px, settings.min_side_px)
+    canonical = canonical_photo(photo.read_bytes(), limits)
+    protected = travel(folder, settings.device, ProtectRequest(canonical.png, look, target, output_format))
+    out.write_bytes(protected.photo)
+    bundle = {"name": catalog.name, "grade": catalog.grade}
+    if as_json:
+        scores = {"faces": protected.faces, "seconds": protected.seconds, "bundle": bundle, "out": str(out)}
+        sys.stdout.write(dumps(scores, indent=2) + "\n")
+        return
+    print_scores(console, protected.faces)
+    print_grade(console, bundle)
+    console.print(f"Saved {out}")
+
+
+def travel(folder: Path, device: str, request: ProtectRequest) -> ProtectedPhoto:
+    """Take one photo through the bundle in `folder`, with a progress bar on stderr. Raises DiffAMError, StoreError."""
+    columns = (TextColumn("{task.description:<12}"), BarColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("load models", total=None)
+        bundle = open_bundle(folder, device)
+
+        def on_progress(stage: str, step: int, steps: int) -> None:
+            bar.update(task, description=stage.replace("_", " "), completed=step, total=steps)
+
+        (protected,) = protect_photos(bundle, [request], on_progress)
+    if isinstance(protected, Exception):
+        raise protected
+    return protected

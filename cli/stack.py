@@ -1,0 +1,132 @@
+"""The embedded stack: Valkey, worker and web process as supervised siblings on one machine."""
+
+import fcntl
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from json import dumps
+from pathlib import Path
+from time import monotonic, sleep
+from types import FrameType
+from typing import NoReturn
+
+import httpx
+
+from cli.errors import AlreadyRunning, StackNotReady
+from cli.supervisor import Sibling, Supervisor
+from cli.valkey import answers, valkey_command
+from jobs.settings import Settings
+
+READY_S = 120.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+WORKER = (sys.executable, "-P", "-m", "worker.main")
+WEB = (sys.executable, "-P", "-m", "cli.web")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack: where it listens, and who keeps it alive."""
+
+    url: str
+    logs: Path
+    supervisor: Supervisor
+
+    def wait_until_ready(self, timeout_s: float = READY_S) -> None:
+        """Return once Redis is writable and a warm worker is there. Raises SiblingFailed, StackNotReady."""
+        deadline = monotonic() + timeout_s
+        while monotonic() < deadline:
+            self.supervisor.check()
+            with suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/readyz", timeout=2).is_success:
+                    return
+            sleep(0.2)
+        raise StackNotReady(f"not ready after {timeout_s:g} s; the logs are in {self.logs}")
+
+
+@contextmanager
+def running_stack(
+    settings: Settings, report: Callable[[str], None], worker: tuple[str, ...] = WORKER, worker_stop_s: float = 10.0
+) -> Iterator[Stack]:
+    """Start the stack, and stop all of it when the block ends, however it ends.
+
+    A signal that asks to stop becomes a KeyboardInterrupt inside the block. Raises AlreadyRunning, NoServer.
+    """
+    data_dir = settings.data_dir.resolve()
+    with ExitStack() as held:
+        held.enter_context(exclusive(data_dir))
+        listener = held.enter_context(closing(listen(settings.host, settings.port)))
+        host, port = listener.getsockname()[:2]
+        # Its own short folder: a Unix socket's path holds about a hundred bytes.
+        socket_path = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="diffam-"))) / "valkey.sock"
+        env = {"DIFFAM_REDIS_URL": f"unix://{socket_path}"} | handed_down(settings)
+        logs = data_dir / "logs"
+        logs.mkdir(exist_ok=True)
+        siblings = [
+            Sibling("worker", worker, logs / "worker.log", env, orphan_signal="SIGKILL", stop_s=worker_stop_s),
+            Sibling("web", (*WEB, str(listener.fileno())), logs / "web.log", env, pass_fds=(listener.fileno(),)),
+        ]
+        if settings.redis_url is None:
+            command = valkey_command(data_dir, socket_path)
+            siblings.insert(0, Sibling("valkey", command, logs / "valkey.log", is_up=answers(socket_path)))
+        held.enter_context(interruptible())
+        supervisor = held.enter_context(Supervisor(siblings, report))
+        held.callback(ignore_stop_signals)
+        yield Stack(f"http://{host}:{port}", logs, supervisor)
+
+
+def handed_down(settings: Settings) -> dict[str, str]:
+    """The environment in which the children read the same settings, whatever ours or a `.env` file says."""
+    values = settings.model_dump(mode="json", exclude_none=True)
+    return {
+        f"DIFFAM_{name.upper()}": value if isinstance(value, str) else dumps(value) for name, value in values.items()
+    }
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket on `port`, or on a free one when that is taken."""
+    try:
+        return socket.create_server((host, port), backlog=128)
+    except OSError:
+        return socket.create_server((host, 0), backlog=128)
+
+
+@contextmanager
+def exclusive(data_dir: Path) -> Iterator[None]:
+    """Hold the data folder: two servers on one append-only file would ruin it. Raises AlreadyRunning."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (data_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunning(f"another stack uses {data_dir}; stop it, or set DIFFAM_DATA_DIR") from error
+        yield
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Turn the signals that ask to stop into a KeyboardInterrupt; restore the handlers in the end."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in STOP_SIGNALS if not is_nohup(number)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def is_nohup(number: signal.Signals) -> bool:
+    """Started to outlive its terminal."""
+    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
+
+
+def ignore_stop_signals() -> None:
+    """From here on the stack stops in its own time, which is bounded: an impatient Ctrl-C must leave nothing behind."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
