@@ -62,10 +62,9 @@ def watch(console: Console, client: httpx.Client, job: Job) -> Job:
         task = bar.add_task("queued", total=1.0)
 
         def on_change(job: Job) -> None:
-            progress = job.get("progress") or {}
             is_done = job["status"] == "succeeded"
-            words = job["status"] if is_done else progress.get("stage", job["status"]).replace("_", " ")
-            bar.update(task, description=words, completed=1.0 if is_done else progress.get("fraction", 0.0))
+            progress = job["progress"] or {"stage": job["status"], "fraction": float(is_done)}
+            bar.update(task, description=progress["stage"].replace("_", " "), completed=progress["fraction"])
 
         return follow(client, job, on_change)
 

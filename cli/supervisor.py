@@ -101,8 +101,8 @@ class Supervisor:
             self._failure = failure
         finally:
             for sibling in reversed(self._siblings):
-                if process := self._running.pop(sibling, None):
-                    stop(process, sibling.stop_s)
+                if sibling in self._running:
+                    stop(self._running.pop(sibling), sibling.stop_s)
 
     def _goes_on(self, wait_s: float) -> bool:
         """False when told to stop, or when the main thread ended without saying so."""
