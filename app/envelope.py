@@ -16,6 +16,7 @@ log = structlog.get_logger()
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 FORM_BYTES = 64 * 1024  # room for the fields and boundaries around the photo
+HANG_UP = {"Connection": "close"}  # the rest of the body is not wanted
 
 
 class Envelope:
@@ -72,7 +73,7 @@ class Envelope:
                 with anyio.fail_after(deadline - anyio.current_time()):
                     message = await receive()
             except TimeoutError as error:
-                raise Problem("upload_too_slow", f"the body took over {self._body_timeout_s:g} s") from error
+                raise self._too_slow() from error
             received += len(message.get("body", b""))
             is_complete = not message.get("more_body", False)
             if received > self._max_body_bytes:
@@ -83,4 +84,7 @@ class Envelope:
 
     def _too_large(self) -> Problem:
         most = self._max_body_bytes - FORM_BYTES
-        return Problem("upload_too_large", f"a photo may have {most} bytes at most", headers={"Connection": "close"})
+        return Problem("upload_too_large", f"a photo may have {most} bytes at most", headers=HANG_UP)
+
+    def _too_slow(self) -> Problem:
+        return Problem("upload_too_slow", f"the body took over {self._body_timeout_s:g} s", headers=HANG_UP)

@@ -1,0 +1,83 @@
+"""The rest of the surface: offers, health, documentation, and what the web process must never load."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.main import create_app
+from app.service import open_service
+from jobs.ledger import Ledger
+from jobs.settings import Settings
+from model_store.errors import UnknownBundle
+
+
+def test_looks_are_listed_with_the_targets_they_are_trained_for(client: httpx.Client) -> None:
+    rose, plum = client.get("/v1/references").json()["references"]
+    assert (rose["id"], rose["targets"], rose["title"]) == ("rose", ["ada"], "Rose")
+    assert plum["targets"] == []
+    image = client.get(rose["image"])
+    assert (image.status_code, image.headers["content-type"]) == (200, "image/png")
+
+
+def test_targets_are_listed_with_their_consent(client: httpx.Client) -> None:
+    ada, _ = client.get("/v1/targets").json()["targets"]
+    assert (ada["id"], ada["consent"]) == ("ada", "virtual")
+    assert client.get(ada["image"]).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/references/nobody/image", "/v1/references/plum/image", "/v1/targets/x/image"])
+def test_an_image_that_is_not_there_is_not_found(client: httpx.Client, path: str) -> None:
+    assert client.get(path).json()["code"] == "not_found"
+
+
+def test_ready_means_that_a_warm_worker_is_there(client: httpx.Client, ledger: Ledger) -> None:
+    assert client.get("/livez").status_code == 200
+    cold = client.get("/readyz")
+    assert (cold.status_code, cold.json()["code"]) == (503, "no_worker")
+    ledger.heartbeat("w", [])
+    assert client.get("/readyz").json() == {"status": "ready", "workers": 1, "bundle": "small"}
+
+
+def test_the_documentation_loads_nothing_from_elsewhere(client: httpx.Client) -> None:
+    home = client.get("/", follow_redirects=True)
+    assert home.url.path == "/docs"
+    assert "http://" not in home.text
+    assert "https://" not in home.text
+    assert client.get("/docs/assets/swagger-ui-bundle.js").status_code == 200
+    assert client.get("/docs/assets/swagger-ui.css").status_code == 200
+
+
+def test_the_api_describes_its_form_and_its_problems(client: httpx.Client) -> None:
+    create = client.get("/openapi.json").json()["paths"]["/v1/jobs"]["post"]
+    form = create["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert form["required"] == ["photo", "reference_id"]
+    assert "application/problem+json" in create["responses"]["default"]["content"]
+
+
+def test_every_answer_forbids_sniffing_and_shared_caching(client: httpx.Client) -> None:
+    for path in ("/livez", "/v1/jobs/x", "/v1/references"):
+        headers = client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+
+
+async def start(app: FastAPI, settings: Settings) -> None:
+    async with open_service(app, settings):
+        pass
+
+
+def test_a_missing_bundle_stops_the_start(settings: Settings, tmp_path: Path) -> None:
+    broken = settings.model_copy(update={"bundles_dir": tmp_path})
+    with pytest.raises(UnknownBundle):
+        asyncio.run(start(create_app(broken), broken))
+
+
+def test_the_web_process_never_loads_torch() -> None:
+    code = "import sys, app.main; print([name for name in ('torch', 'cv2', 'diffam_core') if name in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
