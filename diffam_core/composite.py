@@ -1,4 +1,4 @@
-"""How a protected portrait's change is made ready for the full-size photo. Training and product use these very lines."""
+"""How a protected portrait's change is made ready for the full-size photo; training and product share these lines."""
 
 from jaxtyping import Float
 from torch import Tensor, nn

@@ -1,6 +1,7 @@
 """The diffusion process of the method: linear schedule, and one deterministic DDIM step used in both directions."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -47,7 +48,7 @@ def ddim_step(
 def _walk(
     eps: Eps, x: Tensor, alpha_bar: Tensor, timesteps: list[int], on_step: Callable[[int, int], None] | None
 ) -> Tensor:
-    for index, (t, s) in enumerate(zip(timesteps[:-1], timesteps[1:], strict=True)):
+    for index, (t, s) in enumerate(pairwise(timesteps)):
         predicted = eps(x, torch.full((x.shape[0],), t, device=x.device))
         x = ddim_step(x, predicted, alpha_bar[t], alpha_bar[s])
         if on_step is not None:

@@ -1,9 +1,9 @@
 """What the method can refuse, each with a stable `code`.
 
-    DiffAMError
-    |-- NoFaceFound     the detector saw no face in the photo
-    |-- FaceTooSmall    the face is there, but has too few pixels to carry make-up
-    `-- PhotoUnreadable the bytes do not decode to a picture
+DiffAMError
+|-- NoFaceFound     the detector saw no face in the photo
+|-- FaceTooSmall    the face is there, but has too few pixels to carry make-up
+`-- PhotoUnreadable the bytes do not decode to a picture
 """
 
 

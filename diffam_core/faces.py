@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
+from typing import Any
 
 import cv2
 import numpy as np
@@ -44,16 +45,16 @@ class FoundFace:
 
 @cache
 def _cascade(name: str) -> cv2.CascadeClassifier:
-    return cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / f"haarcascade_{name}.xml"))
+    return cv2.CascadeClassifier(str(files("cv2.data").joinpath(f"haarcascade_{name}.xml")))
 
 
-def _boxes(grey: NDArray[np.uint8], cascade: str, neighbours: int) -> list[tuple[int, int, int, int]]:
+def _boxes(grey: NDArray[Any], cascade: str, neighbours: int) -> list[tuple[int, int, int, int]]:
     smallest = max(24, min(grey.shape) // 12)
     found = _cascade(cascade).detectMultiScale(grey, 1.08, neighbours, minSize=(smallest, smallest))
     return [(int(x), int(y), int(w), int(h)) for x, y, w, h in found]
 
 
-def _eyes(grey: NDArray[np.uint8], box: tuple[int, int, int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _eyes(grey: NDArray[Any], box: tuple[int, int, int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Both eye centres in the pixels of `grey`: seen by the eye cascade if plausible, else where eyes usually are."""
     x, y, w, h = box
     corner, size = np.array([x, y]), np.array([w, h])
@@ -90,7 +91,9 @@ def find_face(photo: Photo) -> FoundFace:
     x, y, w, h = (round(v) for v in (np.array(box) - [margin, margin, 0, 0]) / scale)
     face = FoundFace((x, y, w, h), (float(left[0]), float(left[1])), (float(right[0]), float(right[1])))
     if face.eye_distance_px < SMALLEST_EYE_DISTANCE_PX:
-        raise FaceTooSmall(f"the eyes are {face.eye_distance_px:.0f} pixels apart, {SMALLEST_EYE_DISTANCE_PX:.0f} needed")
+        raise FaceTooSmall(
+            f"the eyes are {face.eye_distance_px:.0f} pixels apart, {SMALLEST_EYE_DISTANCE_PX:.0f} needed"
+        )
     return face
 
 

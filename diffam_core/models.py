@@ -1,6 +1,6 @@
 """The frozen networks that the method works with, as one value that is handed down."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -53,6 +53,14 @@ class Models:
     recognisers: dict[str, Recogniser]
     portrait_px: int
     view_px: int
+
+    def to(self, device: str) -> "Models":
+        """The same networks, moved in place to a torch device."""
+        for network in (self.eps, self.clip, self.perceptual, self.parser):
+            network.to(device)
+        for recogniser in self.recognisers.values():
+            recogniser.network.to(device)
+        return replace(self, process=replace(self.process, alpha_bar=self.process.alpha_bar.to(device)))
 
     @property
     def device(self) -> torch.device:

@@ -43,6 +43,10 @@ class Quality:
     lpips: float
 
 
+def _cosine(a: Tensor, b: Tensor) -> float:
+    return float(torch.dot(a, b))
+
+
 @torch.no_grad()
 def matches(
     models: Models,
@@ -55,8 +59,13 @@ def matches(
     for name, recogniser in models.recognisers.items():
         before, after = recogniser.embed(torch.cat([original, protected]))
         aim = recogniser.embed(target)[0]
-        cosines = [float(torch.dot(a, b)) for a, b in ((before, before), (before, after), (before, aim), (after, aim))]
-        result[name] = Match(*cosines, threshold=recogniser.thresholds[DECISION_FAR])
+        result[name] = Match(
+            own_before=_cosine(before, before),
+            own_after=_cosine(before, after),
+            target_before=_cosine(before, aim),
+            target_after=_cosine(after, aim),
+            threshold=recogniser.thresholds[DECISION_FAR],
+        )
     return result
 
 

@@ -1,8 +1,9 @@
 """Styles as LoRA adapters on the noise predictor: added by name, selected by name, none selected is the base model."""
 
+import torch
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffam_core.networks.unet import EpsModel
 
@@ -27,12 +28,12 @@ def add_style(eps: EpsModel, name: str, rank: int, weights: dict[str, Tensor] | 
 
 
 def select_style(eps: EpsModel, name: str | None) -> None:
-    """Use one style, or with None the base model, from now on."""
+    """Use one style, or with None the base model, from now on; it takes gradients where gradients are recorded."""
     for module in eps.modules():
         if isinstance(module, BaseTunerLayer):
             module.enable_adapters(name is not None)
             if name is not None:
-                module.set_adapter(name, inference_mode=True)
+                module.set_adapter(name, inference_mode=not torch.is_grad_enabled())
 
 
 def style_weights(eps: EpsModel, name: str) -> dict[str, Tensor]:
@@ -41,7 +42,7 @@ def style_weights(eps: EpsModel, name: str) -> dict[str, Tensor]:
     return {key: value.detach().cpu().contiguous() for key, value in weights.items()}
 
 
-def style_parameters(eps: EpsModel, name: str) -> list[Tensor]:
+def style_parameters(eps: EpsModel, name: str) -> list[nn.Parameter]:
     """The trainable tensors of one style, gradients switched on."""
     parameters = [p for key, p in eps.named_parameters() if f".{name}." in key]
     for parameter in parameters:

@@ -27,22 +27,23 @@ OnLoss = Callable[[str, int, int, dict[str, float]], None]
 class TransferRecipe:
     """Weights and lengths of the two stages: make-up alone, then with the recognisers."""
 
-    makeup_steps: int = 80
+    makeup_steps: int = 100
     attack_steps: int = 140
     batch: int = 4
     learning_rate: float = 2e-3
     final_rate: float = 0.25
     views: int = 3
-    histogram: float = 2.5
+    histogram: float = 6.0
     direction: float = 0.4
     perceptual: float = 1.0
     l1: float = 3.0
-    total_variation: float = 15.0
+    total_variation: float = 25.0
     outside: float = 5.0
-    impersonate: float = 20.0
-    dodge: float = 14.0
-    psnr_bar_db: float = 24.5
-    psnr_hinge: float = 1.5
+    bare_skin: float = 20.0
+    impersonate: float = 10.0
+    dodge: float = 5.0
+    psnr_bar_db: float = 27.5
+    psnr_hinge: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,9 @@ def _makeup_terms(models: Models, look: Look, data: Prepared, rows: Tensor, smal
     for name, weight in REGION_WEIGHTS.items():
         region = data.regions[name][rows]
         apart = (small - match_colours(small, region, look.tables[name])).abs() * region
-        histogram = histogram + weight * (apart.sum(dim=(1, 2, 3)) / (3 * region.sum(dim=(1, 2, 3)).clamp(min=8))).mean()
+        histogram = (
+            histogram + weight * (apart.sum(dim=(1, 2, 3)) / (3 * region.sum(dim=(1, 2, 3)).clamp(min=8))).mean()
+        )
     moved = models.clip.embed_images(small) - data.clip[rows]
     direction = 1 - functional.cosine_similarity(moved, look.direction[None], dim=1, eps=1e-4)
     return {"histogram": histogram, "direction": direction.mean()}
@@ -120,6 +123,7 @@ def _visual_terms(models: Models, data: Prepared, rows: Tensor, small: Tensor, r
         "l1": (small - data.portraits[rows]).abs().mean(),
         "total_variation": variation,
         "outside": (residual.abs() * (1 - data.face[rows])).mean(),
+        "bare_skin": (smooth.square() * data.regions["skin"][rows]).mean(),
     }
 
 

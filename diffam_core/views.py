@@ -30,13 +30,14 @@ def _soften(x: Tensor, factor: float) -> Tensor:
 
 def _jpeg(x: Tensor, quality: float) -> Tensor:
     levels = torch.full((len(x),), quality, device=x.device)
-    return jpeg_codec_differentiable((x.clamp(-1, 1) + 1) / 2, levels) * 2 - 1
+    decoded: Tensor = jpeg_codec_differentiable((x.clamp(-1, 1) + 1) / 2, levels)
+    return decoded * 2 - 1
 
 
 def random_view(
     portraits: Float[Tensor, "batch 3 size size"], generator: torch.Generator
 ) -> Float[Tensor, "batch 3 size size"]:
-    """One random view of a batch in [-1, 1]: re-cropped, perhaps softened, perhaps JPEG, perhaps noisy. size % 16 == 0."""
+    """One view of a batch in [-1, 1]: re-cropped, perhaps softened, JPEG, noisy; size divisible by 16."""
     x = _recrop(portraits, generator)
     if _uniform(generator, 0, 1) < 0.3:
         x = _soften(x, _uniform(generator, 0.35, 0.8))

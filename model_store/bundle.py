@@ -116,7 +116,7 @@ def read_reference(folder: Path, row: dict[str, Any]) -> Reference:
     return Reference(read_picture(folder / row["image"]), read_picture(folder / row["bare"]), torch.cat(masks, dim=1))
 
 
-def open_bundle(folder: Path) -> Bundle:
+def open_bundle(folder: Path, device: str = "cpu") -> Bundle:
     """Verify and load a bundle, styles included. Raises UnknownBundle, BundleDamaged."""
     catalog, manifest = read_catalog(folder), read_manifest(folder)
     problems = damaged_files(folder)
@@ -129,7 +129,7 @@ def open_bundle(folder: Path) -> Bundle:
             add_style(models.eps, style_name(style.reference, style.target), manifest["lora"]["rank"], weights)
         return Bundle(
             catalog,
-            models,
+            models.to(device),
             references={row["id"]: read_reference(folder, row) for row in manifest["references"]},
             targets={
                 row["id"]: Target(*(read_picture(folder / name) for name in row["images"]))

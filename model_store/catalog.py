@@ -33,7 +33,7 @@ class TargetCard:
 
 @dataclass(frozen=True)
 class StyleCard:
-    """Fine-tuned weights for a reference and a target. `held_out` is the recogniser of the paper's four they never saw."""
+    """Fine-tuned weights for a reference and a target. `held_out`: the one of the paper's four they never saw."""
 
     reference: str
     target: str
@@ -103,7 +103,9 @@ def read_catalog(folder: Path) -> Catalog:
                 for row in manifest["targets"]
             ),
             styles=tuple(
-                StyleCard(row["reference"], row["target"], row["held_out"], tuple(row["surrogates"]), folder / row["file"])
+                StyleCard(
+                    row["reference"], row["target"], row["held_out"], tuple(row["surrogates"]), folder / row["file"]
+                )
                 for row in manifest["styles"]
             ),
             recognisers=tuple(manifest["recognisers"]),

@@ -1,11 +1,11 @@
 """What can be wrong with the store or with what was asked of it.
 
-    StoreError
-    |-- BundleDamaged      a file is missing, altered or unreadable
-    |-- UnknownBundle      no bundle of that name
-    |-- UnknownReference   no make-up look of that id
-    |-- UnknownTarget      no identity of that id
-    `-- StyleNotTrained    the look is there, but nobody trained it for that target
+StoreError
+|-- BundleDamaged      a file is missing, altered or unreadable
+|-- UnknownBundle      no bundle of that name
+|-- UnknownReference   no make-up look of that id
+|-- UnknownTarget      no identity of that id
+`-- StyleNotTrained    the look is there, but nobody trained it for that target
 """
 
 

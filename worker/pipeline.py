@@ -66,7 +66,8 @@ def protect_photos(
     Returns one entry per request, in order. Raises StoreError when the style does not exist.
     """
     models, style = bundle.models, bundle.catalog.style_for(requests[0].reference, requests[0].target)
-    adapter, seconds = style_name(style.reference, style.target), {}
+    adapter = style_name(style.reference, style.target)
+    seconds: dict[str, float] = {}
 
     with _stage("detect", seconds, on_progress):
         uploads = [_open(request) for request in requests]

@@ -1,4 +1,4 @@
-"""CLIP through open_clip, at any size: OpenAI's weights in the published bundle, a small one of ours in the miniature."""
+"""CLIP through open_clip, at any size: OpenAI's in the published bundle, a small one in the miniature."""
 
 from typing import Any
 

@@ -121,7 +121,9 @@ class InceptionBlock(nn.Module):
         self.scale = scale
         self.narrow = _conv(channels, branch, 1)
         self.middle = nn.Sequential(_conv(channels, branch, 1), _conv(branch, branch, 3))
-        self.wide = nn.Sequential(_conv(channels, branch, 1), _conv(branch, branch, (1, 7)), _conv(branch, branch, (7, 1)))
+        self.wide = nn.Sequential(
+            _conv(channels, branch, 1), _conv(branch, branch, (1, 7)), _conv(branch, branch, (7, 1))
+        )
         self.mix = nn.Conv2d(3 * branch, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The noise predictor: a diffusers `UNet2DModel`, optionally behind pixel-unshuffle so that small portraits stay cheap."""
+"""The noise predictor: a diffusers `UNet2DModel`, optionally behind pixel-unshuffle to stay cheap."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Makes the mini bundle from nothing: every stage trains one network and leaves a file, so that a stopped build goes on.
+"""Makes the mini bundle from nothing: every stage trains one network and leaves a file, so a stopped build goes on.
 
 Stages run two at a time, one thread each: fixed seeds and step counts, so that a rebuild ends at the same quality.
 """
@@ -60,12 +60,15 @@ def save_weights(weights: dict[str, Tensor], path: Path) -> None:
 
 def _train_stage(name: str, work: Path, messages: "Queue[tuple[str, int, int, float]]") -> None:
     torch.set_num_threads(1)
-    if name in NETWORKS:
-        network = train_network(name, lambda step, steps, loss: messages.put((name, step, steps, loss)))
-        save_weights(network.state_dict(), work / f"{name}.safetensors")
-    else:
-        weights = train_one_style(work / "bundle", name, lambda step, steps, loss: messages.put((name, step, steps, loss)))
-        save_weights(weights, work / f"{name}.safetensors")
+
+    def progress(step: int, steps: int, loss: float) -> None:
+        messages.put((name, step, steps, loss))
+
+    is_network = name in NETWORKS
+    weights = (
+        train_network(name, progress).state_dict() if is_network else train_style_of(work / "bundle", name, progress)
+    )
+    save_weights(weights, work / f"{name}.safetensors")
 
 
 def _run_stages(names: list[str], work: Path, on_build: OnBuild, jobs: int) -> None:
@@ -93,7 +96,7 @@ def style_photos(count: int = STYLE_PHOTOS, seed: int = SEEDS["portraits"]) -> T
     return torch.cat(parts)
 
 
-def train_one_style(folder: Path, reference: str, progress: recognition.Progress) -> dict[str, Tensor]:
+def train_style_of(folder: Path, reference: str, progress: recognition.Progress) -> dict[str, Tensor]:
     """The LoRA weights of a look for `STYLED_TARGET`, trained with the networks of the unfinished bundle in `folder`."""
     manifest = read_manifest(folder)
     models = load_models(folder, manifest)
@@ -105,6 +108,11 @@ def train_one_style(folder: Path, reference: str, progress: recognition.Progress
     torch.manual_seed(list(LOOKS).index(reference))
     add_style(models.eps, name, LORA_RANK)
     recipe = TransferRecipe()
+
+    def report(stage: str, step: int, _: int, terms: dict[str, float]) -> None:
+        done = recipe.makeup_steps if stage == "attack" else 0
+        progress(step + done, recipe.makeup_steps + recipe.attack_steps, terms["psnr_db"])
+
     train_style(
         models,
         name,
@@ -114,11 +122,7 @@ def train_one_style(folder: Path, reference: str, progress: recognition.Progress
         surrogates,
         recipe,
         seed=list(LOOKS).index(reference),
-        on_loss=lambda stage, step, steps, terms: progress(
-            step + (recipe.makeup_steps if stage == "attack" else 0),
-            recipe.makeup_steps + recipe.attack_steps,
-            terms["psnr_db"],
-        ),
+        on_loss=report,
     )
     return style_weights(models.eps, name)
 

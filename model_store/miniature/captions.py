@@ -54,9 +54,7 @@ def _phrases() -> dict[str, Judge]:
 
 
 PHRASES = _phrases()
-BANK: dict[str, Judge] = {
-    template.format(phrase): judge for phrase, judge in PHRASES.items() for template in TEMPLATES
-}
+BANK: dict[str, Judge] = {template.format(phrase): judge for phrase, judge in PHRASES.items() for template in TEMPLATES}
 
 
 def truths(face: Face) -> Tensor:

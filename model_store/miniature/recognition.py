@@ -38,11 +38,12 @@ class RecogniserRecipe:
 
 RECIPES = {
     "ir152": RecogniserRecipe(
-        "ir", 64, {"widths": [32, 64, 128], "depths": [3, 4, 3], "stem_stride": 2, "squeeze": False}, 4200, 32, 0.25, True
+        "ir", 64, {"widths": [32, 64, 128], "depths": [3, 4, 3], "stem_stride": 2, "squeeze": False},
+        steps=4200, scale=32, margin=0.25, angular=True,
     ),
     "irse50": RecogniserRecipe(
-        "ir", 56, {"widths": [32, 72, 112], "depths": [2, 2, 2], "stem_stride": 2, "squeeze": True}, 4200, 32, 0.25, True,
-        seed=1,
+        "ir", 56, {"widths": [32, 72, 112], "depths": [2, 2, 2], "stem_stride": 2, "squeeze": True},
+        steps=4200, scale=32, margin=0.25, angular=True, seed=1,
     ),
     "facenet": RecogniserRecipe(
         "inception", 72, {"widths": [24, 64, 128], "depths": [0, 2, 2], "branch": 32}, 3400, 28, 0.15, seed=2
@@ -51,7 +52,7 @@ RECIPES = {
         "mobile", 56, {"widths": [40, 80, 128], "depths": [2, 3, 2], "side": 4}, 3600, 32, 0.12, bfloat16=False, seed=3
     ),
     "vit": RecogniserRecipe(
-        "transformer", 64, {"width": 128, "depth": 6, "heads": 4, "tokens": 64}, 3600, 32, 0.15,
+        "transformer", 64, {"width": 128, "depth": 6, "heads": 4, "tokens": 64}, 3000, 32, 0.15,
         learning_rate=1e-3, weight_decay=0.05, seed=4,
     ),
 }  # fmt: skip
@@ -75,7 +76,7 @@ def _margin_logits(cosine: Tensor, people: Tensor, recipe: RecogniserRecipe) -> 
 
 def train_recogniser(recipe: RecogniserRecipe, portraits: Portraits, progress: Progress, batch: int = 64) -> nn.Module:
     """Train on `portraits`; the margin grows in over the first third, which small networks need to start at all."""
-    network = build(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = build(recipe).to(memory_format=torch.channels_last)
     generator = torch.Generator().manual_seed(recipe.seed)
     centres = nn.Parameter(0.05 * torch.randn(int(portraits.people.max()) + 1, 128, generator=generator))
     parameters = [*network.parameters(), centres]

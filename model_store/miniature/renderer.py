@@ -95,7 +95,9 @@ class _Painter:
         tip_y = p["eye_y"] + p["nose_length"]
         along_nose = ((v - p["eye_y"]) / p["nose_length"]).clamp(-1.0, 1.4)
         ridge = torch.exp(-(u / (p["bridge_width"] + 0.04 * along_nose)).square())
-        nose = p["nose_height"] * ridge * torch.sigmoid((along_nose - 0.12) * 12) * torch.sigmoid((1.04 - along_nose) * 14)
+        nose = (
+            p["nose_height"] * ridge * torch.sigmoid((along_nose - 0.12) * 12) * torch.sigmoid((1.04 - along_nose) * 14)
+        )
         nose = nose + 0.6 * p["nose_height"] * _bump(u, v - tip_y + 0.03, p["nose_width"] * 0.8, 0.075)
         mirrored = u.abs()
         wings = 0.35 * p["nose_height"] * _bump(mirrored - p["nose_width"] * 0.75, v - tip_y, 0.045, 0.045)
@@ -127,7 +129,9 @@ class _Painter:
         behind = _fill(torch.minimum(crown, sides))
         edge = p["hairline"] + p["hair_sweep"] * (x - p["hair_parting"]).abs() * 0.6 + 0.55 * x.square() + wave
         fringe = _fill(torch.maximum(crown, y - edge))
-        strands = 1 + 0.10 * torch.sin(26 * x + 3 * torch.sin(4 * y + p["hair_phase"])) + 0.05 * torch.sin(61 * x + 7 * y)
+        strands = (
+            1 + 0.10 * torch.sin(26 * x + 3 * torch.sin(4 * y + p["hair_phase"])) + 0.05 * torch.sin(61 * x + 7 * y)
+        )
         colour = along(HAIR, p["hair_melanin"].flatten())[..., None, None]
         grey = p["hair_grey"].clamp(0, 1)
         return behind, fringe, (colour + (0.62 - colour) * grey) * strands
@@ -174,8 +178,10 @@ class _Painter:
         bow = 1 - t.square()
         v = self.v - p["mouth_y"] + p["smile"] * t.square() * 1.2
         gap = p["mouth_open"].clamp(min=0)
-        dip = 1 - p["cupid_bow"] * torch.exp(-(t / 0.16).square()) + 0.35 * p["cupid_bow"] * torch.exp(
-            -((t.abs() - 0.3) / 0.18).square()
+        dip = (
+            1
+            - p["cupid_bow"] * torch.exp(-(t / 0.16).square())
+            + 0.35 * p["cupid_bow"] * torch.exp(-((t.abs() - 0.3) / 0.18).square())
         )
         top, bottom = -(p["upper_lip"] * dip + gap * 0.4) * bow, (p["lower_lip"] + gap) * bow
         outer = _fill(torch.maximum(top - v, v - bottom))
