@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from app.problem import FACTS, ProblemDocument
+from jobs.ledger import Ledger
 from jobs.settings import Settings
 
 Post = Callable[..., httpx.Response]
@@ -146,3 +147,22 @@ def test_without_redis_the_service_says_so_and_stays_alive(serve: Serve, setting
             assert problem(answer).code == "ledger_unavailable"
             assert answer.status_code == 503
         assert client.get("/livez").status_code == 200
+
+
+def test_an_error_of_ours_shows_no_traceback(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def explode(_self: Ledger, _job_id: str) -> None:
+        raise RuntimeError("a secret inner state")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Ledger, "get", explode)
+        answer = client.get("/v1/jobs/x")
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "internal"
+    assert "secret" not in answer.text
+    deadline = time.monotonic() + 5
+    while "a secret inner state" not in caplog.text:  # the server's own log has it, a moment after the answer
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert client.get("/livez").status_code == 200
