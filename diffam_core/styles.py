@@ -1,5 +1,7 @@
 """Styles as LoRA adapters on the noise predictor: added by name, selected by name, none selected is the base model."""
 
+import warnings
+
 import torch
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
@@ -17,7 +19,9 @@ def add_style(eps: EpsModel, name: str, rank: int, weights: dict[str, Tensor] | 
     Raises ValueError when the weights do not fit this network.
     """
     config = LoraConfig(r=rank, lora_alpha=rank, target_modules=TARGET_MODULES, init_lora_weights=True)
-    inject_adapter_in_model(config, eps.unet, adapter_name=name)
+    with warnings.catch_warnings():  # several adapters in one model are exactly what is meant
+        warnings.filterwarnings("ignore", message="Already found a `peft_config`")
+        inject_adapter_in_model(config, eps.unet, adapter_name=name)
     if weights is not None:
         result = set_peft_model_state_dict(eps.unet, weights, adapter_name=name)
         own = set(get_peft_model_state_dict(eps.unet, adapter_name=name))

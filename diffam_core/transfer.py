@@ -40,9 +40,9 @@ class TransferRecipe:
     total_variation: float = 25.0
     outside: float = 5.0
     bare_skin: float = 20.0
-    impersonate: float = 10.0
-    dodge: float = 5.0
-    psnr_bar_db: float = 27.5
+    impersonate: float = 12.0
+    dodge: float = 7.0
+    psnr_bar_db: float = 26.5
     psnr_hinge: float = 2.0
 
 

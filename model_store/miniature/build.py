@@ -97,7 +97,7 @@ def style_photos(count: int = STYLE_PHOTOS, seed: int = SEEDS["portraits"]) -> T
 
 
 def train_style_of(folder: Path, reference: str, progress: recognition.Progress) -> dict[str, Tensor]:
-    """The LoRA weights of a look for `STYLED_TARGET`, trained with the networks of the unfinished bundle in `folder`."""
+    """The LoRA weights of a look for `STYLED_TARGET`, trained with the networks of the draft bundle in `folder`."""
     manifest = read_manifest(folder)
     models = load_models(folder, manifest)
     surrogates = [r for name, r in models.recognisers.items() if name not in (HELD_OUT, NEVER_ATTACKED)]

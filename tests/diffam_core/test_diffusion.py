@@ -1,0 +1,69 @@
+"""The DDIM walk: one formula both ways."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from diffam_core.diffusion import alpha_bars, ddim_step, denoise, grid, invert
+
+ALPHA_BAR = alpha_bars()
+
+
+def test_the_schedule_is_the_papers_linear_one() -> None:
+    betas = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
+    direct = 1.0
+    for beta in betas[:61]:
+        direct *= 1 - float(beta)
+    assert float(ALPHA_BAR[60]) == pytest.approx(direct, rel=1e-6)
+
+
+@given(t=st.integers(0, 999), s=st.integers(0, 999), seed=st.integers(0, 99))
+@settings(deadline=None, max_examples=40)
+def test_the_same_eps_inverts_and_returns(t: int, s: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    x, eps = (torch.randn(2, 3, 8, 8, generator=generator, dtype=torch.float64) for _ in range(2))
+    alpha_t, alpha_s = float(ALPHA_BAR[t]), float(ALPHA_BAR[s])
+    there = ddim_step(x, eps, alpha_t, alpha_s)
+    assert torch.allclose(ddim_step(there, eps, alpha_s, alpha_t), x, atol=1e-6, rtol=1e-5)
+
+
+def test_a_walk_there_and_back_with_constant_noise_ends_where_it_began() -> None:
+    noise = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+    def eps(x: Tensor, _: Tensor) -> Tensor:
+        return noise.expand_as(x)
+
+    x_0 = torch.rand(2, 3, 8, 8) * 2 - 1
+    latent = invert(eps, x_0, ALPHA_BAR, 60, 6)
+    assert not torch.allclose(latent, x_0, atol=1e-2)
+    assert torch.allclose(denoise(eps, latent, ALPHA_BAR, 60, 3), x_0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("points", "depth", "expected"), [(6, 60, [0, 12, 24, 36, 48, 60]), (3, 60, [0, 30, 60])])
+def test_the_grid_is_evenly_spaced_from_clean_to_depth(points: int, depth: int, expected: list[int]) -> None:
+    assert grid(points, depth) == expected
+
+
+def test_more_points_than_timesteps_take_each_timestep_once() -> None:
+    assert grid(20, 4) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("points", "depth"), [(1, 60), (6, 0)])
+def test_a_grid_without_a_step_is_refused(points: int, depth: int) -> None:
+    with pytest.raises(ValueError, match="no step to take"):
+        grid(points, depth)
+
+
+def test_each_forward_pass_is_reported_once() -> None:
+    seen: list[tuple[int, int]] = []
+    invert(
+        lambda x, _: torch.zeros_like(x),
+        torch.zeros(1, 3, 4, 4),
+        ALPHA_BAR,
+        60,
+        6,
+        lambda step, steps: seen.append((step, steps)),
+    )
+    assert seen == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]

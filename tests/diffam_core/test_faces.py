@@ -1,0 +1,36 @@
+"""Finding faces in rendered scenes and real photos."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffam_core.errors import FaceTooSmall, NoFaceFound
+from diffam_core.faces import find_face
+from diffam_core.images import decode_photo
+from model_store.miniature.scenes import demo_scene
+
+
+def test_the_eyes_of_a_rendered_person_are_found() -> None:
+    photo = np.array(demo_scene(seed=0, size=768))
+    face = find_face(photo)
+    assert face.eye_distance_px == pytest.approx(0.17 * 768, rel=0.15)
+
+
+@pytest.mark.parametrize("name", ["astronaut_nasa.png", "pillow_hopper.jpg", "two_faces.jpg", "astronaut_gray.jpg"])
+def test_a_real_face_is_found(assets: Path, name: str) -> None:
+    face = find_face(decode_photo((assets / "photos" / name).read_bytes()))
+    assert face.left_eye[0] < face.right_eye[0]
+    assert face.eye_distance_px > 12
+
+
+def test_a_photo_without_a_face_says_so() -> None:
+    grain = np.random.default_rng(1).integers(90, 130, (400, 300, 3), dtype=np.uint8)
+    with pytest.raises(NoFaceFound, match="300 x 400"):
+        find_face(grain)
+
+
+def test_a_face_of_a_few_pixels_is_refused_with_its_size() -> None:
+    scene = demo_scene(seed=0, size=64)
+    with pytest.raises((FaceTooSmall, NoFaceFound)):
+        find_face(np.array(scene))
