@@ -1,4 +1,4 @@
-"""Runs a command that dies with its parent, even when the parent is killed: `python -m cli.leash SIGNAL COMMAND…`.
+"""`python -m cli.leash SIGNAL PARENT COMMAND…` runs a command that dies with its parent, even when that is killed.
 
 Without it a supervisor ended by `kill -9` would leave a server behind that still writes to its data folder. Linux only;
 elsewhere the command simply runs.
@@ -14,11 +14,10 @@ PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Ask the kernel for the signal, then become the command: no process more than without a leash."""
-    name, *command = sys.argv[1:]
-    parent = os.getppid()
+    name, parent, *command = sys.argv[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.Signals[name].value)
-        if os.getppid() != parent:  # it died before we asked
+        if os.getppid() != int(parent):  # it died before we asked
             sys.exit(1)
     os.execv(command[0], command)
 

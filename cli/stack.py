@@ -127,6 +127,9 @@ def is_nohup(number: signal.Signals) -> bool:
 
 
 def ignore_stop_signals() -> None:
-    """From here on the stack stops in its own time, which is bounded: an impatient Ctrl-C must leave nothing behind."""
+    """From here on the stack stops in its own time, which is bounded: an impatient Ctrl-C must leave nothing behind.
+
+    With a handler that does nothing and not SIG_IGN, which processes that are just starting would inherit.
+    """
     for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda *_: None)

@@ -39,7 +39,7 @@ class Sibling:
 
     def spawn(self) -> "subprocess.Popen[bytes]":
         """Start it in a session of its own, so that a terminal's Ctrl-C reaches the supervisor alone."""
-        leash = (sys.executable, "-P", "-m", "cli.leash", self.orphan_signal)
+        leash = (sys.executable, "-P", "-m", "cli.leash", self.orphan_signal, str(os.getpid()))
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 (*leash, *self.command),
@@ -92,7 +92,8 @@ class Supervisor:
     def _supervise(self) -> None:
         try:
             for sibling in self._siblings:
-                self._start(sibling)
+                if self._goes_on(0):
+                    self._start(sibling)
             while self._goes_on(POLL_S):
                 for sibling, process in list(self._running.items()):
                     if process.poll() is not None:

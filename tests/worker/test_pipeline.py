@@ -1,0 +1,128 @@
+"""The story in one function, on the shipped bundle."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from diffam_core.errors import DiffAMError, NoFaceFound
+from diffam_core.images import decode_photo, encode_photo
+from model_store.bundle import Bundle, open_bundle
+from model_store.catalog import BUNDLES
+from model_store.errors import UnknownReference
+from model_store.miniature.scenes import demo_scene
+from worker.pipeline import ProtectedPhoto, ProtectRequest, protect_photos
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return open_bundle(BUNDLES / "mini")
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[bytes]:
+    return [encode_photo(np.array(demo_scene(seed, 384)), "png") for seed in (0, 1)]
+
+
+def _ignore(_stage: str, _step: int, _steps: int) -> None:
+    pass
+
+
+def _protect(bundle: Bundle, *photos: bytes, reference: str = "rose") -> list[ProtectedPhoto | DiffAMError]:
+    return protect_photos(bundle, [ProtectRequest(photo, reference, None) for photo in photos], _ignore)
+
+
+def _pixels(result: ProtectedPhoto | DiffAMError) -> NDArray[np.int64]:
+    assert isinstance(result, ProtectedPhoto)
+    return decode_photo(result.photo).astype(np.int64)
+
+
+def test_a_photo_comes_back_in_its_own_size_changed_only_around_the_face(bundle: Bundle, scenes: list[bytes]) -> None:
+    (result,) = _protect(bundle, scenes[0])
+    assert isinstance(result, ProtectedPhoto)
+    original, protected = decode_photo(scenes[0]).astype(np.int64), _pixels(result)
+    assert protected.shape == original.shape == (result.height, result.width, 3)
+    moved = np.abs(protected - original).max(axis=2) > 0
+    x, y, w, h = result.faces[0]["box"]
+    rows, columns = np.nonzero(moved)
+    assert moved[y : y + h, x : x + w].mean() > 0.5
+    assert columns.min() > x - 0.4 * w
+    assert columns.max() < x + 1.4 * w
+    assert rows.min() > y - 0.5 * h
+    assert rows.max() < y + 1.5 * h
+
+
+def test_batch_mates_change_nothing_visible(bundle: Bundle, scenes: list[bytes]) -> None:
+    alone = [_pixels(_protect(bundle, scene)[0]) for scene in scenes]
+    together = [_pixels(result) for result in _protect(bundle, *scenes)]
+    for one, other in zip(alone, together, strict=True):
+        assert np.abs(one - other).max() <= 1  # other batch shapes sum in another order; 1 of 255 is rounding
+
+
+def test_the_same_photo_gives_the_same_bytes(bundle: Bundle, scenes: list[bytes]) -> None:
+    first, second = (_protect(bundle, scenes[0])[0] for _ in range(2))
+    assert isinstance(first, ProtectedPhoto)
+    assert isinstance(second, ProtectedPhoto)
+    assert first.photo == second.photo
+    assert first.faces == second.faces
+
+
+def test_a_photo_without_a_face_fails_alone_in_its_batch(bundle: Bundle, scenes: list[bytes]) -> None:
+    empty = encode_photo(np.full((200, 300, 3), 90, dtype=np.uint8), "png")
+    first, missing, last = _protect(bundle, scenes[0], empty, scenes[1])
+    assert isinstance(first, ProtectedPhoto)
+    assert isinstance(missing, NoFaceFound)
+    assert isinstance(last, ProtectedPhoto)
+
+
+def test_a_batch_without_any_face_is_all_errors(bundle: Bundle) -> None:
+    empty = encode_photo(np.full((200, 300, 3), 90, dtype=np.uint8), "png")
+    assert [type(result) for result in _protect(bundle, empty, empty)] == [NoFaceFound, NoFaceFound]
+
+
+def test_an_unknown_look_is_named_with_those_there_are(bundle: Bundle, scenes: list[bytes]) -> None:
+    with pytest.raises(UnknownReference, match="rose"):
+        _protect(bundle, scenes[0], reference="nobody")
+
+
+def test_every_recogniser_reports_its_role_and_the_look_shows(bundle: Bundle, scenes: list[bytes]) -> None:
+    (result,) = _protect(bundle, scenes[0])
+    assert isinstance(result, ProtectedPhoto)
+    rows = {row["name"]: row for row in result.faces[0]["recognisers"]}
+    assert {name for name, row in rows.items() if row["role"] == "held_out"} == {"mobile_face", "vit"}
+    assert all(row["own_match"] < row["own_match_before"] for row in rows.values())
+    assert 15 < result.faces[0]["scores"]["psnr_db"] < 45
+
+
+def test_stages_are_reported_in_the_order_of_the_story(bundle: Bundle, scenes: list[bytes]) -> None:
+    seen: list[str] = []
+    protect_photos(bundle, [ProtectRequest(scenes[0], "rose", None)], lambda stage, _step, _steps: seen.append(stage))
+    assert list(dict.fromkeys(seen)) == ["detect", "invert", "make_up", "composite", "score"]
+
+
+def test_a_jpeg_result_is_measured_as_the_jpeg_it_is(bundle: Bundle, scenes: list[bytes]) -> None:
+    (result,) = protect_photos(bundle, [ProtectRequest(scenes[0], "rose", None, "jpeg")], _ignore)
+    assert isinstance(result, ProtectedPhoto)
+    assert result.media_type == "image/jpeg"
+    assert Image.open(io.BytesIO(result.photo)).format == "JPEG"
+    assert not Image.open(io.BytesIO(result.photo)).getexif()
+
+
+@pytest.mark.parametrize("name", ["astronaut_nasa.png", "pillow_hopper.jpg"])
+@pytest.mark.parametrize("reference", ["rose", "ember", "lagoon"])
+def test_a_real_photo_is_made_up_and_its_background_keeps_every_bit(
+    bundle: Bundle, assets: Path, name: str, reference: str
+) -> None:
+    data = (assets / "photos" / name).read_bytes()
+    (result,) = _protect(bundle, data, reference=reference)
+    original, protected = decode_photo(data).astype(np.int64), _pixels(result)
+    assert original.shape == protected.shape
+    assert isinstance(result, ProtectedPhoto)
+    x, y, w, h = result.faces[0]["box"]
+    change = np.abs(protected - original).max(axis=2)
+    assert change[y : y + h, x : x + w].mean() > 3  # of 255: visible make-up, not noise
+    change[max(0, y - h // 2) : y + 3 * h // 2, max(0, x - w // 2) : x + 3 * w // 2] = 0
+    assert not change.any()
