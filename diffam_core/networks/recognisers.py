@@ -196,23 +196,31 @@ class MobileFaceNet(nn.Module):
 
 
 class FaceTransformer(nn.Module):
-    """A vision transformer on convolutional tokens: stem to stride 8, pre-norm encoder, mean-pooled tokens."""
+    """A hybrid vision transformer: convolutional tokens at stride 8, a pre-norm encoder, every token in the embedding."""
 
-    def __init__(self, width: int, depth: int, heads: int, tokens: int, embedding_dim: int = 128) -> None:
+    def __init__(
+        self, stem: Sequence[int], width: int, depth: int, heads: int, tokens: int, embedding_dim: int = 128
+    ) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            _conv(3, width // 4, 3, 2), _conv(width // 4, width // 2, 3, 2), nn.Conv2d(width // 2, width, 3, 2, 1)
+            _conv(3, stem[0], 3, 2), IRBlock(stem[0], stem[1], 2, False), IRBlock(stem[1], width, 2, False)
         )
         self.position = nn.Parameter(torch.zeros(1, tokens, width))
         layer = nn.TransformerEncoderLayer(
             width, heads, 2 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
         )
         self.encoder = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
-        self.output = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, embedding_dim), nn.BatchNorm1d(embedding_dim))
+        self.output = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, 16),
+            nn.Flatten(),
+            nn.Linear(16 * tokens, embedding_dim),
+            nn.BatchNorm1d(embedding_dim),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = self.stem(x).flatten(2).transpose(1, 2) + self.position
-        out: Tensor = self.output(self.encoder(tokens).mean(dim=1))
+        out: Tensor = self.output(self.encoder(tokens))
         return out
 
 

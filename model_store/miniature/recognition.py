@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from model_store.miniature.dataset import SEEDS, Portraits, batches, damage, fli
 
 IDENTITIES, PICTURES, SIZE_PX = 1400, 12, 64
 CALIBRATION_IDENTITIES = 300
+BATCH = 64
 FALSE_ACCEPT_RATES = (0.1, 0.01, 0.001)
 Progress = Callable[[int, int, float], None]
 """`progress(step, steps, loss)`, called now and then while training."""
@@ -33,7 +34,8 @@ class RecogniserRecipe:
     learning_rate: float = 3e-3
     weight_decay: float = 5e-4
     bfloat16: bool = True
-    seed: int = field(default=0)
+    seed: int = 0
+    refine_steps: int = 0
 
 
 RECIPES = {
@@ -46,14 +48,15 @@ RECIPES = {
         steps=4200, scale=32, margin=0.25, angular=True, seed=1,
     ),
     "facenet": RecogniserRecipe(
-        "inception", 72, {"widths": [24, 64, 128], "depths": [0, 2, 2], "branch": 32}, 3400, 28, 0.15, seed=2
+        "inception", 72, {"widths": [24, 64, 128], "depths": [0, 2, 2], "branch": 32}, 3400, 28, 0.15, seed=2,
+        refine_steps=3000,
     ),
     "mobile_face": RecogniserRecipe(
         "mobile", 56, {"widths": [40, 80, 128], "depths": [2, 3, 2], "side": 4}, 3600, 32, 0.12, bfloat16=False, seed=3
     ),
     "vit": RecogniserRecipe(
-        "transformer", 64, {"width": 128, "depth": 6, "heads": 4, "tokens": 64}, 3000, 32, 0.15,
-        learning_rate=1e-3, weight_decay=0.05, seed=4,
+        "transformer", 64, {"stem": [24, 48], "width": 128, "depth": 3, "heads": 4, "tokens": 64},
+        steps=3600, scale=32, margin=0.15, learning_rate=1.5e-3, weight_decay=0.02, seed=4,
     ),
 }  # fmt: skip
 
@@ -64,35 +67,59 @@ def build(recipe: RecogniserRecipe) -> nn.Module:
     return ARCHITECTURES[recipe.kind](**recipe.arguments)
 
 
-def _margin_logits(cosine: Tensor, people: Tensor, recipe: RecogniserRecipe) -> Tensor:
+def _margin_logits(cosine: Tensor, people: Tensor, recipe: RecogniserRecipe, margin: float) -> Tensor:
     own = functional.one_hot(people, cosine.shape[1]).bool()
     if recipe.angular:
         angle = torch.acos(cosine.clamp(-1 + 1e-6, 1 - 1e-6))
-        harder = torch.cos((angle + recipe.margin).clamp(max=math.pi))
+        harder = torch.cos((angle + margin).clamp(max=math.pi))
     else:
-        harder = cosine - recipe.margin
+        harder = cosine - margin
     return recipe.scale * torch.where(own, harder, cosine)
 
 
-def train_recogniser(recipe: RecogniserRecipe, portraits: Portraits, progress: Progress, batch: int = 64) -> nn.Module:
-    """Train on `portraits`; the margin grows in over the first third, which small networks need to start at all."""
+def train_recogniser(recipe: RecogniserRecipe, portraits: Portraits, progress: Progress) -> nn.Module:
+    """Train on `portraits`, then once more from where that ended if the recipe says `refine_steps`."""
     network = build(recipe).to(memory_format=torch.channels_last)
     generator = torch.Generator().manual_seed(recipe.seed)
-    centres = nn.Parameter(0.05 * torch.randn(int(portraits.people.max()) + 1, 128, generator=generator))
-    parameters = [*network.parameters(), centres]
+    centres = 0.05 * torch.randn(int(portraits.people.max()) + 1, 128, generator=generator)
+    _cycle(network, centres, recipe, portraits, progress)
+    if recipe.refine_steps:
+        refine(network, recipe, portraits, progress)
+    return network.eval()
+
+
+def refine(network: nn.Module, recipe: RecogniserRecipe, portraits: Portraits, progress: Progress) -> None:
+    """A second cycle at a third of the learning rate, whole margin, class centres at the mean of their pictures."""
+    embeddings = embed_all(network.eval(), portraits.images, recipe.input_px)
+    centres = torch.zeros(int(portraits.people.max()) + 1, 128).index_add_(0, portraits.people, embeddings)
+    second = replace(recipe, steps=recipe.refine_steps, learning_rate=recipe.learning_rate / 3, seed=recipe.seed + 100)
+    _cycle(network, functional.normalize(centres), second, portraits, progress, margin_grows=False)
+
+
+def _cycle(
+    network: nn.Module,
+    centres: Tensor,
+    recipe: RecogniserRecipe,
+    portraits: Portraits,
+    progress: Progress,
+    margin_grows: bool = True,
+) -> None:
+    """One one-cycle run; a growing margin reaches its size after a third, which small networks need to start at all."""
+    generator = torch.Generator().manual_seed(recipe.seed)
+    class_centres = nn.Parameter(centres)
+    parameters = [*network.parameters(), class_centres]
     optimiser = torch.optim.AdamW(parameters, recipe.learning_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, recipe.steps, pct_start=0.08)
     network.train()
-    for step, rows in enumerate(batches(len(portraits.people), batch, recipe.steps, generator)):
+    for step, rows in enumerate(batches(len(portraits.people), BATCH, recipe.steps, generator)):
         x = damage(flip(to_float(portraits.images[rows]), generator), generator)
         x = resize(x, recipe.input_px).to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
             embedding = network(x)
-        cosine = functional.normalize(embedding.float()) @ functional.normalize(centres).T
-        ramp = min(1.0, 3 * step / recipe.steps)
-        eased = RecogniserRecipe(**{**recipe.__dict__, "margin": recipe.margin * ramp})
+        cosine = functional.normalize(embedding.float()) @ functional.normalize(class_centres).T
+        share = min(1.0, 3 * step / recipe.steps) if margin_grows else 1.0
         people = portraits.people[rows]
-        loss = functional.cross_entropy(_margin_logits(cosine, people, eased), people)
+        loss = functional.cross_entropy(_margin_logits(cosine, people, recipe, share * recipe.margin), people)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 5.0)
@@ -100,7 +127,6 @@ def train_recogniser(recipe: RecogniserRecipe, portraits: Portraits, progress: P
         schedule.step()
         if step % 100 == 0 or step == recipe.steps - 1:
             progress(step + 1, recipe.steps, float(loss.detach()))
-    return network.eval()
 
 
 def training_portraits() -> Portraits:

@@ -1,0 +1,48 @@
+"""The bundle's card, measured again on a few fresh people: bars a little below those of the full measurement."""
+
+import json
+from typing import Any
+
+import pytest
+
+from model_store.bundle import open_bundle
+from model_store.catalog import BUNDLES
+from model_store.miniature.measure import measure_bundle
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, Any]:
+    return measure_bundle(open_bundle(BUNDLES / "mini"), identities=48, seed=7, on_measure=lambda *_: None)
+
+
+def test_figures_are_json(figures: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(figures)) == figures
+
+
+def test_recognisers_tell_strangers_apart(figures: dict[str, Any]) -> None:
+    for name, row in figures["recognisers"].items():
+        assert row["tar_at_far_0.01"] >= 0.93, name
+        assert row["far_at_shipped_threshold"] <= 0.025, name
+
+
+def test_the_unet_predicts_noise_and_finds_faces_in_it(figures: dict[str, Any]) -> None:
+    assert figures["unet"]["eps_mse_t60"] <= 0.16
+    assert figures["unet"]["eps_mse_t300"] <= 0.06
+    assert figures["unet"]["noise_to_face_psnr_t60_db"] >= 27
+
+
+def test_clip_parser_and_detector_see_what_was_drawn(figures: dict[str, Any]) -> None:
+    assert figures["clip"]["zero_shot_makeup"] >= 0.95
+    assert figures["parser"]["iou_lips"] >= 0.68
+    assert figures["parser"]["iou_eyes"] >= 0.68
+    assert figures["parser"]["iou_skin"] >= 0.90
+    assert figures["detector"]["recall"] >= 0.90
+
+
+def test_styles_protect_where_the_controls_do_not(figures: dict[str, Any]) -> None:
+    for name, style in figures["styles"].items():
+        held_out = style["recognisers"]["mobile_face"]
+        assert held_out["asr_protected"] >= 0.35, name
+        assert max(held_out["asr_clean"], held_out["asr_makeup_only"]) <= 0.07, name
+        assert held_out["own_match_protected"] <= 0.5 < 0.9 < held_out["own_match_clean"], name
+        assert style["psnr_db"] >= 23, name
