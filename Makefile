@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed.stamp
 
+# Spinning OpenMP threads slow small networks down on busy cores: see cli/main.py.
+export OMP_WAIT_POLICY ?= passive
+
 PHOTO ?=
 REFERENCE ?=
 TARGET ?=
