@@ -3,7 +3,7 @@
 import sys
 from json import dumps
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -12,11 +12,13 @@ from app.photo import PhotoLimits, canonical_photo
 from cli.errors import CliError
 from cli.report import print_grade, print_scores
 from jobs.settings import Settings
-from model_store.bundle import open_bundle
 from model_store.catalog import BUNDLES, read_catalog
-from worker.pipeline import ProtectedPhoto, ProtectRequest, protect_photos
 
-FORMATS: dict[str, Literal["png", "jpeg"]] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
+if TYPE_CHECKING:
+    from worker.pipeline import ProtectedPhoto
+
+OutputFormat = Literal["png", "jpeg"]
+FORMATS: dict[str, OutputFormat] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 
 
 def protect(
@@ -34,7 +36,7 @@ def protect(
     catalog.style_for(look, target)
     limits = PhotoLimits(settings.max_pixels, settings.max_side_px, settings.min_side_px)
     canonical = canonical_photo(photo.read_bytes(), limits)
-    protected = travel(folder, settings.device, ProtectRequest(canonical.png, look, target, output_format))
+    protected = travel(folder, settings.device, canonical.png, look, target, output_format)
     out.write_bytes(protected.photo)
     bundle = {"name": catalog.name, "grade": catalog.grade}
     if as_json:
@@ -46,17 +48,22 @@ def protect(
     console.print(f"Saved {out}")
 
 
-def travel(folder: Path, device: str, request: ProtectRequest) -> ProtectedPhoto:
+def travel(
+    folder: Path, device: str, photo: bytes, look: str, target: str | None, output_format: OutputFormat
+) -> "ProtectedPhoto":
     """Take one photo through the bundle in `folder`, with a progress bar on stderr. Raises DiffAMError, StoreError."""
     columns = (TextColumn("{task.description:<12}"), BarColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("load models", total=None)
+        from model_store.bundle import open_bundle  # here, so that a wrong word is answered before torch loads
+        from worker.pipeline import ProtectRequest, protect_photos
+
         bundle = open_bundle(folder, device)
 
         def on_progress(stage: str, step: int, steps: int) -> None:
             bar.update(task, description=stage.replace("_", " "), completed=step, total=steps)
 
-        (protected,) = protect_photos(bundle, [request], on_progress)
+        (protected,) = protect_photos(bundle, [ProtectRequest(photo, look, target, output_format)], on_progress)
     if isinstance(protected, Exception):
         raise protected
     return protected
