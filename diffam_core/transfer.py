@@ -39,10 +39,10 @@ class TransferRecipe:
     l1: float = 3.0
     total_variation: float = 25.0
     outside: float = 5.0
-    bare_skin: float = 20.0
-    impersonate: float = 12.0
-    dodge: float = 7.0
-    psnr_bar_db: float = 26.5
+    bare_skin: float = 30.0
+    impersonate: float = 11.0
+    dodge: float = 6.0
+    psnr_bar_db: float = 28.0
     psnr_hinge: float = 2.0
 
 

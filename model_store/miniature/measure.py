@@ -23,7 +23,15 @@ from model_store.catalog import StyleCard
 from model_store.miniature.captions import prompts
 from model_store.miniature.cast import LOOKS
 from model_store.miniature.dataset import population, portrait_frame, render_portraits, sample_faces, to_float
-from model_store.miniature.people import Face, sample_identities, sample_makeup, sample_nuisance, take
+from model_store.miniature.people import (
+    LIP_COLOURS,
+    SHADOW_COLOURS,
+    Face,
+    sample_identities,
+    sample_makeup,
+    sample_nuisance,
+    take,
+)
 from model_store.miniature.recognition import calibrate, embed_all, true_accept_rates, verification
 from model_store.miniature.renderer import Frame, render
 
@@ -107,10 +115,7 @@ def _clip(models: Models, identities: int, seed: int) -> dict[str, float]:
     worn = people.faces["lips_strength"] > 0
     seen = images @ said("face with makeup") > images @ said("face without makeup")
     figures = {"zero_shot_makeup": float((seen == worn).float().mean())}
-    for part, noun in (("lips", "lipstick"), ("shadow", "eyeshadow")):
-        from model_store.miniature.people import LIP_COLOURS, SHADOW_COLOURS
-
-        colours = LIP_COLOURS if part == "lips" else SHADOW_COLOURS
+    for part, noun, colours in (("lips", "lipstick", LIP_COLOURS), ("shadow", "eyeshadow", SHADOW_COLOURS)):
         texts = torch.stack([said(f"face with {colour} {noun}") for colour in colours])
         guess = (images[worn] @ texts.T).argmax(dim=1)
         figures[f"zero_shot_{noun}_colour"] = float((guess == people.faces[f"{part}_name"][worn]).float().mean())

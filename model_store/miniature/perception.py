@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from open_clip import SimpleTokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -101,8 +102,6 @@ def train_parser(progress: Progress, steps: int = PARSER_STEPS, people: int = 30
 
 def clip_vocabulary() -> list[int]:
     """The BPE ids of every caption, sorted; padding and the end markers included."""
-    from open_clip import SimpleTokenizer
-
     context: int = CLIP_CONFIG["text_cfg"]["context_length"]
     return sorted(set(SimpleTokenizer(context_length=context)(list(BANK)).flatten().tolist()))
 

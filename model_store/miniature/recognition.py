@@ -52,7 +52,8 @@ RECIPES = {
         refine_steps=3000,
     ),
     "mobile_face": RecogniserRecipe(
-        "mobile", 56, {"widths": [40, 80, 128], "depths": [2, 3, 2], "side": 4}, 3600, 32, 0.12, bfloat16=False, seed=3
+        "mobile", 56, {"widths": [40, 80, 128], "depths": [2, 3, 2], "side": 4}, 3600, 32, 0.12, bfloat16=False, seed=3,
+        refine_steps=2400,
     ),
     "vit": RecogniserRecipe(
         "transformer", 64, {"stem": [24, 48], "width": 128, "depth": 3, "heads": 4, "tokens": 64},
