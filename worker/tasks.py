@@ -116,7 +116,7 @@ def settle(ledger: Ledger, claim: Claim, trip: "Future[Passenger]") -> None:
 
 def job_error(error: BaseException) -> JobError:
     """What the client may read about `error`: the facts of the errors we know, nothing of the others."""
-    if isinstance(error, DiffAMError | StoreError) and error.code != INTERNAL.code:
+    if isinstance(error, DiffAMError | StoreError):
         return JobError(code=error.code, message=str(error), retryable=False)
     if isinstance(error, torch.OutOfMemoryError):
         return JobError(code="out_of_memory", message="the accelerator ran out of memory", retryable=True)
