@@ -196,7 +196,7 @@ class MobileFaceNet(nn.Module):
 
 
 class FaceTransformer(nn.Module):
-    """A hybrid vision transformer: convolutional tokens at stride 8, a pre-norm encoder, every token in the embedding."""
+    """A hybrid vision transformer: convolutional tokens at stride 8, a pre-norm encoder, all tokens embedded."""
 
     def __init__(
         self, stem: Sequence[int], width: int, depth: int, heads: int, tokens: int, embedding_dim: int = 128
