@@ -40,7 +40,7 @@ def up(
     with plain_errors(interrupted=0), running_stack(settings, console.print) as stack:
         with console.status("starting; loading the models"):
             stack.wait_until_ready()
-        console.print(f"Serving on {stack.url}  (API: {stack.url}/docs, logs: {stack.logs}). Ctrl-C stops it.")
+        console.print(f"Serving on {stack.url} (API: /docs, logs: {stack.logs}). Ctrl-C stops it.", soft_wrap=True)
         console.print("Open to everybody on this machine: no keys are configured.")
         while True:
             stack.supervisor.check()
