@@ -72,6 +72,8 @@ def watch(console: Console, client: httpx.Client, job: Job) -> Job:
 def save(client: httpx.Client, job: Job, upload: bytes, suffix: str, out: Path) -> list[Path]:
     """Write original, protected photo and before/after picture into `out`; returns their paths."""
     out.mkdir(parents=True, exist_ok=True)
+    for stale in (*out.glob("original.*"), *out.glob("protected.*")):
+        stale.unlink()
     pictures = {
         f"original{suffix}": upload,
         f"protected{SUFFIXES[job['output']['photo']['media_type']]}": fetch(client, job, "result"),
