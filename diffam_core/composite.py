@@ -32,17 +32,16 @@ def low_pass(residual: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "bat
 
 
 def change(
-    generated: Float[Tensor, "batch 3 size size"],
-    reconstruction: Float[Tensor, "batch 3 size size"],
+    residual: Float[Tensor, "batch 3 size size"],
     face: Float[Tensor, "batch 1 size size"],
     size_px: int,
 ) -> Float[Tensor, "batch 3 size_px size_px"]:
     """What to add to a `size_px` view of the photo: what the style changed, smooth, feathered, exactly 0 outside.
 
-    generated, reconstruction: the same latent denoised with and without the style, in [-1, 1].
+    residual: the same latent denoised with the style minus without it.
     face: the parser's face probability.
     """
-    residual = low_pass(generated - reconstruction) * feather(face)
+    residual = low_pass(residual) * feather(face)
     if size_px == residual.shape[-1]:
         return residual
     enlarged = functional.interpolate(residual, size_px, mode="bicubic", align_corners=False)

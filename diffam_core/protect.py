@@ -5,10 +5,11 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from diffam_core.diffusion import denoise, invert
 from diffam_core.models import Models
-from diffam_core.styles import select_style
+from diffam_core.styles import predictor
 
 OnStep = Callable[[int, int], None]
 """`on_step(step, steps)` after each forward pass."""
@@ -19,15 +20,26 @@ def latents(
     models: Models, portraits: Float[Tensor, "batch 3 size size"], on_step: OnStep | None = None
 ) -> Float[Tensor, "batch 3 size size"]:
     """The latents of portraits in [-1, 1], inverted with the base model."""
-    select_style(models.eps, None)
-    process = models.process
-    return invert(models.eps, portraits, process.alpha_bar, process.return_timestep, process.invert_points, on_step)
+    eps, process = predictor(models.eps, None), models.process
+    return invert(eps, portraits, process.alpha_bar, process.return_timestep, process.invert_points, on_step)
 
 
 def generate(
-    models: Models, latent: Float[Tensor, "batch 3 size size"], style: str | None, on_step: OnStep | None = None
+    models: Models,
+    latent: Float[Tensor, "batch 3 size size"],
+    style: str | None,
+    on_step: OnStep | None = None,
+    is_saving_memory: bool = False,
 ) -> Float[Tensor, "batch 3 size size"]:
-    """Portraits denoised with a style, or with None by the base model (the reconstruction); differentiable."""
-    select_style(models.eps, style)
-    process = models.process
-    return denoise(models.eps, latent, process.alpha_bar, process.return_timestep, process.denoise_points, on_step)
+    """Portraits denoised with a style, or with None by the base model (the reconstruction); differentiable.
+
+    is_saving_memory: gradient checkpointing, each reverse step is computed again on the way back.
+    """
+    eps, process = predictor(models.eps, style), models.process
+
+    def remembered(x_t: Tensor, timesteps: Tensor) -> Tensor:
+        predicted: Tensor = checkpoint(eps, x_t, timesteps, use_reentrant=False)
+        return predicted
+
+    denoiser = remembered if is_saving_memory else eps
+    return denoise(denoiser, latent, process.alpha_bar, process.return_timestep, process.denoise_points, on_step)

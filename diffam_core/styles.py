@@ -1,4 +1,4 @@
-"""Styles as LoRA adapters on the noise predictor: added by name, selected by name, none selected is the base model."""
+"""Styles of the noise predictor, by name: LoRA adapters inside it or whole networks beside it; None is the base."""
 
 import warnings
 
@@ -31,6 +31,47 @@ def add_style(eps: EpsModel, name: str, rank: int, weights: dict[str, Tensor] | 
     select_style(eps, None)
 
 
+def add_full_style(eps: EpsModel, name: str, weights: dict[str, Tensor] | None = None) -> None:
+    """Attach a style that is a whole network, as in the paper. Without `weights` it is a copy of the base model.
+
+    Raises ValueError when the weights do not fit this network.
+    """
+    network = EpsModel(eps.unshuffle, eps.config)
+    try:
+        network.load_state_dict(_base_weights(eps) if weights is None else weights, strict=True)
+    except RuntimeError as error:
+        raise ValueError(f"style {name!r} was not trained for this network") from error
+    eps.full_styles[name] = network.to(next(eps.parameters()).device).eval().requires_grad_(False)
+
+
+def remove_style(eps: EpsModel, name: str) -> None:
+    """Take a style off again; the base model is selected."""
+    if name in eps.full_styles:
+        del eps.full_styles[name]
+        return
+    with warnings.catch_warnings():  # another one becomes the active adapter, but none stays selected
+        warnings.filterwarnings("ignore", message="Adapter .* was active which is now deleted")
+        for module in eps.modules():
+            if isinstance(module, BaseTunerLayer):
+                module.delete_adapter(name)
+    eps.unet.peft_config.pop(name, None)
+    select_style(eps, None)
+
+
+def _base_weights(eps: EpsModel) -> dict[str, Tensor]:
+    """The state dict as it was before adapters were injected."""
+    state = eps.state_dict()
+    return {key.replace(".base_layer", ""): value for key, value in state.items() if ".lora_" not in key}
+
+
+def predictor(eps: EpsModel, name: str | None) -> EpsModel:
+    """The network to call for a style, its adapter selected; with None the base model."""
+    if name in eps.full_styles:
+        return eps.full_styles[name]
+    select_style(eps, name)
+    return eps
+
+
 def select_style(eps: EpsModel, name: str | None) -> None:
     """Use one style, or with None the base model, from now on; it takes gradients where gradients are recorded."""
     for module in eps.modules():
@@ -41,14 +82,20 @@ def select_style(eps: EpsModel, name: str | None) -> None:
 
 
 def style_weights(eps: EpsModel, name: str) -> dict[str, Tensor]:
-    """The weights of one style, to be stored and later handed to `add_style`."""
-    weights: dict[str, Tensor] = get_peft_model_state_dict(eps.unet, adapter_name=name)
+    """The weights of one style, to be stored and later handed to `add_style` or `add_full_style`."""
+    is_full = name in eps.full_styles
+    weights: dict[str, Tensor] = (
+        eps.full_styles[name].state_dict() if is_full else get_peft_model_state_dict(eps.unet, adapter_name=name)
+    )
     return {key: value.detach().cpu().contiguous() for key, value in weights.items()}
 
 
 def style_parameters(eps: EpsModel, name: str) -> list[nn.Parameter]:
     """The trainable tensors of one style, gradients switched on."""
-    parameters = [p for key, p in eps.named_parameters() if f".{name}." in key]
+    if name in eps.full_styles:
+        parameters = list(eps.full_styles[name].parameters())
+    else:
+        parameters = [p for key, p in eps.named_parameters() if f".{name}." in key]
     for parameter in parameters:
         parameter.requires_grad_(True)
     return parameters

@@ -1,57 +1,87 @@
-"""Adversarial make-up transfer: fine-tunes a LoRA style so that faces wear a reference and recognisers are misled.
+"""Adversarial make-up transfer: fine-tunes a style so that faces wear a reference and recognisers are misled.
 
-The loss is the paper's L = L_MT + L_adv + L_vis, measured on the composite that users get (not on the bare portrait),
-plus what the miniature needs to stay clean: total variation, silence outside the face, and a hinge at a visual bar.
+Two stages from the same loop: make-up alone, once per reference; then, from its weights, with the recognisers. Full
+weights or LoRA, whichever was added. A run that is stopped and resumed equals one that was not.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from diffam_core.composite import change, face_probability, low_pass
-from diffam_core.histogram import colour_table, match_colours
+from diffam_core.composite import change, face_probability
+from diffam_core.losses import (
+    REGION_WEIGHTS,
+    Batch,
+    Look,
+    VisualBar,
+    Weights,
+    attack_terms,
+    bar_terms,
+    makeup_terms,
+    shrink,
+    visual_terms,
+)
 from diffam_core.models import Models, Recogniser
 from diffam_core.protect import generate, latents
 from diffam_core.styles import style_parameters
-from diffam_core.views import random_view
 
-REGION_WEIGHTS = {"lips": 1.0, "eyes": 1.0, "skin": 0.05}
-OnLoss = Callable[[str, int, int, dict[str, float]], None]
-"""`on_loss(stage, step, steps, terms)` after each step."""
+Objective = Literal["impersonate", "dodge", "both"]
+Mode = Literal["lora", "full"]
+OnLoss = Callable[[int, int, dict[str, float]], None]
+"""`on_loss(step, steps, terms)` after each step; what it raises ends the training."""
+
+
+def ignore_loss(step: int, steps: int, terms: dict[str, float]) -> None:
+    """The `OnLoss` of those who do not look."""
+
+
+Latents = Callable[[Models, Tensor], Tensor]
+"""`latents(models, portraits)`: `diffam_core.protect.latents`, or a cache in front of it."""
+
+
+@dataclass(frozen=True)
+class StageRecipe:
+    """One stage: how long, how fast, and what its loss weighs. `learning_rate` falls linearly to `final_rate` of it."""
+
+    steps: int
+    weights: Weights
+    learning_rate: float = 2e-3
+    final_rate: float = 0.25
+    batch: int = 4
+    views: int = 3
+    bar: VisualBar = field(default_factory=VisualBar)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    has_gradient_checkpoints: bool = False
 
 
 @dataclass(frozen=True)
 class TransferRecipe:
-    """Weights and lengths of the two stages: make-up alone, then with the recognisers."""
+    """Both stages, as measured best on the miniature with LoRA; full weights want a tenth of the learning rate."""
 
-    makeup_steps: int = 100
-    attack_steps: int = 140
-    batch: int = 4
-    learning_rate: float = 2e-3
-    final_rate: float = 0.25
-    views: int = 3
-    histogram: float = 6.0
-    direction: float = 0.4
-    perceptual: float = 1.0
-    l1: float = 3.0
-    total_variation: float = 25.0
-    outside: float = 5.0
-    bare_skin: float = 30.0
-    impersonate: float = 11.0
-    dodge: float = 6.0
-    psnr_bar_db: float = 28.0
-    psnr_hinge: float = 2.0
+    makeup: StageRecipe = field(default_factory=lambda: StageRecipe(100, Weights()))
+    attack: StageRecipe = field(default_factory=lambda: StageRecipe(400, Weights(impersonate=11.0, dodge=6.0)))
+    rank: int = 8
 
+    def with_objective(self, objective: Objective) -> "TransferRecipe":
+        """The same recipe, aiming only at the target (the paper), only away from the owner, or both."""
+        weights = self.attack.weights
+        both = weights.impersonate + weights.dodge
+        chosen = {
+            "impersonate": replace(weights, impersonate=both, dodge=0.0),
+            "dodge": replace(weights, impersonate=0.0, dodge=both),
+            "both": weights,
+        }[objective]
+        return replace(self, attack=replace(self.attack, weights=chosen))
 
-@dataclass(frozen=True)
-class Look:
-    """The reference as the loss sees it: colour tables per region, and the CLIP direction bare -> made up."""
-
-    tables: dict[str, Tensor]
-    direction: Tensor
+    def with_mode(self, mode: Mode) -> "TransferRecipe":
+        """The same recipe with learning rates for LoRA or for full weights."""
+        if mode == "lora":
+            return self
+        makeup, attack = (replace(s, learning_rate=s.learning_rate / 10) for s in (self.makeup, self.attack))
+        return replace(self, makeup=makeup, attack=attack)
 
 
 @dataclass(frozen=True)
@@ -67,34 +97,29 @@ class Prepared:
     clip: Tensor
     own: dict[str, Tensor]
 
-
-def _small(x: Tensor, size: int) -> Tensor:
-    return functional.interpolate(x, size, mode="area")
-
-
-@torch.no_grad()
-def read_look(models: Models, made_up: Tensor, bare: Tensor, regions: Tensor) -> Look:
-    """A reference's pictures `(1, 3, s, s)` in [-1, 1] and region masks `(1, 4, s, s)` as targets of the loss."""
-    size = models.portrait_px
-    made_up, bare, masks = _small(made_up, size), _small(bare, size), _small(regions, size) > 0.5
-    tables = {name: colour_table(made_up[0], masks[0, index]) for index, name in enumerate(REGION_WEIGHTS)}
-    pair = models.clip.embed_images(torch.cat([made_up, bare]))
-    return Look(tables, pair[0] - pair[1])
+    def rows(self, rows: Tensor) -> Batch:
+        """The photos of one step."""
+        return Batch(
+            self.photos[rows],
+            self.portraits[rows],
+            self.face[rows],
+            {name: region[rows] for name, region in self.regions.items()},
+            self.clip[rows],
+            {name: own[rows] for name, own in self.own.items()},
+        )
 
 
 @torch.no_grad()
-def prepare(models: Models, photos: Tensor, surrogates: list[Recogniser]) -> Prepared:
+def prepare(models: Models, photos: Tensor, surrogates: list[Recogniser], invert: Latents = latents) -> Prepared:
     """Latents, reconstructions, masks and own embeddings of photos `(n, 3, view, view)` in [-1, 1]."""
-    portraits = _small(photos, models.portrait_px)
-    parts = [latents(models, part) for part in portraits.split(32)]
-    inverted = torch.cat(parts)
-    reconstructions = torch.cat([generate(models, part, None) for part in parts])
+    portraits = shrink(photos, models.portrait_px)
+    inverted = torch.cat([invert(models, part) for part in portraits.split(32)])
     probabilities = models.parser(portraits).sigmoid()
     return Prepared(
         photos=photos,
         portraits=portraits,
         latents=inverted,
-        reconstructions=reconstructions,
+        reconstructions=torch.cat([generate(models, part, None) for part in inverted.split(32)]),
         face=face_probability(models.parser, portraits),
         regions={name: probabilities[:, i : i + 1] > 0.5 for i, name in enumerate(REGION_WEIGHTS)},
         clip=models.clip.embed_images(portraits),
@@ -102,90 +127,91 @@ def prepare(models: Models, photos: Tensor, surrogates: list[Recogniser]) -> Pre
     )
 
 
-def _makeup_terms(models: Models, look: Look, data: Prepared, rows: Tensor, small: Tensor) -> dict[str, Tensor]:
-    histogram = small.new_zeros(())
-    for name, weight in REGION_WEIGHTS.items():
-        region = data.regions[name][rows]
-        apart = (small - match_colours(small, region, look.tables[name])).abs() * region
-        histogram = (
-            histogram + weight * (apart.sum(dim=(1, 2, 3)) / (3 * region.sum(dim=(1, 2, 3)).clamp(min=8))).mean()
-        )
-    moved = models.clip.embed_images(small) - data.clip[rows]
-    direction = 1 - functional.cosine_similarity(moved, look.direction[None], dim=1, eps=1e-4)
-    return {"histogram": histogram, "direction": direction.mean()}
+class FineTuning:
+    """The state of one stage: a style's parameters, optimiser, schedule, random numbers, and the step reached."""
+
+    def __init__(self, models: Models, style: str, recipe: StageRecipe, seed: int) -> None:
+        self.models, self.style, self.recipe = models, style, recipe
+        self.parameters = style_parameters(models.eps, style)
+        self.optimiser = torch.optim.Adam(self.parameters, recipe.learning_rate)
+        self.schedule = torch.optim.lr_scheduler.LinearLR(self.optimiser, 1.0, recipe.final_rate, recipe.steps)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.step = 0
+
+    def state(self) -> dict[str, Any]:
+        """All that a later run needs to go on exactly here; tensors, numbers and containers only."""
+        return {
+            "step": self.step,
+            "parameters": [p.detach().clone() for p in self.parameters],
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "generator": self.generator.get_state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state()` of a run with the same recipe."""
+        self.step = state["step"]
+        with torch.no_grad():
+            for parameter, saved in zip(self.parameters, state["parameters"], strict=True):
+                parameter.copy_(saved)
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.generator.set_state(state["generator"])
+
+    def advance(
+        self, look: Look, data: Prepared, surrogates: list[Recogniser], aims: dict[str, Tensor]
+    ) -> dict[str, float]:
+        """One step; without surrogates it is make-up alone. Returns the unweighted terms."""
+        models, recipe = self.models, self.recipe
+        rows = torch.randperm(len(data.photos), generator=self.generator)[: recipe.batch].to(data.photos.device)
+        batch = data.rows(rows)
+        with torch.autocast(models.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            generated = generate(
+                models, data.latents[rows], self.style, is_saving_memory=recipe.has_gradient_checkpoints
+            )
+        residual = generated.float() - data.reconstructions[rows]
+        delta = change(residual, batch.face, batch.photos.shape[-1])
+        composite = (batch.photos + delta).clamp(-1, 1)
+        small = shrink(composite, models.portrait_px)
+        terms = makeup_terms(models, look, batch, small)
+        terms |= visual_terms(models, batch, small, residual)
+        if surrogates:
+            terms |= attack_terms(surrogates, aims, batch, composite, recipe.views, self.generator)
+        terms |= bar_terms(recipe.bar, batch, composite)
+        self.optimiser.zero_grad(set_to_none=True)
+        recipe.weights.total(terms).backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, 5.0)
+        self.optimiser.step()
+        self.schedule.step()
+        self.step += 1
+        return {name: float(term.detach()) for name, term in terms.items()}
+
+    def finish(self) -> None:
+        """Freeze the style again."""
+        for parameter in self.parameters:
+            parameter.requires_grad_(False)
 
 
-def _visual_terms(models: Models, data: Prepared, rows: Tensor, small: Tensor, residual: Tensor) -> dict[str, Tensor]:
-    smooth = low_pass(residual)
-    variation = (smooth.diff(dim=-1).abs().mean() + smooth.diff(dim=-2).abs().mean()) / 2
-    return {
-        "perceptual": models.perceptual(small, data.portraits[rows]).mean(),
-        "l1": (small - data.portraits[rows]).abs().mean(),
-        "total_variation": variation,
-        "outside": (residual.abs() * (1 - data.face[rows])).mean(),
-        "bare_skin": (smooth.square() * data.regions["skin"][rows]).mean(),
-    }
-
-
-def _attack_terms(
-    surrogates: list[Recogniser],
-    aims: dict[str, Tensor],
-    data: Prepared,
-    rows: Tensor,
-    composite: Tensor,
-    views: int,
-    generator: torch.Generator,
-) -> dict[str, Tensor]:
-    impersonate, dodge = [], []
-    for _ in range(views):
-        view = random_view(composite, generator)
-        for recogniser in surrogates:
-            embedding = recogniser.embed(view)
-            impersonate.append((1 - embedding @ aims[recogniser.name]).mean())
-            dodge.append((embedding * data.own[recogniser.name][rows]).sum(dim=1).clamp(min=0).mean())
-    return {"impersonate": torch.stack(impersonate).mean(), "dodge": torch.stack(dodge).mean()}
-
-
-def train_style(
-    models: Models,
-    style: str,
+def train_stage(
+    tuning: FineTuning,
     look: Look,
-    aim: Tensor,
     data: Prepared,
     surrogates: list[Recogniser],
-    recipe: TransferRecipe,
-    seed: int,
+    aim: Tensor | None,
     on_loss: OnLoss,
+    keep: Callable[[dict[str, Any]], None] | None = None,
+    keep_every: int = 10,
 ) -> None:
-    """Train the adapter `style` (already added) in place. `aim`: the target's picture `(1, 3, s, s)`."""
-    generator = torch.Generator().manual_seed(seed)
-    parameters = style_parameters(models.eps, style)
+    """Run a stage to its end. Without surrogates and `aim` it learns the make-up alone.
+
+    aim: the target's picture `(1, 3, s, s)`.  keep: called with `tuning.state()` every `keep_every` steps.
+    """
     with torch.no_grad():
-        aims = {r.name: r.embed(aim)[0] for r in surrogates}
-    for stage, steps in (("make-up", recipe.makeup_steps), ("attack", recipe.attack_steps)):
-        optimiser = torch.optim.Adam(parameters, recipe.learning_rate)
-        schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, recipe.final_rate, steps)
-        for step in range(steps):
-            rows = torch.randperm(len(data.photos), generator=generator)[: recipe.batch]
-            generated = generate(models, data.latents[rows], style)
-            residual = generated - data.reconstructions[rows]
-            photos = data.photos[rows]
-            delta = change(generated, data.reconstructions[rows], data.face[rows], photos.shape[-1])
-            composite = (photos + delta).clamp(-1, 1)
-            small = _small(composite, models.portrait_px)
-            terms = _makeup_terms(models, look, data, rows, small) | _visual_terms(models, data, rows, small, residual)
-            if stage == "attack":
-                terms |= _attack_terms(surrogates, aims, data, rows, composite, recipe.views, generator)
-            error = (composite - photos).square().mean(dim=(1, 2, 3))
-            psnr_db = 10 * torch.log10(4 / error.clamp(min=1e-8))
-            terms["psnr_hinge"] = (recipe.psnr_bar_db - psnr_db).clamp(min=0).mean()
-            loss = torch.stack([getattr(recipe, name) * term for name, term in terms.items()]).sum()
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, 5.0)
-            optimiser.step()
-            schedule.step()
-            values = {name: float(term.detach()) for name, term in terms.items()}
-            on_loss(stage, step + 1, steps, values | {"psnr_db": float(psnr_db.detach().mean())})
-    for parameter in parameters:
-        parameter.requires_grad_(False)
+        aims = {} if aim is None else {r.name: r.embed(aim)[0] for r in surrogates}
+    steps = tuning.recipe.steps
+    while tuning.step < steps:
+        terms = tuning.advance(look, data, surrogates, aims)
+        if keep is not None and (tuning.step % keep_every == 0 or tuning.step == steps):
+            keep(tuning.state())
+        on_loss(tuning.step, steps, terms)
+    tuning.finish()

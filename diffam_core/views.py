@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float
 from kornia.enhance import jpeg_codec_differentiable
+from kornia.filters import gaussian_blur2d
 from torch import Tensor
 from torch.nn import functional
 
@@ -28,6 +29,11 @@ def _soften(x: Tensor, factor: float) -> Tensor:
     return functional.interpolate(small, x.shape[-1], mode="bilinear")
 
 
+def _blur(x: Tensor, sigma: float) -> Tensor:
+    blurred: Tensor = gaussian_blur2d(x, (9, 9), (sigma, sigma))
+    return blurred
+
+
 def _jpeg(x: Tensor, quality: float) -> Tensor:
     levels = torch.full((len(x),), quality, device=x.device)
     decoded: Tensor = jpeg_codec_differentiable((x.clamp(-1, 1) + 1) / 2, levels)
@@ -37,10 +43,12 @@ def _jpeg(x: Tensor, quality: float) -> Tensor:
 def random_view(
     portraits: Float[Tensor, "batch 3 size size"], generator: torch.Generator
 ) -> Float[Tensor, "batch 3 size size"]:
-    """One view of a batch in [-1, 1]: re-cropped, perhaps softened, JPEG, noisy; size divisible by 16."""
+    """One view of a batch in [-1, 1]: re-cropped, perhaps softened or blurred, JPEG, noisy; size divisible by 16."""
     x = _recrop(portraits, generator)
     if _uniform(generator, 0, 1) < 0.3:
         x = _soften(x, _uniform(generator, 0.35, 0.8))
+    elif _uniform(generator, 0, 1) < 0.3:
+        x = _blur(x, _uniform(generator, 0.5, 2.0))
     if _uniform(generator, 0, 1) < 0.4:
         x = _jpeg(x, _uniform(generator, 60, 95))
     if _uniform(generator, 0, 1) < 0.3:

@@ -124,9 +124,11 @@ def open_bundle(folder: Path, device: str = "cpu") -> Bundle:
         raise BundleDamaged(f"bundle {catalog.name!r}: {'; '.join(problems)}")
     try:
         models = load_models(folder, manifest)
-        for style in catalog.styles:
-            weights = {key: value.float() for key, value in load_file(style.file).items()}
-            add_style(models.eps, style_name(style.reference, style.target), manifest["lora"]["rank"], weights)
+        files = {card.id: card.makeup for card in catalog.references if card.makeup is not None}
+        files |= {style_name(style.reference, style.target): style.file for style in catalog.styles}
+        for name, file in files.items():
+            weights = {key: value.float() for key, value in load_file(file).items()}
+            add_style(models.eps, name, manifest["lora"]["rank"], weights)
         return Bundle(
             catalog,
             models.to(device),

@@ -13,12 +13,13 @@ BUNDLES = Path(__file__).parent / "bundles"
 
 @dataclass(frozen=True)
 class ReferenceCard:
-    """A make-up look on offer; `image` shows it worn."""
+    """A make-up look on offer; `image` shows it worn. `makeup`: weights that only apply it, if trained."""
 
     id: str
     title: str
     description: str
     image: Path
+    makeup: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,13 @@ def read_catalog(folder: Path) -> Catalog:
             grade=manifest["grade"],
             folder=folder,
             references=tuple(
-                ReferenceCard(row["id"], row["title"], row["description"], folder / row["image"])
+                ReferenceCard(
+                    row["id"],
+                    row["title"],
+                    row["description"],
+                    folder / row["image"],
+                    folder / row["makeup"] if "makeup" in row else None,
+                )
                 for row in manifest["references"]
             ),
             targets=tuple(

@@ -101,7 +101,7 @@ def _open(request: ProtectRequest) -> _Upload | DiffAMError:
 
 def _composite(upload: _Upload, made_up: Tensor, reconstruction: Tensor, mask: Tensor) -> bytes:
     size = native_px(upload.face, made_up.shape[-1])
-    delta = change(made_up[None], reconstruction[None], mask[None], size)[0]
+    delta = change((made_up - reconstruction)[None], mask[None], size)[0]
     return encode_photo(paste_change(upload.photo, upload.face, delta), upload.request.output_format)
 
 

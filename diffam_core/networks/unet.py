@@ -1,6 +1,7 @@
 """The noise predictor: a diffusers `UNet2DModel`, optionally behind pixel-unshuffle to stay cheap."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 from diffusers import UNet2DModel
 from torch import Tensor, nn
@@ -12,14 +13,22 @@ class EpsModel(nn.Module):
 
     unshuffle: factor by which space is folded into channels before the UNet and unfolded after it; 1 leaves it alone.
     config: keyword arguments of `UNet2DModel`; channels are those after unshuffling.
+    full_styles: whole networks fine-tuned from this one, by name; not part of its state dict, but moved with it.
     """
 
     def __init__(self, unshuffle: int, config: dict[str, Any]) -> None:
         super().__init__()
-        self.unshuffle = unshuffle
+        self.unshuffle, self.config = unshuffle, config
+        self.full_styles: dict[str, EpsModel] = {}
         self.unet = UNet2DModel(**config)
 
     def forward(self, x_t: Tensor, timesteps: Tensor) -> Tensor:
         folded = functional.pixel_unshuffle(x_t, self.unshuffle)
         eps: Tensor = self.unet(folded, timesteps).sample
         return functional.pixel_shuffle(eps, self.unshuffle)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        for network in self.full_styles.values():
+            network._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self

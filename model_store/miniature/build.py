@@ -17,19 +17,23 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from diffam_core.styles import add_style, style_weights
-from diffam_core.transfer import TransferRecipe, prepare, read_look, train_style
-from model_store.bundle import load_models, read_picture, read_reference, style_name
-from model_store.catalog import read_manifest
+from model_store.bundle import style_name
 from model_store.miniature import diffusion, perception, recognition
 from model_store.miniature.cast import LOOKS, TARGETS, save_cast
-from model_store.miniature.dataset import SEEDS, population, render_portraits, sample_faces
-from model_store.miniature.people import take
+from model_store.miniature.dataset import SEEDS, population
+from model_store.miniature.styling import (
+    MAKEUPS,
+    RECIPE,
+    STYLE_PHOTOS,
+    STYLES,
+    VIEW_PX,
+    held_out_of,
+    surrogates_of,
+    train_stage_of,
+)
 
 NETWORKS = ("unet", "clip", "vit", "ir152", "irse50", "facenet", "mobile_face", "perceptual", "parser")
 """Longest first, so that two workers end together."""
-STYLED_TARGET, HELD_OUT, NEVER_ATTACKED = "aurora", "mobile_face", "vit"
-LORA_RANK, STYLE_PHOTOS, VIEW_PX = 8, 96, 256
 LICENCE, SOURCE = "Apache-2.0", "made by `diffam models build mini` from rendered faces; no real person's data"
 OnBuild = Callable[[str, int, int, float], None]
 """`on_build(stage, step, steps, loss)`."""
@@ -65,9 +69,7 @@ def _train_stage(name: str, work: Path, messages: "Queue[tuple[str, int, int, fl
         messages.put((name, step, steps, loss))
 
     is_network = name in NETWORKS
-    weights = (
-        train_network(name, progress).state_dict() if is_network else train_style_of(work / "bundle", name, progress)
-    )
+    weights = train_network(name, progress).state_dict() if is_network else train_stage_of(work, name, progress)
     save_weights(weights, work / f"{name}.safetensors")
 
 
@@ -86,45 +88,6 @@ def _run_stages(names: list[str], work: Path, on_build: OnBuild, jobs: int) -> N
                     on_build(*messages.get_nowait())
             except Empty:
                 pass
-
-
-def style_photos(count: int = STYLE_PHOTOS, seed: int = SEEDS["portraits"]) -> Tensor:
-    """Bare-faced 256-pixel photos of people nobody trained on: what styles are fine-tuned with."""
-    generator = torch.Generator().manual_seed(seed)
-    faces = sample_faces(torch.arange(count), seed, generator, wearing=0.0)
-    parts = [render_portraits(take(faces, rows), VIEW_PX, generator).image for rows in torch.arange(count).split(16)]
-    return torch.cat(parts)
-
-
-def train_style_of(folder: Path, reference: str, progress: recognition.Progress) -> dict[str, Tensor]:
-    """The LoRA weights of a look for `STYLED_TARGET`, trained with the networks of the draft bundle in `folder`."""
-    manifest = read_manifest(folder)
-    models = load_models(folder, manifest)
-    surrogates = [r for name, r in models.recognisers.items() if name not in (HELD_OUT, NEVER_ATTACKED)]
-    row = next(row for row in manifest["references"] if row["id"] == reference)
-    picture = read_reference(folder, row)
-    target = next(row for row in manifest["targets"] if row["id"] == STYLED_TARGET)
-    name = style_name(reference, STYLED_TARGET)
-    torch.manual_seed(list(LOOKS).index(reference))
-    add_style(models.eps, name, LORA_RANK)
-    recipe = TransferRecipe()
-
-    def report(stage: str, step: int, _: int, terms: dict[str, float]) -> None:
-        done = recipe.makeup_steps if stage == "attack" else 0
-        progress(step + done, recipe.makeup_steps + recipe.attack_steps, terms["psnr_db"])
-
-    train_style(
-        models,
-        name,
-        read_look(models, picture.made_up, picture.bare, picture.regions),
-        read_picture(folder / target["images"][0]),
-        prepare(models, style_photos(), surrogates),
-        surrogates,
-        recipe,
-        seed=list(LOOKS).index(reference),
-        on_loss=report,
-    )
-    return style_weights(models.eps, name)
 
 
 def _recogniser_rows(folder: Path) -> dict[str, Any]:
@@ -162,7 +125,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
             "steps": 1000, "beta_start": 1e-4, "beta_end": 0.02,
             "return_timestep": 60, "invert_points": 6, "denoise_points": 3,
         },
-        "lora": {"rank": LORA_RANK},
+        "lora": {"rank": RECIPE.rank},
         "unet": {"file": "unet.safetensors", "unshuffle": diffusion.UNSHUFFLE, "config": diffusion.CONFIG},
         "clip": {
             "file": "clip.safetensors",
@@ -179,6 +142,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
             {
                 "id": name, "title": title, "description": description,
                 "image": f"references/{name}/look.png", "bare": f"references/{name}/bare.png",
+                "makeup": f"styles/{name}.safetensors",
                 "masks": {region: f"references/{name}/{region}.png" for region in ("lips", "eyes", "skin", "face")},
             }
             for name, (title, description, _, _) in LOOKS.items()
@@ -194,11 +158,11 @@ def _manifest(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _style_row(name: str) -> dict[str, Any]:
-    surrogates = [r for r in recognition.RECIPES if r not in (HELD_OUT, NEVER_ATTACKED)]
-    file = f"styles/{style_name(name, STYLED_TARGET)}.safetensors"
+def _style_row(stage: str) -> dict[str, Any]:
+    look, target = STYLES[stage]
     return {
-        "reference": name, "target": STYLED_TARGET, "held_out": HELD_OUT, "surrogates": surrogates, "file": file,
+        "reference": look, "target": target, "held_out": held_out_of(look, target),
+        "surrogates": surrogates_of(look, target), "file": f"styles/{style_name(look, target)}.safetensors",
     }  # fmt: skip
 
 
@@ -226,11 +190,14 @@ def build_mini(folder: Path, work: Path, on_build: OnBuild, jobs: int = 2) -> No
     save_cast(draft)
     manifest = _manifest(draft)
     _write_manifest(draft, manifest)
-    _run_stages(list(LOOKS), work, on_build, jobs)
-    for name in LOOKS:
-        row = _style_row(name)
-        (draft / "styles").mkdir(exist_ok=True)
-        shutil.copyfile(work / f"{name}.safetensors", draft / row["file"])
+    for stages in (MAKEUPS, STYLES):
+        _run_stages(list(stages), work, on_build, jobs)
+    (draft / "styles").mkdir()
+    for stage, look in MAKEUPS.items():
+        shutil.copyfile(work / f"{stage}.safetensors", draft / "styles" / f"{look}.safetensors")
+    for stage in STYLES:
+        row = _style_row(stage)
+        shutil.copyfile(work / f"{stage}.safetensors", draft / row["file"])
         manifest["styles"].append(row)
     _write_manifest(draft, manifest)
     shutil.rmtree(folder, ignore_errors=True)

@@ -167,12 +167,8 @@ def protect_views(models: Models, views: Tensor, adapter: str) -> Tensor:
     for part in views.split(20):
         portraits = functional.interpolate(part, models.portrait_px, mode="area")
         latent = latents(models, portraits)
-        delta = change(
-            generate(models, latent, adapter),
-            generate(models, latent, None),
-            face_probability(models.parser, portraits),
-            views.shape[-1],
-        )
+        residual = generate(models, latent, adapter) - generate(models, latent, None)
+        delta = change(residual, face_probability(models.parser, portraits), views.shape[-1])
         finished.append(reencode((part + delta).clamp(-1, 1), 92))
     return torch.cat(finished)
 

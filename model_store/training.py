@@ -1,0 +1,141 @@
+"""Fine-tunes styles of an opened bundle; a training that was stopped, even by force, goes on where it was."""
+
+import hashlib
+import json
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from safetensors.torch import load, save_file
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from diffam_core.losses import Look
+from diffam_core.models import Models, Recogniser
+from diffam_core.protect import latents
+from diffam_core.styles import add_full_style, add_style, remove_style, style_weights
+from diffam_core.transfer import FineTuning, Mode, OnLoss, Prepared, StageRecipe, ignore_loss, train_stage
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What the second stage adds: the recognisers to mislead and the target's picture `(1, 3, s, s)`."""
+
+    surrogates: list[Recogniser]
+    aim: Tensor
+
+
+def fingerprint(*parts: object) -> str:
+    """A digest of whatever decides how a training ends: recipes, seeds, tensors, file digests."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Tensor):
+            digest.update(to_bytes({"part": part.detach().cpu().contiguous()}))
+        else:
+            digest.update(json.dumps(part, sort_keys=True, default=asdict).encode())
+    return digest.hexdigest()
+
+
+def fine_tune(
+    models: Models,
+    look: Look,
+    data: Prepared,
+    recipe: StageRecipe,
+    seed: int,
+    mode: Mode = "lora",
+    rank: int = 8,
+    start: dict[str, Tensor] | None = None,
+    attack: Attack | None = None,
+    checkpoints: Path | None = None,
+    on_loss: OnLoss = ignore_loss,
+) -> dict[str, Tensor]:
+    """The weights of a style after one stage; without `attack` it is the make-up alone.
+
+    start: the weights to begin with; None begins at the base model.  checkpoints: a folder for the state of unfinished
+    and finished stages, one file for each `fingerprint` of everything handed in; None keeps nothing.
+    Raises OSError when a checkpoint cannot be written; what `on_loss` raises ends the training, to be resumed.
+    """
+    name = "in-training"
+    torch.manual_seed(seed)
+    if mode == "lora":
+        add_style(models.eps, name, rank, start)
+    else:
+        add_full_style(models.eps, name, start)
+    try:
+        tuning = FineTuning(models, name, recipe, seed)
+        kept = None if checkpoints is None else checkpoints / f"{_fingerprint(tuning, look, data, seed, attack)}.pt"
+        if kept is not None and (state := _read_checkpoint(kept)) is not None:
+            tuning.restore(state)
+        train_stage(
+            tuning,
+            look,
+            data,
+            attack.surrogates if attack else [],
+            attack.aim if attack else None,
+            on_loss,
+            keep=None if kept is None else lambda state: _write_checkpoint(state, kept),
+        )
+        return style_weights(models.eps, name)
+    finally:
+        remove_style(models.eps, name)
+
+
+def _fingerprint(tuning: FineTuning, look: Look, data: Prepared, seed: int, attack: Attack | None) -> str:
+    surrogates = attack.surrogates if attack else []
+    return fingerprint(
+        tuning.recipe, seed, look.direction, *look.tables.values(), data.latents, data.photos, data.clip,
+        *tuning.parameters, *(data.own[r.name] for r in surrogates), *([attack.aim] if attack else []),
+    )  # fmt: skip
+
+
+def _read_checkpoint(path: Path) -> dict[str, object] | None:
+    try:
+        state: dict[str, object] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        return None
+    except (UnpicklingError, RuntimeError, EOFError):
+        log.warning("checkpoint %s cannot be read; the stage begins again", path.name)
+        return None
+    return state
+
+
+def _write_checkpoint(state: dict[str, object], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+class CachedLatents:
+    """`diffam_core.protect.latents` that remembers, in a folder, by what made each latent.
+
+    The key covers the noise predictor's weights, the inversion's schedule and the portrait itself. The folder may be
+    deleted at any time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @torch.no_grad()
+    def __call__(self, models: Models, portraits: Tensor) -> Tensor:
+        """Latents of portraits `(n, 3, s, s)` in [-1, 1]; only those never seen are inverted."""
+        process = models.process
+        made_by = fingerprint(
+            process.return_timestep, process.invert_points, process.alpha_bar,
+            *(p for key, p in models.eps.named_parameters() if "lora_" not in key and "full_styles" not in key),
+        )  # fmt: skip
+        files = [self.folder / f"{fingerprint(made_by, portrait)}.safetensors" for portrait in portraits]
+        found = [load(file.read_bytes())["latent"] if file.is_file() else None for file in files]
+        missing = [row for row, latent in enumerate(found) if latent is None]
+        if missing:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for row, latent in zip(missing, latents(models, portraits[missing]).cpu(), strict=True):
+                partial = files[row].with_suffix(".partial")
+                save_file({"latent": latent.contiguous()}, partial)
+                partial.replace(files[row])
+                found[row] = latent
+        return torch.stack([latent for latent in found if latent is not None]).to(portraits.device)
