@@ -78,6 +78,31 @@ def protect(
         protect_file(Console(), Settings(), photo, reference, target, out, as_json)
 
 
+@app.command()
+def evaluate(
+    bundle: Annotated[str, typer.Option(help="The bundle to measure.")] = "mini",
+    faces: Annotated[int, typer.Option(min=4, help="How many people.")] = 100,
+    seed: Annotated[int, typer.Option(help="Which people.")] = 0,
+    dataset: Annotated[str, typer.Option(help="Where the photos come from.")] = "rendered",
+    method: Annotated[list[str] | None, typer.Option(help="Only this method; may be given again.")] = None,
+    noise_eps: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=255, help="Budget of noise in grey levels; by default that of equal SSIM."),
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write every cell here.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the HTML report.")] = None,
+) -> None:
+    """Measure protection against recognisers that were never attacked, beside noise attacks and controls."""
+    from cli.evaluate import evaluate as measure
+    from jobs.settings import Settings
+    from model_store.catalog import BUNDLES
+
+    with plain_errors():
+        settings = Settings()
+        folder = (settings.bundles_dir or BUNDLES) / bundle
+        measure(Console(), folder, settings.device, dataset, method, faces, seed, noise_eps, json_file, out)
+
+
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
 def models(context: typer.Context) -> None:
     """Build, measure and verify model bundles (see `diffam models --help`)."""

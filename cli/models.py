@@ -2,7 +2,6 @@
 
 import json
 import platform
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from cli.evaluate import commit
 from model_store.catalog import BUNDLES, read_catalog
 from model_store.errors import StoreError
 
@@ -99,20 +99,12 @@ def measure(
             seed,
             lambda part, done, parts: progress.update(bar, completed=done, total=parts, note=part),
         )
-    figures |= {"seed": seed, "identities": identities, "commit": _commit(), "machine": platform.platform()}
+    figures |= {"seed": seed, "identities": identities, "commit": commit(), "machine": platform.platform()}
     figures["measured_at"] = datetime.now(UTC).isoformat(timespec="seconds")
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     _print_figures(figures)
-
-
-def _commit() -> str:
-    """The commit measured, with "+changes" when the tree is not what was committed; "unknown" outside git."""
-    git = ["git", "-C", str(Path(__file__).parent)]
-    head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    dirty = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=False)
-    return "unknown" if head.returncode else head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
 
 
 def _print_figures(figures: dict[str, Any]) -> None:

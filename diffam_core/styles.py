@@ -65,9 +65,11 @@ def _base_weights(eps: EpsModel) -> dict[str, Tensor]:
 
 
 def predictor(eps: EpsModel, name: str | None) -> EpsModel:
-    """The network to call for a style, its adapter selected; with None the base model."""
+    """The network to call for a style, its adapter selected; with None the base model. Raises KeyError when unknown."""
     if name in eps.full_styles:
         return eps.full_styles[name]
+    if name is not None and name not in getattr(eps.unet, "peft_config", {}):
+        raise KeyError(f"no style {name!r} is attached")
     select_style(eps, name)
     return eps
 

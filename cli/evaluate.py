@@ -1,0 +1,106 @@
+"""`diffam evaluate`: every method, every recogniser, every treatment; a table, a JSON file, a report."""
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from cli.errors import CliError
+
+
+def commit() -> str:
+    """The commit at work, with "+changes" when the tree is not what was committed; "unknown" outside git."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    dirty = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=False)
+    return "unknown" if head.returncode else head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
+
+
+def evaluate(
+    console: Console,
+    folder: Path,
+    device: str,
+    dataset: str,
+    names: list[str] | None,
+    faces: int,
+    seed: int,
+    noise_eps: float | None,
+    json_file: Path | None,
+    out: Path | None,
+) -> None:
+    """Measure the bundle in `folder`. Raises CliError, StoreError, DiffAMError, OSError."""
+    from evaluation.datasets import DATASETS
+    from evaluation.evaluate import evaluate as measure
+    from evaluation.methods import METHODS
+    from evaluation.report import gain, summary, write_json, write_report
+    from evaluation.subjects import gather_subjects
+    from model_store.bundle import open_bundle
+
+    chosen = {name: METHODS[name] for name in _known("method", names or list(METHODS), METHODS)}
+    _known("dataset", [dataset], DATASETS)
+    bundle = open_bundle(folder, device)
+    columns = (
+        TextColumn("{task.description:<15}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        photos, runs = progress.add_task("photos", total=faces), progress.add_task("methods", total=None)
+        subjects = gather_subjects(
+            bundle.models, DATASETS[dataset], faces, seed,
+            lambda _name, done, total: progress.update(photos, completed=done, total=total),
+        )  # fmt: skip
+        evaluation = measure(
+            bundle, subjects, chosen,
+            lambda name, done, total: progress.update(runs, description=name, completed=done, total=total),
+            None if noise_eps is None else 2 * noise_eps / 255,
+        )  # fmt: skip
+    facts = {
+        "bundle": bundle.catalog.name, "grade": bundle.catalog.grade, "dataset": dataset, "faces": faces, "seed": seed,
+        "not_found": subjects.not_found, "fid_features": f"CLIP image features of the {bundle.catalog.name} bundle",
+        "commit": commit(), "machine": platform.platform(),
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+    table = summary(evaluation, chosen)
+    if json_file is not None:
+        write_json(json_file, evaluation, chosen, facts)
+    _print_tables(console, table, gain(table))
+    if out is not None:
+        console.print(f"Report: {write_report(out, evaluation, chosen, facts)}")
+
+
+def _known(kind: str, names: list[str], registry: dict[str, Any]) -> list[str]:
+    for name in names:
+        if name not in registry:
+            raise CliError(f"no {kind} {name!r}; there are: {', '.join(registry)}")
+    return names
+
+
+def _print_tables(console: Console, table: list[dict[str, Any]], lead: dict[str, Any] | None) -> None:
+    judges = list(table[0]["asr"])
+    rates = Table(
+        "method", *judges, "mean", "own match", title="Taken for the target, % at FAR 0.01, held-out recognisers"
+    )
+    costs = Table("method", "FID", "PSNR", "SSIM", "face PSNR", "face SSIM", "LPIPS", "lips", "s", title="Quality")
+    for line in table:
+        mean, (low, high) = line["mean"]
+        shares = [f"{100 * line['asr'][name][0]:.1f}" for name in judges]
+        rates.add_row(
+            line["title"],
+            *shares,
+            f"{100 * mean:.1f} ({100 * low:.0f}-{100 * high:.0f})",
+            f"{100 * line['own_match']:.1f}",
+        )
+        costs.add_row(
+            line["title"], f"{line['fid']:.2f}", f"{line['psnr_db']:.1f}", f"{line['ssim']:.3f}",
+            f"{line['face_psnr_db']:.1f}", f"{line['face_ssim']:.3f}", f"{line['lpips']:.3f}",
+            f"{line['lip_distance']:.1f}", f"{line['seconds']:.2f}",
+        )  # fmt: skip
+    console.print(rates, costs)
+    if lead is not None:
+        points, ours, theirs = lead["points"], lead["ssim"], lead["noise_ssim"]
+        console.print(f"{points:+.1f} points against {lead['over']}, at SSIM {ours:.3f} and {theirs:.3f}")

@@ -1,0 +1,30 @@
+"""Rendered strangers: people of the miniature world whom no network and no style has ever met."""
+
+from collections.abc import Iterator
+
+import torch
+
+from diffam_core.images import Photo, to_pixels
+from model_store.miniature.dataset import sample_faces
+from model_store.miniature.people import take
+from model_store.miniature.renderer import Frame, render
+
+PHOTO_PX = 512
+EVALUATION_SEEDS = 2_000_000
+"""Added to the caller's seed: no training and no calibration draws people from here."""
+
+
+def DATASET(seed: int) -> Iterator[tuple[Photo, Photo]]:  # noqa: N802
+    """Two bare-faced photos of each stranger, the face about 300 pixels wide, without end."""
+    person = 0
+    while True:
+        world = EVALUATION_SEEDS + 10_000 * seed + person
+        generator = torch.Generator().manual_seed(world)
+        pair = []
+        for _ in range(2):
+            face = sample_faces(torch.zeros(1, dtype=torch.long), world, generator, wearing=0.0)
+            x, y, distance, roll = torch.rand(4, 1, generator=generator)
+            frame = Frame(0.44 + 0.12 * x, 0.40 + 0.06 * y, 0.15 + 0.04 * distance, 0.1 * (roll - 0.5))
+            pair.append(to_pixels(render(take(face, torch.tensor([0])), PHOTO_PX, frame, generator).image[0]))
+        yield pair[0], pair[1]
+        person += 1

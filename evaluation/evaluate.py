@@ -1,0 +1,199 @@
+"""The evaluation: every method on every task, judged by every recogniser after every treatment.
+
+A task is what one shipped style was trained for: a look, a target, the recogniser it never saw. Recognisers that no
+style attacks are held out everywhere.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from diffam_core.images import Photo
+from diffam_core.models import FalseAcceptRate
+from diffam_core.score import DECISION_FAR
+from evaluation.judge import Look, embed, find_again, judge_look, lip_distance, rate, views_of
+from evaluation.method import Method
+from evaluation.noise import LITERATURE_EPS
+from evaluation.subjects import OnProgress, Subjects, save_and_open
+from evaluation.treatments import TREATMENTS
+from model_store.bundle import Bundle
+from model_store.catalog import StyleCard
+
+FALSE_ACCEPT_RATES: tuple[FalseAcceptRate, ...] = ("0.1", "0.01", "0.001")
+MATCHING_FACES = 10
+"""How many people the noise budget is matched on."""
+SHEET_FACES = 6
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one method made of all photos: embeddings per treatment and recogniser, looks, and a few files to show."""
+
+    method: str
+    embeddings: dict[str, dict[str, Tensor]]
+    look: Look
+    lip_distance: dict[str, float]
+    seconds: float
+    eps: float | None
+    shown: list[Photo]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that was measured: `rows` one per method, judge never attacked, target and treatment; `matches` every judge.
+
+    `hits` keeps, per row, who was taken for the target, for intervals of means over rows.
+    """
+
+    rows: list[dict[str, Any]]
+    matches: list[dict[str, Any]]
+    hits: list[NDArray[np.bool_]]
+    subjects: Subjects
+    outcomes: dict[tuple[str, str], Outcome] = field(repr=False)
+
+
+def _key(method: Method, task: StyleCard) -> str:
+    return "/".join(str(getattr(task, name)) for name in method.depends_on)
+
+
+def evaluate(
+    bundle: Bundle,
+    subjects: Subjects,
+    methods: dict[str, Method],
+    on_progress: OnProgress,
+    eps: float | None = None,
+) -> Evaluation:
+    """Run and judge `methods` on all styles of the bundle.
+
+    eps: the noise budget on the scale of [-1, 1]; None gives each noise method the largest one at which its photos are
+    no better (SSIM) than those of `diffam`, so that the comparison favours the noise; 8/255 where `diffam` is not run.
+    """
+    tasks = bundle.catalog.styles
+    outcomes: dict[tuple[str, str], Outcome] = {}
+    own = embed(bundle.models, subjects.others)
+    ordered = sorted(methods, key=lambda name: methods[name].kind == "noise")
+    todo = [(name, _key(methods[name], task), task) for name in ordered for task in tasks]
+    budgets: dict[str, float] = {}
+    for done, (name, key, task) in enumerate(todo):
+        on_progress(name, done, len(todo))
+        if (name, key) in outcomes:
+            continue
+        if methods[name].kind == "noise" and name not in budgets:
+            ssim = [outcome.look.ssim for outcome in outcomes.values() if outcome.method == "diffam"]
+            matched = eps is None and ssim
+            budgets[name] = (
+                _match_eps(bundle, subjects, methods[name], task, float(np.mean(ssim)))
+                if matched
+                else (eps or LITERATURE_EPS)
+            )
+        outcomes[name, key] = _outcome(bundle, subjects, name, methods[name], task, budgets.get(name))
+    on_progress("done", len(todo), len(todo))
+    rows, matches, hits = [], [], []
+    for name in methods:
+        for task in tasks:
+            outcome = outcomes[name, _key(methods[name], task)]
+            for row, hit in _judge(bundle, task, outcome, own):
+                matches.append(row)
+                if row["role"] == "held_out":
+                    hits.append(hit)
+                    rows.append(row | _costs(outcome, task))
+    return Evaluation(rows, matches, hits, subjects, outcomes)
+
+
+def _match_eps(bundle: Bundle, subjects: Subjects, method: Method, task: StyleCard, ssim: float) -> float:
+    """The budget at which a noise method's photos have this SSIM: log(1 - SSIM) is linear in log eps."""
+    few = subjects.first(MATCHING_FACES)
+    tried = []
+    for eps in (LITERATURE_EPS, 2 * LITERATURE_EPS):
+        finished = [save_and_open(photo) for photo in method.protect(bundle, few, task, eps)]
+        views = views_of(finished, few.faces, TREATMENTS["clean"], bundle.models.view_px)
+        tried.append((np.log(eps), np.log(1 - judge_look(bundle.models, few, finished, views).ssim)))
+    (x_0, y_0), (x_1, y_1) = tried
+    return float(np.exp(x_0 + (np.log(1 - ssim) - y_0) * (x_1 - x_0) / (y_1 - y_0)))
+
+
+def _outcome(
+    bundle: Bundle, subjects: Subjects, name: str, method: Method, task: StyleCard, eps: float | None
+) -> Outcome:
+    models = bundle.models
+    started = perf_counter()
+    photos = method.protect(bundle, subjects, task, eps or 0.0)
+    seconds = (perf_counter() - started) / len(photos)
+    finished = [save_and_open(photo) for photo in photos] if method.kind != "nothing" else photos
+    found = [find_again(photo, face) for photo, face in zip(finished, subjects.faces, strict=True)]
+    treatments = {"clean": TREATMENTS["clean"]} if method.kind == "control" else TREATMENTS
+    embeddings = {
+        label: embed(models, views_of(finished, found, treatment, models.view_px))
+        for label, treatment in treatments.items()
+    }
+    views = views_of(finished, subjects.faces, TREATMENTS["clean"], models.view_px)
+    return Outcome(
+        method=name,
+        embeddings=embeddings,
+        look=judge_look(models, subjects, finished, views),
+        lip_distance={
+            look: lip_distance(bundle, subjects, views, picture) for look, picture in bundle.references.items()
+        },
+        seconds=seconds + (subjects.invert_s if method.kind == "make-up" else 0.0),
+        eps=eps,
+        shown=finished[:SHEET_FACES],
+    )
+
+
+def _judge(
+    bundle: Bundle, task: StyleCard, outcome: Outcome, own: dict[str, Tensor]
+) -> Iterator[tuple[dict[str, Any], NDArray[np.bool_]]]:
+    """A row for each treatment and recogniser, with who was taken for the target at FAR 0.01."""
+    target = bundle.targets[task.target].test.to(bundle.models.device)
+    for treatment, embeddings in outcome.embeddings.items():
+        for name, recogniser in bundle.models.recognisers.items():
+            with torch.inference_mode():
+                aim = recogniser.embed(target)[0]
+                to_target = (embeddings[name] @ aim).cpu().numpy()
+                to_own = (embeddings[name] * own[name]).sum(dim=1).cpu().numpy()
+            row: dict[str, Any] = {
+                "method": outcome.method, "held_out": name, "target": task.target, "treatment": treatment,
+                "reference": task.reference, "role": task.role_of(name), "n": len(to_target),
+            }  # fmt: skip
+            for far in FALSE_ACCEPT_RATES:
+                share, interval = rate(to_target > recogniser.thresholds[far])
+                row |= {f"asr_far_{far}": share, f"asr_far_{far}_ci95": interval}
+            share, interval = rate(to_own > recogniser.thresholds[DECISION_FAR])
+            row |= {"own_match": share, "own_match_ci95": interval}
+            row |= {"dodging_rate": 1 - share, "dodging_rate_ci95": [round(1 - bound, 4) for bound in interval[::-1]]}
+            yield row, to_target > recogniser.thresholds[DECISION_FAR]
+
+
+def _costs(outcome: Outcome, task: StyleCard) -> dict[str, Any]:
+    rounded = {name: round(value, 4) for name, value in asdict(outcome.look).items()}
+    return rounded | {
+        "lip_distance": round(outcome.lip_distance[task.reference], 2),
+        "seconds": round(outcome.seconds, 4),
+        "eps_255": None if outcome.eps is None else round(outcome.eps * 255 / 2, 2),
+    }
+
+
+def mean_rate(
+    evaluation: Evaluation, method: str, treatment: str, judges: Collection[str]
+) -> tuple[float, list[float]]:
+    """Mean ASR at FAR 0.01 over targets and judges, with a 95 % interval from 1000 draws of people (bootstrap)."""
+    picked = [
+        hit
+        for row, hit in zip(evaluation.rows, evaluation.hits, strict=True)
+        if (row["method"], row["treatment"]) == (method, treatment) and row["held_out"] in judges
+    ]
+    table = np.stack(picked).astype(float)
+    draws = np.random.default_rng(0).integers(0, table.shape[1], (1000, table.shape[1]))
+    means = table.mean(axis=0)[draws].mean(axis=1)
+    return float(table.mean()), [round(float(bound), 4) for bound in np.quantile(means, [0.025, 0.975])]
+
+
+def mean_of(rows: Sequence[dict[str, Any]], column: str) -> float:
+    """Mean of a column."""
+    return float(np.mean([row[column] for row in rows]))

@@ -1,0 +1,133 @@
+"""How finished files look to recognisers and to people."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+from torch import Tensor, nn
+from torch.nn import functional
+from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+from torchmetrics.image.fid import FrechetInceptionDistance
+
+from diffam_core.errors import NoFaceFound
+from diffam_core.faces import FoundFace, cut_portrait, find_face
+from diffam_core.images import Photo, to_portrait
+from diffam_core.losses import REGION_WEIGHTS
+from diffam_core.models import Models
+from diffam_core.score import quality
+from evaluation.subjects import Subjects
+from evaluation.treatments import Treatment, scale_face
+from model_store.bundle import Bundle, Reference
+
+FAKE_PHOTOS_BATCH = 50
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the change costs and what it shows, as means over the photos.
+
+    `psnr_db` and `ssim` are those of the whole photo, `face_*` and `lpips` those of the aligned face. `fid` compares
+    faces with the unprotected ones on the CLIP features of the bundle.
+    """
+
+    psnr_db: float
+    ssim: float
+    face_psnr_db: float
+    face_ssim: float
+    lpips: float
+    fid: float
+
+
+class _ClipFeatures(nn.Module):
+    """CLIP's image embeddings as torchmetrics wants a feature extractor."""
+
+    def __init__(self, models: Models) -> None:
+        super().__init__()
+        self.models = [models]
+        with torch.no_grad():
+            blank = torch.zeros(1, 3, models.portrait_px, models.portrait_px, device=models.device)
+            self.num_features = models.clip.embed_images(blank).shape[1]
+
+    def forward(self, views: Tensor) -> Tensor:
+        (models,) = self.models
+        return models.clip.embed_images(functional.interpolate(views, models.portrait_px, mode="area")).double()
+
+
+def find_again(finished: Photo, known: FoundFace) -> FoundFace:
+    """The face as a stranger's detector finds it in the finished file; where it was, if it cannot be found any more."""
+    try:
+        found = find_face(finished)
+    except NoFaceFound:
+        return known
+    is_another = abs(found.left_eye[0] - known.left_eye[0]) > known.eye_distance_px
+    return known if is_another else found
+
+
+def views_of(finished: Sequence[Photo], faces: Sequence[FoundFace], treatment: Treatment, size_px: int) -> Tensor:
+    """Aligned faces `(n, 3, size_px, size_px)` of the finished photos after a treatment."""
+    views = []
+    for photo, face in zip(finished, faces, strict=True):
+        treated = treatment.photo(photo)
+        seen = treatment.face(scale_face(face, treated.shape[1] / photo.shape[1]))
+        views.append(cut_portrait(treated, seen, size_px))
+    return torch.cat(views)
+
+
+@torch.inference_mode()
+def embed(models: Models, views: Tensor) -> dict[str, Tensor]:
+    """Unit embeddings `(n, d)` per recogniser."""
+    views = views.to(models.device)
+    return {name: torch.cat([r.embed(part) for part in views.split(50)]) for name, r in models.recognisers.items()}
+
+
+@torch.inference_mode()
+def judge_look(models: Models, subjects: Subjects, finished: Sequence[Photo], views: Tensor) -> Look:
+    """The visible quality of finished files; `views` are their aligned faces, where the original's are."""
+    whole = []
+    for before, after in zip(subjects.photos, finished, strict=True):
+        pair = to_portrait(after), to_portrait(before)
+        psnr_db = float(peak_signal_noise_ratio(*pair, data_range=2.0))
+        whole.append(
+            (min(psnr_db, 99.0), float(torch.as_tensor(structural_similarity_index_measure(*pair, data_range=2.0))))
+        )
+    views = views.to(models.device)
+    faces = [quality(models, a[None], b[None]) for a, b in zip(subjects.views, views, strict=True)]
+    fid = FrechetInceptionDistance(feature=_ClipFeatures(models), normalize=False)
+    fid.update(subjects.views, real=True)
+    fid.update(views, real=False)
+    return Look(
+        psnr_db=float(np.mean([psnr for psnr, _ in whole])),
+        ssim=float(np.mean([ssim for _, ssim in whole])),
+        face_psnr_db=float(np.mean([min(face.psnr_db, 99.0) for face in faces])),
+        face_ssim=float(np.mean([face.ssim for face in faces])),
+        lpips=float(np.mean([face.lpips for face in faces])),
+        fid=float(fid.compute()),
+    )
+
+
+def _mean_lab(views: Tensor, masks: Tensor) -> NDArray[Any]:
+    """Mean CIELAB colour `(n, 3)` of masked views in [-1, 1]."""
+    colours = (views * masks).sum(dim=(2, 3)) / masks.sum(dim=(2, 3)).clamp(min=1)
+    rgb = ((colours + 1) / 2).clamp(0, 1).cpu().numpy().astype(np.float32)
+    return np.asarray(cv2.cvtColor(rgb[None], cv2.COLOR_RGB2LAB)[0])
+
+
+@torch.inference_mode()
+def lip_distance(bundle: Bundle, subjects: Subjects, views: Tensor, reference: Reference) -> float:
+    """Mean distance (CIELAB, Delta E 1976) of the lips' mean colour from the reference's lips."""
+    lips = list(REGION_WEIGHTS).index("lips")
+    masks = torch.cat([bundle.models.parser(part) for part in subjects.portraits.split(50)])[:, lips : lips + 1] > 0
+    masks = functional.interpolate(masks.float(), views.shape[-1], mode="nearest")
+    wanted = _mean_lab(reference.made_up, (reference.regions[:, lips : lips + 1] > 0.5).float())
+    return float(np.linalg.norm(_mean_lab(views, masks.to(views.device)) - wanted, axis=1).mean())
+
+
+def rate(hits: NDArray[np.bool_]) -> tuple[float, list[float]]:
+    """A share with its 95 % interval (Wilson)."""
+    interval = binomtest(int(hits.sum()), hits.size).proportion_ci(method="wilson")
+    return float(hits.mean()), [round(float(interval.low), 4), round(float(interval.high), 4)]

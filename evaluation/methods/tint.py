@@ -1,0 +1,32 @@
+"""Control: the face takes on the target's mean colour. An attack that does no better only paints."""
+
+import torch
+from torch.nn import functional
+
+from diffam_core.composite import face_probability, feather
+from diffam_core.faces import native_px, paste_change
+from diffam_core.images import Photo
+from evaluation.method import Method
+from evaluation.subjects import Subjects
+from model_store.bundle import Bundle
+from model_store.catalog import StyleCard
+
+
+@torch.inference_mode()
+def _protect(bundle: Bundle, subjects: Subjects, task: StyleCard, _eps: float) -> list[Photo]:
+    models = bundle.models
+    target = functional.interpolate(bundle.targets[task.target].aim, models.portrait_px, mode="area")
+    target = target.to(models.device)
+    mask = face_probability(models.parser, target)
+    wanted = (target * mask).sum(dim=(2, 3)) / mask.sum(dim=(2, 3))
+    photos = []
+    for row, (photo, face) in enumerate(zip(subjects.photos, subjects.faces, strict=True)):
+        portrait, own = subjects.portraits[row : row + 1], subjects.masks[row : row + 1]
+        colour = (portrait * own).sum(dim=(2, 3)) / own.sum(dim=(2, 3)).clamp(min=1)
+        delta = (wanted - colour)[:, :, None, None] * feather(own)
+        size = native_px(face, models.portrait_px)
+        photos.append(paste_change(photo, face, functional.interpolate(delta, size, mode="bilinear")[0]))
+    return photos
+
+
+METHOD = Method("Colour tint", "control", ("target",), _protect)

@@ -1,0 +1,178 @@
+"""An evaluation as files: JSON with a row per cell, plots, a contact sheet, and one HTML page that shows it all."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from jinja2 import Environment, PackageLoader, select_autoescape
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw
+
+from diffam_core.faces import cut_portrait
+from diffam_core.images import to_pixels
+from evaluation.evaluate import SHEET_FACES, Evaluation, mean_of, mean_rate
+from evaluation.method import Method
+from evaluation.treatments import TREATMENTS
+
+CELL_PX = 192
+PAPER_GAIN = 12.98
+"""Points by which the paper's method leads its best rival (table 1)."""
+
+
+def summary(evaluation: Evaluation, methods: dict[str, Method]) -> list[dict[str, Any]]:
+    """One row per method, on finished files: mean ASR over targets per held-out recogniser, and what it costs.
+
+    `attacked` are recognisers that some style trains against; the rest, `unseen`, no style ever met.
+    """
+    attacked, unseen = judges(evaluation)
+    table = []
+    for name, method in methods.items():
+        rows = [row for row in evaluation.rows if row["method"] == name and row["treatment"] == "clean"]
+        line: dict[str, Any] = {"method": name, "title": method.title, "kind": method.kind, "n": rows[0]["n"]}
+        line["asr"] = {judge: mean_rate(evaluation, name, "clean", [judge]) for judge in (*attacked, *unseen)}
+        line["mean"] = mean_rate(evaluation, name, "clean", attacked)
+        line["own_match"] = mean_of([row for row in rows if row["held_out"] in attacked], "own_match")
+        line["own_match_unseen"] = mean_of([row for row in rows if row["held_out"] in unseen] or rows, "own_match")
+        for column in ("psnr_db", "ssim", "face_psnr_db", "face_ssim", "lpips", "fid", "lip_distance", "seconds"):
+            line[column] = mean_of(rows, column)
+        line["eps_255"] = rows[0]["eps_255"]
+        treated = {row["treatment"] for row in evaluation.rows if row["method"] == name}
+        line["treatments"] = {t: mean_rate(evaluation, name, t, attacked) for t in TREATMENTS if t in treated}
+        table.append(line)
+    return table
+
+
+def judges(evaluation: Evaluation) -> tuple[list[str], list[str]]:
+    """Recognisers held out from some styles and attacked by others, then those that none attacks."""
+    roles: dict[str, set[str]] = {}
+    for row in evaluation.matches:
+        roles.setdefault(row["held_out"], set()).add(row["role"])
+    both = [name for name, seen in roles.items() if len(seen) == 2]
+    never = [name for name, seen in roles.items() if seen == {"held_out"}]
+    return (both, never) if both else (never, [])
+
+
+def gain(table: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Points of mean ASR between `diffam` and the best noise; None when either was not run."""
+    noise = [line for line in table if line["kind"] == "noise"]
+    ours = [line for line in table if line["method"] == "diffam"]
+    if not noise or not ours:
+        return None
+    best = max(noise, key=lambda line: line["mean"][0])
+    return {
+        "over": best["title"],
+        "points": round(100 * (ours[0]["mean"][0] - best["mean"][0]), 2),
+        "paper_points": PAPER_GAIN,
+        "ssim": round(ours[0]["ssim"], 4),
+        "noise_ssim": round(best["ssim"], 4),
+    }
+
+
+def write_json(path: Path, evaluation: Evaluation, methods: dict[str, Method], facts: dict[str, Any]) -> None:
+    """`facts` of the run, the summary, `rows`, and `matches` with every recogniser, surrogates included."""
+    table = summary(evaluation, methods)
+    whole = {**facts, "gain": gain(table), "summary": table, "rows": evaluation.rows, "matches": evaluation.matches}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = json.dumps(whole, indent=None, separators=(",", ":")).replace('{"method"', '\n{"method"')
+    path.write_text(lines + "\n", encoding="utf-8")
+
+
+def write_report(folder: Path, evaluation: Evaluation, methods: dict[str, Method], facts: dict[str, Any]) -> Path:
+    """Plots, contact sheet and `index.html` in `folder`; returns the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table = summary(evaluation, methods)
+    mpl.rcParams["svg.hashsalt"] = "diffam"
+    _plot_held_out(table, evaluation).savefig(folder / "held_out.svg")
+    _plot_treatments(table).savefig(folder / "treatments.svg")
+    _plot_quality(table).savefig(folder / "quality.svg")
+    contact_sheet(evaluation, methods).save(folder / "sheet.jpg", quality=90)
+    environment = Environment(loader=PackageLoader("evaluation"), autoescape=select_autoescape())
+    attacked, unseen = judges(evaluation)
+    page = environment.get_template("report.html.j2").render(
+        facts=facts, table=table, gain=gain(table), attacked=attacked, unseen=unseen, treatments=TREATMENTS,
+        rows=[row for row in evaluation.rows if row["treatment"] == "clean"],
+        matches=[row for row in evaluation.matches if row["method"] == "diffam" and row["treatment"] == "clean"],
+    )  # fmt: skip
+    path = folder / "index.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _plot_held_out(table: list[dict[str, Any]], evaluation: Evaluation) -> Figure:
+    attacked, unseen = judges(evaluation)
+    names = [*attacked, *unseen]
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots()
+    width = 0.8 / len(table)
+    for index, line in enumerate(table):
+        middle = np.arange(len(names)) + (index - (len(table) - 1) / 2) * width
+        shares = [100 * line["asr"][name][0] for name in names]
+        low = [100 * (line["asr"][name][0] - line["asr"][name][1][0]) for name in names]
+        high = [100 * (line["asr"][name][1][1] - line["asr"][name][0]) for name in names]
+        errors = np.maximum([low, high], 0)
+        axes.bar(middle, shares, width, yerr=errors, label=line["title"], error_kw={"elinewidth": 0.8})
+    axes.set_xticks(np.arange(len(names)), names)
+    axes.set(ylabel="taken for the target (%), FAR 0.01", ylim=(0, 105), title="By the recogniser that was held out")
+    axes.legend(fontsize=7, ncols=2)
+    return figure
+
+
+def _plot_treatments(table: list[dict[str, Any]]) -> Figure:
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for line in table:
+        if len(line["treatments"]) > 1:
+            axes.plot(
+                list(line["treatments"]),
+                [100 * v[0] for v in line["treatments"].values()],
+                marker="o",
+                label=line["title"],
+            )
+    axes.set(ylabel="taken for the target (%)", ylim=(0, 105), title="After what happens to photos online")
+    axes.legend(fontsize=7, ncols=2)
+    return figure
+
+
+def _plot_quality(table: list[dict[str, Any]]) -> Figure:
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for line in table:
+        if line["kind"] != "nothing":
+            axes.scatter(line["face_ssim"], 100 * line["mean"][0])
+            axes.annotate(
+                line["title"],
+                (line["face_ssim"], 100 * line["mean"][0]),
+                fontsize=7,
+                xytext=(4, 4),
+                textcoords="offset points",
+            )
+    axes.set(
+        xlabel="SSIM of the aligned face",
+        ylabel="taken for the target (%)",
+        ylim=(-5, 105),
+        title="Protection and its price",
+    )
+    return figure
+
+
+def contact_sheet(evaluation: Evaluation, methods: dict[str, Method]) -> Image.Image:
+    """People in rows, darkest last; in columns the photo, then every look and method as the finished file shows it."""
+    subjects = evaluation.subjects
+    columns = [(name, key) for (name, key) in evaluation.outcomes if methods[name].kind != "nothing"]
+    titles = ["original", *(f"{name}\n{key}" for name, key in columns)]
+    count = min(SHEET_FACES, len(subjects.photos))
+    brightness = [
+        float((subjects.portraits[row] * subjects.masks[row]).sum() / subjects.masks[row].sum()) for row in range(count)
+    ]
+    sheet = Image.new("RGB", (CELL_PX * len(titles), CELL_PX * count + 30), "white")
+    pen = ImageDraw.Draw(sheet)
+    for column, title in enumerate(titles):
+        pen.multiline_text((column * CELL_PX + 4, 2), title, fill="black")
+    for line, row in enumerate(np.argsort(brightness)[::-1]):
+        photos = [subjects.photos[row], *(evaluation.outcomes[column].shown[row] for column in columns)]
+        for column, photo in enumerate(photos):
+            view = cut_portrait(photo, subjects.faces[row], CELL_PX)[0]
+            sheet.paste(Image.fromarray(to_pixels(view)), (column * CELL_PX, 30 + line * CELL_PX))
+    return sheet
