@@ -115,12 +115,3 @@ def _print_figures(figures: dict[str, Any]) -> None:
     console.print(table)
     for part in ("unet", "clip", "parser", "detector"):
         console.print(f"{part}: " + ", ".join(f"{key} {value:.4g}" for key, value in figures[part].items()))
-    for name, style in figures["styles"].items():
-        title = f"{name}: PSNR {style['psnr_db']:.1f} dB, SSIM {style['ssim']:.3f}, {style['photos']} photos"
-        styles = Table(
-            "recogniser", "role", "ASR clean", "make-up", "protected", "own match clean", "protected", title=title
-        )
-        for recogniser, row in style["recognisers"].items():
-            keys = ("asr_clean", "asr_makeup_only", "asr_protected", "own_match_clean", "own_match_protected")
-            styles.add_row(recogniser, row["role"], *(f"{row[key]:.2f}" for key in keys))
-        console.print(styles)

@@ -26,18 +26,10 @@ from diffam_core.losses import (
 )
 from diffam_core.models import Models, Recogniser
 from diffam_core.protect import generate, latents
-from diffam_core.styles import style_parameters
+from diffam_core.tuning import OnLoss, Terms, Tuning, ignore_loss
 
 Objective = Literal["impersonate", "dodge", "both"]
 Mode = Literal["lora", "full"]
-OnLoss = Callable[[int, int, dict[str, float]], None]
-"""`on_loss(step, steps, terms)` after each step; what it raises ends the training."""
-
-
-def ignore_loss(step: int, steps: int, terms: dict[str, float]) -> None:
-    """The `OnLoss` of those who do not look."""
-
-
 Latents = Callable[[Models, Tensor], Tensor]
 """`latents(models, portraits)`: `diffam_core.protect.latents`, or a cache in front of it."""
 
@@ -127,91 +119,39 @@ def prepare(models: Models, photos: Tensor, surrogates: list[Recogniser], invert
     )
 
 
-class FineTuning:
-    """The state of one stage: a style's parameters, optimiser, schedule, random numbers, and the step reached."""
-
-    def __init__(self, models: Models, style: str, recipe: StageRecipe, seed: int) -> None:
-        self.models, self.style, self.recipe = models, style, recipe
-        self.parameters = style_parameters(models.eps, style)
-        self.optimiser = torch.optim.Adam(self.parameters, recipe.learning_rate)
-        self.schedule = torch.optim.lr_scheduler.LinearLR(self.optimiser, 1.0, recipe.final_rate, recipe.steps)
-        self.generator = torch.Generator().manual_seed(seed)
-        self.step = 0
-
-    def state(self) -> dict[str, Any]:
-        """All that a later run needs to go on exactly here; tensors, numbers and containers only."""
-        return {
-            "step": self.step,
-            "parameters": [p.detach().clone() for p in self.parameters],
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "generator": self.generator.get_state(),
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from `state()` of a run with the same recipe."""
-        self.step = state["step"]
-        with torch.no_grad():
-            for parameter, saved in zip(self.parameters, state["parameters"], strict=True):
-                parameter.copy_(saved)
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.generator.set_state(state["generator"])
-
-    def advance(
-        self, look: Look, data: Prepared, surrogates: list[Recogniser], aims: dict[str, Tensor]
-    ) -> dict[str, float]:
-        """One step; without surrogates it is make-up alone. Returns the unweighted terms."""
-        models, recipe = self.models, self.recipe
-        rows = torch.randperm(len(data.photos), generator=self.generator)[: recipe.batch].to(data.photos.device)
-        batch = data.rows(rows)
-        with torch.autocast(models.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-            generated = generate(
-                models, data.latents[rows], self.style, is_saving_memory=recipe.has_gradient_checkpoints
-            )
-        residual = generated.float() - data.reconstructions[rows]
-        delta = change(residual, batch.face, batch.photos.shape[-1])
-        composite = (batch.photos + delta).clamp(-1, 1)
-        small = shrink(composite, models.portrait_px)
-        terms = makeup_terms(models, look, batch, small)
-        terms |= visual_terms(models, batch, small, residual)
-        if surrogates:
-            terms |= attack_terms(surrogates, aims, batch, composite, recipe.views, self.generator)
-        terms |= bar_terms(recipe.bar, batch, composite)
-        self.optimiser.zero_grad(set_to_none=True)
-        recipe.weights.total(terms).backward()
-        torch.nn.utils.clip_grad_norm_(self.parameters, 5.0)
-        self.optimiser.step()
-        self.schedule.step()
-        self.step += 1
-        return {name: float(term.detach()) for name, term in terms.items()}
-
-    def finish(self) -> None:
-        """Freeze the style again."""
-        for parameter in self.parameters:
-            parameter.requires_grad_(False)
-
-
-def train_stage(
-    tuning: FineTuning,
+def tune(
+    models: Models,
+    tuning: Tuning,
+    recipe: StageRecipe,
     look: Look,
     data: Prepared,
     surrogates: list[Recogniser],
     aim: Tensor | None,
-    on_loss: OnLoss,
+    on_loss: OnLoss = ignore_loss,
     keep: Callable[[dict[str, Any]], None] | None = None,
-    keep_every: int = 10,
 ) -> None:
     """Run a stage to its end. Without surrogates and `aim` it learns the make-up alone.
 
-    aim: the target's picture `(1, 3, s, s)`.  keep: called with `tuning.state()` every `keep_every` steps.
+    aim: the target's picture `(1, 3, s, s)`.  keep: called with `tuning.state()` now and then.
     """
     with torch.no_grad():
         aims = {} if aim is None else {r.name: r.embed(aim)[0] for r in surrogates}
-    steps = tuning.recipe.steps
-    while tuning.step < steps:
-        terms = tuning.advance(look, data, surrogates, aims)
-        if keep is not None and (tuning.step % keep_every == 0 or tuning.step == steps):
-            keep(tuning.state())
-        on_loss(tuning.step, steps, terms)
-    tuning.finish()
+
+    def weigh(generator: torch.Generator) -> tuple[Tensor, Terms]:
+        rows = torch.randperm(len(data.photos), generator=generator)[: recipe.batch].to(data.photos.device)
+        batch = data.rows(rows)
+        with torch.autocast(models.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            generated = generate(
+                models, data.latents[rows], tuning.style, is_saving_memory=recipe.has_gradient_checkpoints
+            )
+        residual = generated.float() - data.reconstructions[rows]
+        composite = (batch.photos + change(residual, batch.face, batch.photos.shape[-1])).clamp(-1, 1)
+        small = shrink(composite, models.portrait_px)
+        terms = makeup_terms(models, look, batch, small)
+        terms |= visual_terms(models, batch, small, residual)
+        if surrogates:
+            terms |= attack_terms(surrogates, aims, batch, composite, recipe.views, generator)
+        terms |= bar_terms(recipe.bar, batch, composite)
+        return recipe.weights.total(terms), terms
+
+    tuning.run(weigh, on_loss, keep)

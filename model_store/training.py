@@ -16,7 +16,8 @@ from diffam_core.losses import Look
 from diffam_core.models import Models, Recogniser
 from diffam_core.protect import latents
 from diffam_core.styles import add_full_style, add_style, remove_style, style_weights
-from diffam_core.transfer import FineTuning, Mode, OnLoss, Prepared, StageRecipe, ignore_loss, train_stage
+from diffam_core.transfer import Mode, Prepared, StageRecipe, tune
+from diffam_core.tuning import OnLoss, Tuning, ignore_loss
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +67,18 @@ def fine_tune(
     else:
         add_full_style(models.eps, name, start)
     try:
-        tuning = FineTuning(models, name, recipe, seed)
-        kept = None if checkpoints is None else checkpoints / f"{_fingerprint(tuning, look, data, seed, attack)}.pt"
+        tuning = Tuning(models.eps, name, recipe.steps, recipe.learning_rate, recipe.final_rate, seed)
+        kept = (
+            None
+            if checkpoints is None
+            else checkpoints / f"{_fingerprint(tuning, recipe, look, data, seed, attack)}.pt"
+        )
         if kept is not None and (state := _read_checkpoint(kept)) is not None:
             tuning.restore(state)
-        train_stage(
+        tune(
+            models,
             tuning,
+            recipe,
             look,
             data,
             attack.surrogates if attack else [],
@@ -84,10 +91,12 @@ def fine_tune(
         remove_style(models.eps, name)
 
 
-def _fingerprint(tuning: FineTuning, look: Look, data: Prepared, seed: int, attack: Attack | None) -> str:
+def _fingerprint(
+    tuning: Tuning, recipe: StageRecipe, look: Look, data: Prepared, seed: int, attack: Attack | None
+) -> str:
     surrogates = attack.surrogates if attack else []
     return fingerprint(
-        tuning.recipe, seed, look.direction, *look.tables.values(), data.latents, data.photos, data.clip,
+        recipe, seed, look.direction, *look.tables.values(), data.latents, data.photos, data.clip,
         *tuning.parameters, *(data.own[r.name] for r in surrogates), *([attack.aim] if attack else []),
     )  # fmt: skip
 

@@ -17,8 +17,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from diffam_core.removal import REMOVAL
 from model_store.bundle import style_name
-from model_store.miniature import diffusion, perception, recognition
+from model_store.miniature import diffusion, perception, recognition, removal
+from model_store.miniature.captions import BANK
 from model_store.miniature.cast import LOOKS, TARGETS, save_cast
 from model_store.miniature.dataset import SEEDS, population
 from model_store.miniature.styling import (
@@ -68,8 +70,12 @@ def _train_stage(name: str, work: Path, messages: "Queue[tuple[str, int, int, fl
     def progress(step: int, steps: int, loss: float) -> None:
         messages.put((name, step, steps, loss))
 
-    is_network = name in NETWORKS
-    weights = train_network(name, progress).state_dict() if is_network else train_stage_of(work, name, progress)
+    if name in NETWORKS:
+        weights = train_network(name, progress).state_dict()
+    elif name in removal.STAGES:
+        weights = removal.train_stage_of(work, name, progress)
+    else:
+        weights = train_stage_of(work, name, progress)
     save_weights(weights, work / f"{name}.safetensors")
 
 
@@ -113,7 +119,7 @@ def _recogniser_rows(folder: Path) -> dict[str, Any]:
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    vocabulary = perception.clip_vocabulary()
+    vocabulary = perception.vocabulary_of(list(BANK))
     text = perception.CLIP_CONFIG["text_cfg"] | {"vocab_size": len(vocabulary)}
     return {
         "name": "mini",
@@ -126,6 +132,10 @@ def _manifest(folder: Path) -> dict[str, Any]:
             "return_timestep": 60, "invert_points": 6, "denoise_points": 3,
         },
         "lora": {"rank": RECIPE.rank},
+        "removal": {
+            "file": "removal.safetensors", "rank": removal.RANK,
+            "return_timestep": removal.RETURN_TIMESTEP, "points": removal.POINTS,
+        },
         "unet": {"file": "unet.safetensors", "unshuffle": diffusion.UNSHUFFLE, "config": diffusion.CONFIG},
         "clip": {
             "file": "clip.safetensors",
@@ -182,7 +192,7 @@ def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
 def build_mini(folder: Path, work: Path, on_build: OnBuild, jobs: int = 2) -> None:
     """Train what is missing in `work`, then write the finished bundle to `folder`, replacing it at the very end."""
     draft = work / "bundle"
-    _run_stages(list(NETWORKS), work, on_build, jobs)
+    _run_stages([*NETWORKS, *removal.CRITICS], work, on_build, jobs)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     for name in NETWORKS:
@@ -190,9 +200,10 @@ def build_mini(folder: Path, work: Path, on_build: OnBuild, jobs: int = 2) -> No
     save_cast(draft)
     manifest = _manifest(draft)
     _write_manifest(draft, manifest)
-    for stages in (MAKEUPS, STYLES):
+    for stages in ((*MAKEUPS, removal.PRIOR), (REMOVAL, *STYLES)):
         _run_stages(list(stages), work, on_build, jobs)
     (draft / "styles").mkdir()
+    shutil.copyfile(work / f"{REMOVAL}.safetensors", draft / "removal.safetensors")
     for stage, look in MAKEUPS.items():
         shutil.copyfile(work / f"{stage}.safetensors", draft / "styles" / f"{look}.safetensors")
     for stage in STYLES:

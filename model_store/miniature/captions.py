@@ -12,36 +12,40 @@ TEMPLATES = ("{}", "a photo of a {}", "a portrait of a {}", "a picture of a {}")
 """How a noun phrase may be said; text directions are averaged over them."""
 
 
-def _wears(part: str) -> Judge:
+def wears(part: str) -> Judge:
+    """Whether the part is made up."""
     return lambda face: face[f"{part}_strength"] > 0
 
 
-def _wears_colour(part: str, index: int) -> Judge:
+def wears_colour(part: str, index: int) -> Judge:
+    """Whether the part wears the colour of that index in its table."""
     return lambda face: (face[f"{part}_strength"] > 0) & (face[f"{part}_name"] == index)
 
 
-def _within(name: str, low: float, high: float) -> Judge:
+def within(name: str, low: float, high: float) -> Judge:
+    """Whether a number of the face lies in [low, high)."""
     return lambda face: (face[name] >= low) & (face[name] < high)
 
 
-def _without(judge: Judge) -> Judge:
+def without(judge: Judge) -> Judge:
+    """The opposite."""
     return lambda face: ~judge(face)
 
 
 def _phrases() -> dict[str, Judge]:
     phrases: dict[str, Judge] = {
-        "face with makeup": _wears("lips"),
-        "face without makeup": _without(_wears("lips")),
-        "face with lipstick": _wears("lips"),
-        "face with bare lips": _without(_wears("lips")),
-        "face with eyeshadow": _wears("shadow"),
-        "face with bare eyes": _without(_wears("shadow")),
-        "face with dark skin": _within("melanin", 0.65, 2.0),
-        "face with light skin": _within("melanin", -1.0, 0.35),
+        "face with makeup": wears("lips"),
+        "face without makeup": without(wears("lips")),
+        "face with lipstick": wears("lips"),
+        "face with bare lips": without(wears("lips")),
+        "face with eyeshadow": wears("shadow"),
+        "face with bare eyes": without(wears("shadow")),
+        "face with dark skin": within("melanin", 0.65, 2.0),
+        "face with light skin": within("melanin", -1.0, 0.35),
         "face with blond hair": lambda face: (face["hair_melanin"] < 0.2) & (face["hair_grey"] < 0.3),
         "face with black hair": lambda face: (face["hair_melanin"] > 0.75) & (face["hair_grey"] < 0.3),
-        "face with grey hair": _within("hair_grey", 0.5, 2.0),
-        "smiling face": _within("smile", 0.045, 1.0),
+        "face with grey hair": within("hair_grey", 0.5, 2.0),
+        "smiling face": within("smile", 0.045, 1.0),
     }
     for part, noun, colours in (
         ("lips", "lipstick", LIP_COLOURS),
@@ -49,7 +53,7 @@ def _phrases() -> dict[str, Judge]:
         ("blush", "blush", BLUSH_COLOURS),
     ):
         for index, colour in enumerate(colours):
-            phrases[f"face with {colour} {noun}"] = _wears_colour(part, index)
+            phrases[f"face with {colour} {noun}"] = wears_colour(part, index)
     return phrases
 
 

@@ -8,25 +8,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from diffam_core.composite import change, face_probability
 from diffam_core.diffusion import denoise
 from diffam_core.errors import DiffAMError
 from diffam_core.faces import find_face
 from diffam_core.framing import EYE_MIDDLE
-from diffam_core.images import decode_photo, encode_photo, to_pixels, to_portrait
+from diffam_core.images import to_pixels
 from diffam_core.models import Models
 from diffam_core.networks.parser import REGIONS
 from diffam_core.protect import generate, latents
-from diffam_core.score import DECISION_FAR, quality
-from model_store.bundle import Bundle, style_name
-from model_store.catalog import StyleCard
+from diffam_core.score import DECISION_FAR
+from model_store.bundle import Bundle
 from model_store.miniature.captions import prompts
-from model_store.miniature.cast import LOOKS
-from model_store.miniature.dataset import population, portrait_frame, render_portraits, sample_faces, to_float
+from model_store.miniature.dataset import population, render_portraits, sample_faces, to_float
 from model_store.miniature.people import (
     LIP_COLOURS,
     SHADOW_COLOURS,
-    Face,
     sample_identities,
     sample_makeup,
     sample_nuisance,
@@ -41,7 +37,7 @@ OnMeasure = Callable[[str, int, int], None]
 
 
 def measure_bundle(bundle: Bundle, identities: int, seed: int, on_measure: OnMeasure) -> dict[str, Any]:
-    """All figures of a bundle as JSON-able numbers: networks on `identities` fresh people, styles on up to 100."""
+    """The figures of a bundle's networks on `identities` fresh people, as JSON-able numbers."""
     world = MEASURING_SEEDS + seed
     models = bundle.models
     parts: dict[str, Callable[[], Any]] = {
@@ -50,10 +46,6 @@ def measure_bundle(bundle: Bundle, identities: int, seed: int, on_measure: OnMea
         "clip": lambda: _clip(models, identities, world),
         "parser": lambda: _parser(models, identities, world),
         "detector": lambda: _detector(identities, world),
-        "styles": lambda: {
-            style_name(style.reference, style.target): measure_style(bundle, style, min(identities, 100), world)
-            for style in bundle.catalog.styles
-        },
     }
     figures: dict[str, Any] = {}
     for index, (name, measure) in enumerate(parts.items()):
@@ -159,77 +151,3 @@ def _detector(identities: int, seed: int) -> dict[str, Any]:
             found += error < 0.35
             errors.append(error)
     return {"recall": found / total, "median_eye_error_in_eye_distances": float(np.median(errors)), "photos": total}
-
-
-def protect_views(models: Models, views: Tensor, adapter: str) -> Tensor:
-    """Finished 256-pixel photos: protected, composited, written as JPEG 92 and read again."""
-    finished = []
-    for part in views.split(20):
-        portraits = functional.interpolate(part, models.portrait_px, mode="area")
-        latent = latents(models, portraits)
-        residual = generate(models, latent, adapter) - generate(models, latent, None)
-        delta = change(residual, face_probability(models.parser, portraits), views.shape[-1])
-        finished.append(reencode((part + delta).clamp(-1, 1), 92))
-    return torch.cat(finished)
-
-
-def reencode(views: Tensor, jpeg_quality: int) -> Tensor:
-    """Through a JPEG file and back, picture by picture."""
-    files = [encode_photo(to_pixels(view), "jpeg", jpeg_quality) for view in views]
-    return torch.cat([to_portrait(decode_photo(file)) for file in files])
-
-
-def _style_faces(count: int, seed: int) -> tuple[Face, Face]:
-    """Two bare pictures each of `count` fresh people."""
-    generator = torch.Generator().manual_seed(seed)
-    people = torch.arange(count)
-    return sample_faces(people, seed, generator, 0.0), sample_faces(people, seed, generator, 0.0)
-
-
-def measure_style(bundle: Bundle, style: StyleCard, count: int, seed: int) -> dict[str, Any]:
-    """ASR at FAR 0.01 and own match (with another picture of the owner) on every recogniser; picture quality.
-
-    `clean` and `makeup_only` (the same faces rendered wearing the look) are the controls.
-    """
-    models = bundle.models
-    faces, others = _style_faces(count, seed)
-    _, _, lips, shadow = LOOKS[style.reference]
-    one = torch.ones(count)
-    worn = faces | {
-        "lips_colour": torch.tensor([lips]).expand(count, 3), "shadow_colour": torch.tensor([shadow]).expand(count, 3),
-        "lips_strength": one, "shadow_strength": one,
-    }  # fmt: skip
-    frame = portrait_frame(count, torch.Generator().manual_seed(seed + 1))
-    other_frame = portrait_frame(count, torch.Generator().manual_seed(seed + 2))
-    clean = reencode(_drawn(faces, models.view_px, frame), 92)
-    makeup_only = reencode(_drawn(worn, models.view_px, frame), 92)
-    owner = reencode(_drawn(others, models.view_px, other_frame), 92)
-    protected = protect_views(models, clean, style_name(style.reference, style.target))
-    target = bundle.targets[style.target].test
-    rows = {}
-    for name, recogniser in models.recognisers.items():
-        threshold = recogniser.thresholds[DECISION_FAR]
-        aim, own = recogniser.embed(target)[0], recogniser.embed(owner)
-        rates: dict[str, Any] = {"role": style.role_of(name)}
-        for label, views in (("clean", clean), ("makeup_only", makeup_only), ("protected", protected)):
-            embedding = recogniser.embed(views)
-            rates[f"asr_{label}"] = float((embedding @ aim > threshold).float().mean())
-            rates[f"own_match_{label}"] = float(((embedding * own).sum(dim=1) > threshold).float().mean())
-        rows[name] = rates
-    looks = [quality(models, a[None], b[None]) for a, b in zip(clean, protected, strict=True)]
-    return {
-        "recognisers": rows,
-        "photos": count,
-        "psnr_db": float(np.mean([look.psnr_db for look in looks])),
-        "ssim": float(np.mean([look.ssim for look in looks])),
-        "lpips": float(np.mean([look.lpips for look in looks])),
-    }
-
-
-def _drawn(faces: Face, size_px: int, frame: Frame) -> Tensor:
-    count = len(faces["yaw"])
-    parts = []
-    for rows in torch.arange(count).split(20):
-        part = Frame(frame.x[rows], frame.y[rows], frame.distance[rows], frame.roll[rows])
-        parts.append(render(take(faces, rows), size_px, part).image)
-    return torch.cat(parts)

@@ -27,7 +27,7 @@ from model_store.miniature.recognition import SIZE_PX, Progress
 
 TRUNK, TRUNK_STEPS = "squeeze", 1500
 PARSER_WIDTHS, PARSER_STEPS = [24, 48, 72], 800
-CLIP_STEPS = 2200
+CLIP_STEPS, CLIP_SEED = 2200, 8
 CLIP_MEAN = CLIP_STD = (0.5, 0.5, 0.5)
 CLIP_CONFIG: dict[str, Any] = {
     "embed_dim": 96,
@@ -100,25 +100,41 @@ def train_parser(progress: Progress, steps: int = PARSER_STEPS, people: int = 30
     return network.eval()
 
 
-def clip_vocabulary() -> list[int]:
+def vocabulary_of(captions: list[str]) -> list[int]:
     """The BPE ids of every caption, sorted; padding and the end markers included."""
     context: int = CLIP_CONFIG["text_cfg"]["context_length"]
-    return sorted(set(SimpleTokenizer(context_length=context)(list(BANK)).flatten().tolist()))
+    return sorted(set(SimpleTokenizer(context_length=context)(captions).flatten().tolist()))
 
 
-def build_clip(vocabulary: list[int]) -> Clip:
-    """The untrained miniature CLIP over that vocabulary."""
-    torch.manual_seed(8)
-    config = CLIP_CONFIG | {"text_cfg": CLIP_CONFIG["text_cfg"] | {"vocab_size": len(vocabulary)}}
+def build_clip(captions: list[str], vision: dict[str, Any], seed: int) -> Clip:
+    """An untrained small CLIP that knows the words of `captions`."""
+    torch.manual_seed(seed)
+    vocabulary = vocabulary_of(captions)
+    text = CLIP_CONFIG["text_cfg"] | {"vocab_size": len(vocabulary)}
+    config = CLIP_CONFIG | {"vision_cfg": vision, "text_cfg": text}
     return Clip(config, vocabulary, CLIP_MEAN, CLIP_STD)
 
 
-def train_clip(portraits: Portraits, progress: Progress, steps: int = CLIP_STEPS) -> Clip:
-    """Sigmoid loss over a bank of captions, each true or false of each picture (SigLIP's loss, several positives)."""
-    network = build_clip(clip_vocabulary())
-    generator = torch.Generator().manual_seed(8)
-    truth = truths(portraits.faces)
-    captions = list(BANK)
+def train_clip(portraits: Portraits, progress: Progress) -> Clip:
+    """The bundle's CLIP: make-up, skin and hair in words."""
+    network = build_clip(list(BANK), CLIP_CONFIG["vision_cfg"], CLIP_SEED)
+    generator = torch.Generator().manual_seed(CLIP_SEED)
+    return train_captions(network, portraits.images, list(BANK), truths(portraits.faces), generator, progress)
+
+
+def train_captions(
+    network: Clip,
+    images: Tensor,
+    captions: list[str],
+    truth: Tensor,
+    generator: torch.Generator,
+    progress: Progress,
+    steps: int = CLIP_STEPS,
+) -> Clip:
+    """Sigmoid loss over a bank of captions, each true or false of each picture (SigLIP's loss, several positives).
+
+    images: uint8 `(n, 3, s, s)`.  truth: `(n, len(captions))` of 0 and 1.
+    """
     bias = nn.Parameter(torch.tensor(-2.0))
     scale = nn.Parameter(torch.tensor(2.3))
     model = nn.ModuleDict({"clip": network})
@@ -126,13 +142,13 @@ def train_clip(portraits: Portraits, progress: Progress, steps: int = CLIP_STEPS
     model.register_parameter("scale", scale)
     optimiser, schedule = _one_cycle(model, 1e-3, steps)
     for step, rows in enumerate(batches(len(truth), 64, steps, generator)):
-        x = flip(to_float(portraits.images[rows]), generator)
+        x = flip(to_float(images[rows]), generator)
         x[:32] = damage(x[:32], generator)
         asked = torch.randperm(len(captions), generator=generator)[:64]
         with torch.autocast("cpu", torch.bfloat16):
-            images = network.embed_images(x)
+            seen = network.embed_images(x)
             texts = network.embed_texts([captions[i] for i in asked])
-        logits = images.float() @ texts.float().T * scale.exp() + bias
+        logits = seen.float() @ texts.float().T * scale.exp() + bias
         loss = functional.binary_cross_entropy_with_logits(logits, truth[rows][:, asked])
         _optimise(model, loss, optimiser, schedule)
         if step % 100 == 0 or step == steps - 1:

@@ -12,7 +12,8 @@ from diffam_core.losses import Look, Weights, read_look
 from diffam_core.models import Recogniser
 from diffam_core.protect import generate
 from diffam_core.styles import add_full_style, add_style, remove_style, style_weights
-from diffam_core.transfer import FineTuning, Mode, Prepared, StageRecipe, TransferRecipe, prepare, train_stage
+from diffam_core.transfer import Mode, Prepared, StageRecipe, TransferRecipe, prepare, tune
+from diffam_core.tuning import Tuning
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import BUNDLES
 from model_store.miniature.styling import style_photos
@@ -137,15 +138,18 @@ def test_full_weights_of_another_network_are_refused(bundle: Bundle) -> None:
 def test_gradient_checkpoints_change_memory_not_gradients(
     bundle: Bundle, look: Look, data: Prepared, surrogates: list[Recogniser], attack: Attack, batch: int
 ) -> None:
-    aims = {r.name: r.embed(attack.aim)[0] for r in surrogates}
     ends: list[dict[str, Tensor]] = []
     for is_saving_memory in (False, True):
         torch.manual_seed(0)
         add_style(bundle.models.eps, "one", 8)
         recipe = replace(RECIPE, steps=2, batch=batch, has_gradient_checkpoints=is_saving_memory)
-        tuning = FineTuning(bundle.models, "one", recipe, 0)
-        terms = tuning.advance(look, data, surrogates, aims)
-        ends.append({"loss": torch.tensor(list(terms.values())), **style_weights(bundle.models.eps, "one")})
+        tuning = Tuning(bundle.models.eps, "one", recipe.steps, 2e-3, 0.25, 0)
+        losses: list[float] = []
+        tune(
+            bundle.models, tuning, recipe, look, data, surrogates, attack.aim,
+            lambda _step, _steps, terms, losses=losses: losses.extend(terms.values()),  # type: ignore[misc]
+        )  # fmt: skip
+        ends.append({"loss": torch.tensor(losses), **style_weights(bundle.models.eps, "one")})
         remove_style(bundle.models.eps, "one")
     assert all(torch.allclose(ends[0][key], ends[1][key], atol=1e-5) for key in ends[0])
 
@@ -194,9 +198,13 @@ def test_latents_are_remembered_by_what_made_them(
 def test_make_up_alone_needs_no_recogniser(bundle: Bundle, look: Look, data: Prepared) -> None:
     add_style(bundle.models.eps, "alone", 8)
     try:
-        tuning = FineTuning(bundle.models, "alone", StageRecipe(2, Weights(), batch=2), 0)
+        tuning = Tuning(bundle.models.eps, "alone", 2, 2e-3, 0.25, 0)
         seen: list[set[str]] = []
-        train_stage(tuning, look, data, [], None, lambda _step, _steps, terms: seen.append(set(terms)))
+        recipe = StageRecipe(2, Weights(), batch=2)
+        tune(
+            bundle.models, tuning, recipe, look, data, [], None,
+            lambda _step, _steps, terms: seen.append(set(terms)),
+        )  # fmt: skip
         assert len(seen) == 2
         assert not {"impersonate", "dodge"} & seen[0]
     finally:

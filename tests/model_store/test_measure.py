@@ -37,12 +37,3 @@ def test_clip_parser_and_detector_see_what_was_drawn(figures: dict[str, Any]) ->
     assert figures["parser"]["iou_eyes"] >= 0.68
     assert figures["parser"]["iou_skin"] >= 0.90
     assert figures["detector"]["recall"] >= 0.95
-
-
-def test_styles_protect_where_the_controls_do_not(figures: dict[str, Any]) -> None:
-    for name, style in figures["styles"].items():
-        held_out = style["recognisers"]["mobile_face"]
-        assert held_out["asr_protected"] >= 0.35, name
-        assert max(held_out["asr_clean"], held_out["asr_makeup_only"]) <= 0.07, name
-        assert held_out["own_match_protected"] <= 0.5 < 0.9 < held_out["own_match_clean"], name
-        assert style["psnr_db"] >= 23, name

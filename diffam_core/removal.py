@@ -1,0 +1,189 @@
+"""Text-guided make-up removal: a style that turns a made-up portrait into its bare twin (DiffAM eq. 4-8).
+
+Two objectives of one loop. `direction` is the paper's: the picture moves in CLIP along "with make-up" -> "without". A
+direction has no magnitude and a single critic is easily fooled, so `critics` asks several for an absolute answer: as
+bare as bare pictures are, and not barer. Both may start from a style that only knows bare faces.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from diffam_core.composite import face_probability, feather, low_pass
+from diffam_core.diffusion import denoise, invert
+from diffam_core.models import Models, Process, Recogniser
+from diffam_core.networks.clip import Clip
+from diffam_core.protect import OnStep
+from diffam_core.styles import predictor
+from diffam_core.tuning import OnLoss, Terms, Tuning, ignore_loss
+
+REMOVAL = "removal"
+"""The name of the style that removes make-up."""
+RemovalObjective = Literal["direction", "critics"]
+SLACK, OVERSHOOT = 0.2, 1.0
+"""Standard deviations of bare pictures' scores: tolerated towards make-up, and beyond bare."""
+
+
+@dataclass(frozen=True)
+class Critic:
+    """Judges pictures by texts: per pair of phrases (made up, bare), how much more the first fits than the second.
+
+    view: what it looks at, from portraits.  axes `(pairs, d)`: text embeddings' differences.  mean, spread `(pairs,)`:
+    of the raw scores on bare pictures; scores are standardised by them.
+    """
+
+    clip: Clip
+    view: Callable[[Tensor], Tensor]
+    axes: Tensor
+    mean: Tensor
+    spread: Tensor
+
+    def score(self, portraits: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch pairs"]:
+        """0 looks like the average bare picture, 1 a standard deviation more made up; differentiable."""
+        raw = self.clip.embed_images(self.view(portraits)) @ self.axes.T
+        return (raw - self.mean) / self.spread
+
+
+@torch.no_grad()
+def make_critic(
+    clip: Clip, view: Callable[[Tensor], Tensor], pairs: list[tuple[list[str], list[str]]], bare: Tensor
+) -> Critic:
+    """A critic from a CLIP, pairs of prompts (made up, bare), and bare portraits `(n, 3, s, s)` to standardise on."""
+
+    def said(prompts: list[str]) -> Tensor:
+        return functional.normalize(clip.embed_texts(prompts).mean(dim=0), dim=0)
+
+    axes = torch.stack([said(made_up) - said(without) for made_up, without in pairs])
+    raw = torch.cat([clip.embed_images(view(part)) for part in bare.split(64)]) @ axes.T
+    return Critic(clip, view, axes, raw.mean(dim=0), raw.std(dim=0).clamp(min=1e-4))
+
+
+@dataclass(frozen=True)
+class RemovalWeights:
+    """What each term counts; `direction` or `critics` is the objective's own."""
+
+    direction: float = 5.0
+    critics: float = 1.0
+    identity: float = 1.0
+    perceptual: float = 1.0
+    l1: float = 2.0
+    total_variation: float = 4.0
+    keep_bare: float = 12.0
+
+    def total(self, terms: Terms) -> Tensor:
+        """The weighted sum of the terms that are there."""
+        weights = asdict(self)
+        return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+
+
+@dataclass(frozen=True)
+class RemovalRecipe:
+    """How removal is trained: objective, length, rate, weights and prompts (made up, bare) of the direction."""
+
+    objective: RemovalObjective = "critics"
+    steps: int = 200
+    learning_rate: float = 1e-3
+    final_rate: float = 0.25
+    batch: int = 4
+    bare_batch: int = 2
+    weights: RemovalWeights = field(default_factory=RemovalWeights)
+    made_up_prompts: tuple[str, ...] = ("face with makeup",)
+    bare_prompts: tuple[str, ...] = ("face without makeup",)
+
+
+def remove_makeup(
+    models: Models,
+    portraits: Float[Tensor, "batch 3 size size"],
+    process: Process,
+    style: str = REMOVAL,
+    on_step: OnStep | None = None,
+) -> Float[Tensor, "batch 3 size size"]:
+    """Bare twins of portraits in [-1, 1], changed on the face only; differentiable in the style's weights.
+
+    process: removal's own depth; make-up sits deeper than the shallow walk of the transfer reaches.
+    """
+    return _apply(models, portraits, _start(models, portraits, process, on_step), process, style)
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What no training step changes: latents, what the base model makes of them, and the feathered face."""
+
+    latents: Tensor
+    same: Tensor
+    face: Tensor
+
+    def rows(self, rows: Tensor) -> "_Start":
+        return _Start(self.latents[rows], self.same[rows], self.face[rows])
+
+
+@torch.no_grad()
+def _start(models: Models, portraits: Tensor, process: Process, on_step: OnStep | None = None) -> _Start:
+    eps, depth = predictor(models.eps, None), process.return_timestep
+    parts = []
+    for part in portraits.split(32):
+        latents = invert(eps, part, process.alpha_bar, depth, process.invert_points, on_step)
+        same = denoise(eps, latents, process.alpha_bar, depth, process.denoise_points)
+        parts.append((latents, same, feather(face_probability(models.parser, part))))
+    return _Start(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+def _apply(models: Models, portraits: Tensor, start: _Start, process: Process, style: str) -> Tensor:
+    eps = predictor(models.eps, style)
+    bare = denoise(eps, start.latents, process.alpha_bar, process.return_timestep, process.denoise_points)
+    return (portraits + low_pass(bare - start.same) * start.face).clamp(-1, 1)
+
+
+def tune_removal(
+    models: Models,
+    tuning: Tuning,
+    recipe: RemovalRecipe,
+    process: Process,
+    made_up: Tensor,
+    bare: Tensor,
+    critics: list[Critic],
+    identity: Recogniser,
+    on_loss: OnLoss = ignore_loss,
+    keep: Callable[[dict[str, Any]], None] | None = None,
+) -> None:
+    """Fine-tune a removal style on made-up portraits and, of other people, bare ones that must stay as they are.
+
+    made_up, bare: `(n, 3, s, s)` in [-1, 1]; never pairs.  identity: the recogniser of the identity term.
+    """
+    worn, plain = _start(models, made_up, process), _start(models, bare, process)
+    with torch.no_grad():
+        seen = torch.cat([models.clip.embed_images(part) for part in made_up.split(32)])
+        own = torch.cat([identity.embed(part) for part in made_up.split(32)])
+        texts = [
+            models.clip.embed_texts(list(prompts)).mean(dim=0)
+            for prompts in (recipe.bare_prompts, recipe.made_up_prompts)
+        ]
+        wanted = texts[0] - texts[1]
+
+    def weigh(generator: torch.Generator) -> tuple[Tensor, Terms]:
+        rows = torch.randperm(len(made_up), generator=generator)[: recipe.batch].to(made_up.device)
+        others = torch.randperm(len(bare), generator=generator)[: recipe.bare_batch].to(made_up.device)
+        x = made_up[rows]
+        x_hat = _apply(models, x, worn.rows(rows), process, tuning.style)
+        kept = _apply(models, bare[others], plain.rows(others), process, tuning.style)
+        residual = x_hat - x
+        terms: Terms = {}
+        if recipe.objective == "direction":
+            moved = models.clip.embed_images(x_hat) - seen[rows]
+            terms["direction"] = 1 - functional.cosine_similarity(moved, wanted[None], dim=1, eps=1e-4).mean()
+        else:
+            scores = torch.cat([critic.score(x_hat) for critic in critics], dim=1)
+            terms["critics"] = ((scores - SLACK).clamp(min=0) + (-OVERSHOOT - scores).clamp(min=0)).mean()
+        terms["identity"] = 1 - (identity.embed(x_hat) * own[rows]).sum(dim=1).mean()
+        terms["perceptual"] = models.perceptual(x_hat, x).mean()
+        terms["l1"] = residual.abs().mean()
+        terms["total_variation"] = (residual.diff(dim=-1).abs().mean() + residual.diff(dim=-2).abs().mean()) / 2
+        terms["keep_bare"] = (kept - bare[others]).abs().mean()
+        return recipe.weights.total(terms), terms
+
+    tuning.run(weigh, on_loss, keep)
