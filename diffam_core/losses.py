@@ -112,15 +112,17 @@ def visual_terms(models: Models, batch: Batch, small: Tensor, residual: Tensor) 
     }
 
 
-def bar_terms(bar: VisualBar, batch: Batch, composite: Tensor) -> dict[str, Tensor]:
-    """How far, in dB and in hundredths of SSIM, composites lie below the visual bar; 0 above it."""
-    error = (composite - batch.photos).square().mean(dim=(1, 2, 3))
-    psnr_db = 10 * torch.log10(4 / error.clamp(min=1e-8))
-    ssim = cast(Tensor, structural_similarity_index_measure(composite, batch.photos, data_range=2.0, reduction="none"))
-    return {
-        "psnr_hinge": (bar.psnr_db - psnr_db).clamp(min=0).mean(),
-        "ssim_hinge": 100 * (bar.ssim - ssim).clamp(min=0).mean(),
-    }
+def bar_terms(bar: VisualBar, weights: Weights, batch: Batch, composite: Tensor) -> dict[str, Tensor]:
+    """How far, in dB and in hundredths of SSIM, composites lie below the visual bar; only what has a weight."""
+    terms = {}
+    if weights.psnr_hinge:
+        error = (composite - batch.photos).square().mean(dim=(1, 2, 3))
+        psnr_db = 10 * torch.log10(4 / error.clamp(min=1e-8))
+        terms["psnr_hinge"] = (bar.psnr_db - psnr_db).clamp(min=0).mean()
+    if weights.ssim_hinge:
+        ssim = structural_similarity_index_measure(composite, batch.photos, data_range=2.0, reduction="none")
+        terms["ssim_hinge"] = 100 * (bar.ssim - cast(Tensor, ssim)).clamp(min=0).mean()
+    return terms
 
 
 def attack_terms(

@@ -64,11 +64,16 @@ def _base_weights(eps: EpsModel) -> dict[str, Tensor]:
     return {key.replace(".base_layer", ""): value for key, value in state.items() if ".lora_" not in key}
 
 
+def has_style(eps: EpsModel, name: str) -> bool:
+    """Whether a style of this name is attached."""
+    return name in eps.full_styles or name in getattr(eps.unet, "peft_config", {})
+
+
 def predictor(eps: EpsModel, name: str | None) -> EpsModel:
     """The network to call for a style, its adapter selected; with None the base model. Raises KeyError when unknown."""
     if name in eps.full_styles:
         return eps.full_styles[name]
-    if name is not None and name not in getattr(eps.unet, "peft_config", {}):
+    if name is not None and not has_style(eps, name):
         raise KeyError(f"no style {name!r} is attached")
     select_style(eps, name)
     return eps

@@ -151,7 +151,7 @@ def tune(
         terms |= visual_terms(models, batch, small, residual)
         if surrogates:
             terms |= attack_terms(surrogates, aims, batch, composite, recipe.views, generator)
-        terms |= bar_terms(recipe.bar, batch, composite)
+        terms |= bar_terms(recipe.bar, recipe.weights, batch, composite)
         return recipe.weights.total(terms), terms
 
     tuning.run(weigh, on_loss, keep)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from diffam_core.diffusion import alpha_bars
@@ -20,8 +20,10 @@ from diffam_core.networks.parser import FaceParser
 from diffam_core.networks.perceptual import build_perceptual
 from diffam_core.networks.recognisers import ARCHITECTURES
 from diffam_core.networks.unet import EpsModel
-from diffam_core.styles import add_style
-from model_store.catalog import Catalog, read_catalog, read_manifest
+from diffam_core.removal import REMOVAL
+from diffam_core.styles import add_full_style, add_style, has_style
+from model_store.additions import with_additions
+from model_store.catalog import Catalog, StyleCard, read_catalog, read_manifest
 from model_store.errors import BundleDamaged
 
 
@@ -50,6 +52,27 @@ class Bundle:
     models: Models
     references: dict[str, Reference]
     targets: dict[str, Target]
+    rank: int = 8
+    removal: Process | None = None
+    added: Path | None = None
+
+    def find_style(self, reference: str, target: str | None) -> StyleCard:
+        """The style of a look, its weights attached; one that was added since is loaded now, on the caller's thread.
+
+        Raises UnknownReference, UnknownTarget, StyleNotTrained, BundleDamaged.
+        """
+        style = with_additions(self.catalog, self.added).style_for(reference, target)
+        name = style_name(style.reference, style.target)
+        if not has_style(self.models.eps, name):
+            weights = read_weights(style.file, style.sha256)
+            try:
+                if style.mode == "full":
+                    add_full_style(self.models.eps, name, weights)
+                else:
+                    add_style(self.models.eps, name, self.rank, weights)
+            except ValueError as error:
+                raise BundleDamaged(str(error)) from error
+        return style
 
 
 def style_name(reference: str, target: str) -> str:
@@ -69,9 +92,19 @@ def damaged_files(folder: Path) -> list[str]:
     return problems
 
 
+def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
+    """Weights as float32. Raises BundleDamaged when the file cannot be read or is not the one of that digest."""
+    try:
+        data = path.read_bytes()
+        if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+            raise BundleDamaged(f"{path.name} is not the file that was trained")
+        return {key: value.float() if value.is_floating_point() else value for key, value in load(data).items()}
+    except (OSError, SafetensorError) as error:
+        raise BundleDamaged(f"{path.name} cannot be read: {error}") from error
+
+
 def _load(network: nn.Module, path: Path) -> nn.Module:
-    weights = {key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()}
-    network.load_state_dict(weights, strict=True)
+    network.load_state_dict(read_weights(path), strict=True)
     return network.eval().requires_grad_(False)
 
 
@@ -116,8 +149,11 @@ def read_reference(folder: Path, row: dict[str, Any]) -> Reference:
     return Reference(read_picture(folder / row["image"]), read_picture(folder / row["bare"]), torch.cat(masks, dim=1))
 
 
-def open_bundle(folder: Path, device: str = "cpu") -> Bundle:
-    """Verify and load a bundle, styles included. Raises UnknownBundle, BundleDamaged."""
+def open_bundle(folder: Path, device: str = "cpu", added: Path | None = None) -> Bundle:
+    """Verify and load a bundle, its styles included. Raises UnknownBundle, BundleDamaged.
+
+    added: the folder of looks and styles added to it, read again whenever one is asked for.
+    """
     catalog, manifest = read_catalog(folder), read_manifest(folder)
     problems = damaged_files(folder)
     if problems:
@@ -127,8 +163,11 @@ def open_bundle(folder: Path, device: str = "cpu") -> Bundle:
         files = {card.id: card.makeup for card in catalog.references if card.makeup is not None}
         files |= {style_name(style.reference, style.target): style.file for style in catalog.styles}
         for name, file in files.items():
-            weights = {key: value.float() for key, value in load_file(file).items()}
-            add_style(models.eps, name, manifest["lora"]["rank"], weights)
+            add_style(models.eps, name, manifest["lora"]["rank"], read_weights(file))
+        removal = None
+        if row := manifest.get("removal"):
+            add_style(models.eps, REMOVAL, row["rank"], read_weights(folder / row["file"]))
+            removal = Process(models.process.alpha_bar, row["return_timestep"], row["points"], row["points"])
         return Bundle(
             catalog,
             models.to(device),
@@ -137,6 +176,9 @@ def open_bundle(folder: Path, device: str = "cpu") -> Bundle:
                 row["id"]: Target(*(read_picture(folder / name) for name in row["images"]))
                 for row in manifest["targets"]
             },
+            rank=manifest["lora"]["rank"],
+            removal=removal,
+            added=added,
         )
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError, OSError) as error:
         raise BundleDamaged(f"bundle {catalog.name!r} cannot be loaded: {error}") from error

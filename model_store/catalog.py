@@ -3,7 +3,7 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from model_store.errors import BundleDamaged, StyleNotTrained, UnknownBundle, UnknownReference, UnknownTarget
 
@@ -41,6 +41,8 @@ class StyleCard:
     held_out: str
     surrogates: tuple[str, ...]
     file: Path
+    mode: Literal["lora", "full"] = "lora"
+    sha256: str | None = None
 
     def role_of(self, recogniser: str) -> str:
         """Say "surrogate" if the style was trained against it, else "held_out"."""
@@ -58,22 +60,44 @@ class Catalog:
     targets: tuple[TargetCard, ...]
     styles: tuple[StyleCard, ...]
     recognisers: tuple[str, ...]
+    never_attacked: tuple[str, ...] = ()
+
+    @property
+    def attackable(self) -> tuple[str, ...]:
+        """The recognisers that fine-tuning may attack or hold out; the others only judge."""
+        return tuple(name for name in self.recognisers if name not in self.never_attacked)
+
+    def reference(self, reference: str) -> ReferenceCard:
+        """A look by its id. Raises UnknownReference."""
+        for card in self.references:
+            if card.id == reference:
+                return card
+        known = ", ".join(card.id for card in self.references)
+        raise UnknownReference(f"no reference {reference!r}; this bundle has: {known}")
+
+    def target(self, target: str) -> TargetCard:
+        """An identity by its id. Raises UnknownTarget."""
+        for card in self.targets:
+            if card.id == target:
+                return card
+        known = ", ".join(card.id for card in self.targets)
+        raise UnknownTarget(f"no target {target!r}; this bundle has: {known}")
 
     def style_for(self, reference: str, target: str | None = None) -> StyleCard:
         """The style of a look; without a target, the first one trained for it.
 
         Raises UnknownReference, UnknownTarget, StyleNotTrained.
         """
-        if reference not in {card.id for card in self.references}:
-            known = ", ".join(card.id for card in self.references)
-            raise UnknownReference(f"no reference {reference!r}; this bundle has: {known}")
-        if target is not None and target not in {card.id for card in self.targets}:
-            known = ", ".join(card.id for card in self.targets)
-            raise UnknownTarget(f"no target {target!r}; this bundle has: {known}")
+        self.reference(reference)
+        if target is not None:
+            self.target(target)
         for style in self.styles:
             if style.reference == reference and target in (None, style.target):
                 return style
-        raise StyleNotTrained(f"reference {reference!r} has no style for target {target!r}")
+        wanted = "any target" if target is None else f"target {target!r}"
+        raise StyleNotTrained(
+            f"reference {reference!r} has no style for {wanted}; POST /v1/references/{reference}/finetune trains one"
+        )
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -116,6 +140,7 @@ def read_catalog(folder: Path) -> Catalog:
                 for row in manifest["styles"]
             ),
             recognisers=tuple(manifest["recognisers"]),
+            never_attacked=tuple(manifest.get("never_attacked", ())),
         )
     except (KeyError, TypeError, IndexError) as error:
         raise BundleDamaged(f"{folder.name}/bundle.toml lacks {error}") from error

@@ -5,7 +5,16 @@ StoreError
 |-- UnknownBundle      no bundle of that name
 |-- UnknownReference   no make-up look of that id
 |-- UnknownTarget      no identity of that id
-`-- StyleNotTrained    the look is there, but nobody trained it for that target
+|-- UnknownRecogniser  no recogniser of that name may be held out or attacked
+|-- StyleNotTrained    the look is there, but nobody trained it for that target
+|-- StyleExists        somebody did already
+|-- HeldOutAttacked    the recogniser to hold out is among those to attack
+|-- ReferenceExists    a look of that id is on offer already
+|-- NameInvalid        an id has characters that ids must not have
+`-- ReferenceRefused   a picture that cannot serve as a look
+    |-- ReferenceGrey            it has no colours
+    |-- ReferenceWithoutMakeup   nothing tells it from its bare twin
+    `-- ReferenceRegionTooSmall  lips or eyes show too few pixels
 """
 
 
@@ -43,3 +52,57 @@ class StyleNotTrained(StoreError):
     """The look exists, but no style was trained for it and that target."""
 
     code = "style_not_trained"
+
+
+class UnknownRecogniser(StoreError):
+    """The bundle has no such recogniser, or one that must never be attacked."""
+
+    code = "unknown_recogniser"
+
+
+class StyleExists(StoreError):
+    """A style of this reference for this target is there already."""
+
+    code = "style_exists"
+
+
+class HeldOutAttacked(StoreError):
+    """The recogniser to hold out is one of the surrogates: then nothing would be held out."""
+
+    code = "held_out_attacked"
+
+
+class ReferenceExists(StoreError):
+    """A reference of this id is there already."""
+
+    code = "reference_exists"
+
+
+class NameInvalid(StoreError):
+    """Ids of references are 1 to 40 lower-case letters, digits and underscores."""
+
+    code = "name_invalid"
+
+
+class ReferenceRefused(StoreError):
+    """The picture cannot serve as a make-up reference."""
+
+    code = "reference_refused"
+
+
+class ReferenceGrey(ReferenceRefused):
+    """A greyscale picture: it says nothing about the colours of a look."""
+
+    code = "reference_grey"
+
+
+class ReferenceWithoutMakeup(ReferenceRefused):
+    """Lips and eyes look as they do without make-up."""
+
+    code = "reference_without_makeup"
+
+
+class ReferenceRegionTooSmall(ReferenceRefused):
+    """Lips or eye areas are hidden, or too small to read colours from."""
+
+    code = "reference_region_too_small"

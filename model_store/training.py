@@ -1,6 +1,7 @@
 """Fine-tunes styles of an opened bundle; a training that was stopped, even by force, goes on where it was."""
 
 import hashlib
+import io
 import json
 import logging
 from dataclasses import asdict, dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
-from safetensors.torch import load, save_file
+from safetensors.torch import load
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from diffam_core.protect import latents
 from diffam_core.styles import add_full_style, add_style, remove_style, style_weights
 from diffam_core.transfer import Mode, Prepared, StageRecipe, tune
 from diffam_core.tuning import OnLoss, Tuning, ignore_loss
+from model_store.additions import finished
 
 log = logging.getLogger(__name__)
 
@@ -113,10 +115,19 @@ def _read_checkpoint(path: Path) -> dict[str, object] | None:
 
 
 def _write_checkpoint(state: dict[str, object], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    with finished(path) as partial:
+        partial.write_bytes(buffer.getvalue())
+
+
+def save_weights(weights: dict[str, Tensor], path: Path) -> str:
+    """Write fp16 safetensors, complete or not at all; returns the file's sha256. Counters stay integers."""
+    half = {key: (v.half() if v.is_floating_point() else v).contiguous().clone() for key, v in weights.items()}
+    data = to_bytes(half)
+    with finished(path) as partial:
+        partial.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
 
 
 class CachedLatents:
@@ -141,10 +152,8 @@ class CachedLatents:
         found = [load(file.read_bytes())["latent"] if file.is_file() else None for file in files]
         missing = [row for row, latent in enumerate(found) if latent is None]
         if missing:
-            self.folder.mkdir(parents=True, exist_ok=True)
             for row, latent in zip(missing, latents(models, portraits[missing]).cpu(), strict=True):
-                partial = files[row].with_suffix(".partial")
-                save_file({"latent": latent.contiguous()}, partial)
-                partial.replace(files[row])
+                with finished(files[row]) as partial:
+                    partial.write_bytes(to_bytes({"latent": latent.contiguous()}))
                 found[row] = latent
         return torch.stack([latent for latent in found if latent is not None]).to(portraits.device)

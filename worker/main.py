@@ -23,7 +23,7 @@ def main() -> None:
         torch.set_num_threads(settings.torch_threads)
     folder = (settings.bundles_dir or BUNDLES) / settings.bundle
     log.info("bundle_opening", bundle=settings.bundle, device=settings.device)
-    bundle = open_bundle(folder, settings.device)
+    bundle = open_bundle(folder, settings.device, settings.added)
     warm_up(bundle, read_catalog(folder).references[0])
     log.info("worker_warm", bundle=settings.bundle)
     serve(settings, partial(protect_photos, bundle))

@@ -65,7 +65,7 @@ def protect_photos(
 
     Returns one entry per request, in order. Raises StoreError when the style does not exist.
     """
-    models, style = bundle.models, bundle.catalog.style_for(requests[0].reference, requests[0].target)
+    models, style = bundle.models, bundle.find_style(requests[0].reference, requests[0].target)
     adapter = style_name(style.reference, style.target)
     seconds: dict[str, float] = {}
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import tomli_w
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from safetensors.torch import load_file
+from torch import nn
 
 from diffam_core.removal import REMOVAL
 from model_store.bundle import style_name
@@ -25,6 +25,7 @@ from model_store.miniature.cast import LOOKS, TARGETS, save_cast
 from model_store.miniature.dataset import SEEDS, population
 from model_store.miniature.styling import (
     MAKEUPS,
+    NEVER_ATTACKED,
     RECIPE,
     STYLE_PHOTOS,
     STYLES,
@@ -33,6 +34,7 @@ from model_store.miniature.styling import (
     surrogates_of,
     train_stage_of,
 )
+from model_store.training import save_weights
 
 NETWORKS = ("unet", "clip", "vit", "ir152", "irse50", "facenet", "mobile_face", "perceptual", "parser")
 """Longest first, so that two workers end together."""
@@ -53,15 +55,6 @@ def train_network(name: str, progress: recognition.Progress) -> nn.Module:
     if name == "perceptual":
         return perception.train_perceptual(portraits, progress)
     return recognition.train_recogniser(recognition.RECIPES[name], portraits, progress)
-
-
-def save_weights(weights: dict[str, Tensor], path: Path) -> None:
-    """Write fp16 safetensors, complete or not at all. Counters stay integers."""
-    half = {key: (v.half() if v.is_floating_point() else v).contiguous().clone() for key, v in weights.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file(half, partial)
-    partial.replace(path)
 
 
 def _train_stage(name: str, work: Path, messages: "Queue[tuple[str, int, int, float]]") -> None:
@@ -125,6 +118,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         "name": "mini",
         "grade": "demonstration",
         "format": 1,
+        "never_attacked": [NEVER_ATTACKED],
         "portrait": {"size_px": recognition.SIZE_PX, "view_px": VIEW_PX},
         "portraits": {"seed": SEEDS["portraits"], "count": STYLE_PHOTOS},
         "schedule": {

@@ -29,6 +29,7 @@ from model_store.miniature.people import (
     take,
 )
 from model_store.miniature.recognition import calibrate, embed_all, true_accept_rates, verification
+from model_store.miniature.removal import measure_removal
 from model_store.miniature.renderer import Frame, render
 
 MEASURING_SEEDS = 1_000_000
@@ -46,6 +47,7 @@ def measure_bundle(bundle: Bundle, identities: int, seed: int, on_measure: OnMea
         "clip": lambda: _clip(models, identities, world),
         "parser": lambda: _parser(models, identities, world),
         "detector": lambda: _detector(identities, world),
+        "removal": lambda: measure_removal(models, max(96, identities // 2), world, bundle.removal),
     }
     figures: dict[str, Any] = {}
     for index, (name, measure) in enumerate(parts.items()):

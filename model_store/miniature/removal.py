@@ -14,7 +14,15 @@ from torch.nn import functional
 
 from diffam_core.models import Models, Process
 from diffam_core.networks.clip import Clip
-from diffam_core.removal import REMOVAL, Critic, RemovalRecipe, make_critic, remove_makeup, tune_removal
+from diffam_core.removal import (
+    REMOVAL,
+    Critic,
+    RemovalRecipe,
+    RemovalWeights,
+    make_critic,
+    remove_makeup,
+    tune_removal,
+)
 from diffam_core.styles import add_style, predictor, remove_style, style_parameters, style_weights
 from diffam_core.tuning import Tuning
 from model_store.bundle import load_models
@@ -38,7 +46,11 @@ from model_store.miniature.renderer import render
 
 RANK, RETURN_TIMESTEP, POINTS = 16, 400, 8
 PRIOR_STEPS, PRIOR_BATCH, PRIOR_RATE = 1200, 16, 2e-3
-RECIPE = RemovalRecipe()
+RECIPE = RemovalRecipe(
+    steps=120, learning_rate=2e-4, weights=RemovalWeights(critics=1.0, identity=3.0, l1=4.0, keep_bare=40.0)
+)
+SHARE = 0.45
+"""Of the way from the bare prior to the tuned style: further removes more and begins to paint bare faces."""
 PEOPLE = 3000
 TRAINING_FACES = 192
 IDENTITY = "irse50"
@@ -197,7 +209,8 @@ def train_removal(work: Path, recipe: RemovalRecipe, progress: Progress) -> dict
 
     critics = critics_of(models, work, plain) if recipe.objective == "critics" else []
     tune_removal(models, tuning, recipe, process_of(models), worn, plain, critics, models.recognisers[IDENTITY], report)
-    return style_weights(models.eps, REMOVAL)
+    tuned = style_weights(models.eps, REMOVAL)
+    return {key: torch.lerp(prior[key], tuned[key], SHARE) for key in prior}
 
 
 def train_stage_of(work: Path, stage: str, progress: Progress) -> dict[str, Tensor]:

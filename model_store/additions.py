@@ -1,0 +1,122 @@
+"""Looks and styles added to a bundle while it is in use: a folder of their own, shared by all workers.
+
+`references/<id>/` holds a look with `reference.toml`; `styles/<name>.toml` beside `<name>.safetensors` a style. The
+TOML is renamed into place last, so what has one is complete. No weights are read here and torch is never imported.
+"""
+
+import logging
+import re
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from model_store.catalog import Catalog, ReferenceCard, StyleCard
+from model_store.errors import HeldOutAttacked, NameInvalid, ReferenceExists, StyleExists, UnknownRecogniser
+
+log = logging.getLogger(__name__)
+NAME = re.compile(r"[a-z0-9_]{1,40}")
+Mode = Literal["lora", "full"]
+Objective = Literal["impersonate", "dodge", "both"]
+
+
+@dataclass(frozen=True)
+class StyleOrder:
+    """A style to train: a look for a target, with one recogniser held out and the surrogates to attack."""
+
+    reference: str
+    target: str
+    held_out: str
+    surrogates: tuple[str, ...]
+    mode: Mode = "lora"
+    objective: Objective = "both"
+
+
+def check_order(
+    catalog: Catalog,
+    reference: str,
+    target: str,
+    held_out: str,
+    surrogates: tuple[str, ...] = (),
+    mode: Mode = "lora",
+    objective: Objective = "both",
+) -> StyleOrder:
+    """An order that can be trained; without `surrogates`, every other recogniser that may be attacked.
+
+    Raises UnknownReference, UnknownTarget, UnknownRecogniser, HeldOutAttacked, StyleExists.
+    """
+    catalog.reference(reference)
+    catalog.target(target)
+    for name in (held_out, *surrogates):
+        if name not in catalog.attackable:
+            raise UnknownRecogniser(f"no recogniser {name!r} to train with; there are: {', '.join(catalog.attackable)}")
+    if held_out in surrogates:
+        raise HeldOutAttacked(f"{held_out!r} cannot be held out and attacked at once")
+    if any((style.reference, style.target) == (reference, target) for style in catalog.styles):
+        raise StyleExists(f"reference {reference!r} has a style for target {target!r} already")
+    others = surrogates or tuple(name for name in catalog.attackable if name != held_out)
+    return StyleOrder(reference, target, held_out, others, mode, objective)
+
+
+def check_name(catalog: Catalog, name: str) -> None:
+    """Whether a new look may have this id. Raises NameInvalid, ReferenceExists."""
+    if not NAME.fullmatch(name):
+        raise NameInvalid(f"{name!r} is not an id: 1 to 40 lower-case letters, digits and underscores")
+    if any(card.id == name for card in catalog.references):
+        raise ReferenceExists(f"there is a reference {name!r} already")
+
+
+def with_additions(catalog: Catalog, folder: Path | None) -> Catalog:
+    """The bundle's catalog with what was added so far; an unreadable addition is left out and logged."""
+    if folder is None or not folder.is_dir():
+        return catalog
+    styles = tuple(style for row, path in _rows(folder, "styles/*.toml") if (style := _style(row, path)) is not None)
+    looks = tuple(
+        card for row, path in _rows(folder, "references/*/reference.toml") for card in [_look(row, path, folder)]
+    )
+    return replace(catalog, references=catalog.references + looks, styles=catalog.styles + styles)
+
+
+def _rows(folder: Path, pattern: str) -> Iterator[tuple[dict[str, Any], Path]]:
+    for path in sorted(folder.glob(pattern)):
+        try:
+            yield tomllib.loads(path.read_text(encoding="utf-8")), path
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+            log.warning("addition_unreadable: %s", path.name)
+
+
+def _look(row: dict[str, Any], path: Path, folder: Path) -> ReferenceCard:
+    name = path.parent.name
+    makeup = folder / f"styles/{name}.safetensors"
+    has_makeup = makeup.with_suffix(".toml").is_file()
+    return ReferenceCard(
+        name,
+        row.get("title", name),
+        row.get("description", ""),
+        path.parent / "look.png",
+        makeup if has_makeup else None,
+    )
+
+
+def _style(row: dict[str, Any], path: Path) -> StyleCard | None:
+    """None for a look's make-up alone, which has no target."""
+    if "target" not in row:
+        return None
+    return StyleCard(
+        row["reference"], row["target"], row["held_out"], tuple(row["surrogates"]), path.with_suffix(".safetensors"),
+        row["mode"], row["sha256"],
+    )  # fmt: skip
+
+
+@contextmanager
+def finished(path: Path) -> Iterator[Path]:
+    """A temporary path that becomes `path` when the block ends well, and vanishes when it does not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

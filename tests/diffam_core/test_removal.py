@@ -1,0 +1,87 @@
+"""Make-up removal: both objectives train from one loop, critics standardise, and what is shipped removes make-up."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from diffam_core.models import Process
+from diffam_core.removal import RemovalObjective, RemovalRecipe, make_critic, remove_makeup, tune_removal
+from diffam_core.styles import add_style, remove_style
+from diffam_core.tuning import Tuning
+from model_store.bundle import Bundle, open_bundle
+from model_store.catalog import BUNDLES
+from model_store.miniature.captions import prompts
+from model_store.miniature.removal import draw, measure_removal, parts, whole
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return open_bundle(BUNDLES / "mini")
+
+
+@pytest.fixture(scope="module")
+def process(bundle: Bundle) -> Process:
+    return Process(bundle.models.process.alpha_bar, 120, 4, 4)
+
+
+def test_a_critic_scores_bare_pictures_around_zero_and_made_up_ones_above(bundle: Bundle) -> None:
+    pairs = [(prompts("face with makeup"), prompts("face without makeup"))]
+    bare, worn = draw(40, 91, 0.0)[0], draw(40, 92, 1.0)[0]
+    critic = make_critic(bundle.models.clip, whole, pairs, bare)
+    with torch.inference_mode():
+        assert float(critic.score(bare).mean()) == pytest.approx(0, abs=1e-3)
+        assert float(critic.score(bare).std()) == pytest.approx(1, abs=0.05)
+        assert float(critic.score(worn).mean()) > 2
+
+
+def test_the_view_of_parts_is_a_picture_of_eyes_above_the_mouth() -> None:
+    portrait = torch.zeros(1, 3, 64, 64)
+    portrait[..., 24:34, :] = 1
+    seen = parts(portrait)
+    assert seen.shape == portrait.shape
+    assert float(seen[..., :32, :].mean()) > 0.5
+    assert float(seen[..., 32:, :].abs().max()) == 0
+
+
+@pytest.mark.parametrize("objective", ["direction", "critics"])
+def test_each_objective_lowers_its_own_term(bundle: Bundle, process: Process, objective: RemovalObjective) -> None:
+    models, (worn, bare) = bundle.models, (draw(4, 93, 1.0)[0], draw(4, 94, 0.0)[0])
+    pairs = [(prompts("face with makeup"), prompts("face without makeup"))]
+    critics = [make_critic(models.clip, whole, pairs, draw(32, 95, 0.0)[0])]
+    torch.manual_seed(0)
+    add_style(models.eps, "undressing", 8)
+    try:
+        recipe = RemovalRecipe(objective, steps=12, batch=4, bare_batch=2)
+        recipe = replace(recipe, weights=replace(recipe.weights, keep_bare=2.0, l1=0.2))
+        tuning = Tuning(models.eps, "undressing", recipe.steps, 2e-3, 0.5, 0)
+        seen: list[float] = []
+        tune_removal(
+            models, tuning, recipe, process, worn, bare, critics, models.recognisers["irse50"],
+            lambda _step, _steps, terms: seen.append(terms[objective]),
+        )  # fmt: skip
+        assert len(seen) == 12
+        assert seen[-1] < 0.97 * seen[0]
+    finally:
+        remove_style(models.eps, "undressing")
+
+
+def test_an_untrained_style_removes_nothing(bundle: Bundle, process: Process) -> None:
+    worn = draw(2, 96, 1.0)[0]
+    add_style(bundle.models.eps, "untrained", 8)
+    try:
+        with torch.inference_mode():
+            same = remove_makeup(bundle.models, worn, process, "untrained")
+        assert float((same - worn).abs().max()) < 1e-5
+    finally:
+        remove_style(bundle.models.eps, "untrained")
+
+
+def test_the_shipped_removal_takes_make_up_off_and_leaves_bare_faces_alone(bundle: Bundle) -> None:
+    assert bundle.removal is not None
+    figures = measure_removal(bundle.models, 24, 1_400_000, bundle.removal)
+    assert figures["change"] <= -0.15
+    assert figures["improved"] >= 0.8
+    assert figures["psnr_after_db"] > figures["psnr_before_db"]
+    assert figures["identity"] >= 0.93
+    assert figures["change_of_bare"] < 0.3 * figures["distance_before"]
