@@ -112,6 +112,15 @@ def models(context: typer.Context) -> None:
         models_app(context.args, prog_name="diffam models")
 
 
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
+def references(context: typer.Context) -> None:
+    """List make-up looks, add one from a picture, train its styles (see `diffam references --help`)."""
+    from cli.references import references_app
+
+    with plain_errors():
+        references_app(context.args, prog_name="diffam references")
+
+
 @contextmanager
 def plain_errors(interrupted: int = INTERRUPTED) -> Iterator[None]:
     """Show errors that are facts as one line, with exit status 1; Ctrl-C ends with status `interrupted`."""

@@ -113,5 +113,5 @@ def _print_figures(figures: dict[str, Any]) -> None:
         cells = (row["tar_at_far_0.01"], row["tar_at_far_0.001"], row["far_at_shipped_threshold"])
         table.add_row(name, *(f"{value:.4f}" for value in cells))
     console.print(table)
-    for part in ("unet", "clip", "parser", "detector"):
+    for part in ("unet", "clip", "parser", "detector", "removal"):
         console.print(f"{part}: " + ", ".join(f"{key} {value:.4g}" for key, value in figures[part].items()))

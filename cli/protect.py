@@ -12,6 +12,7 @@ from app.photo import PhotoLimits, canonical_photo
 from cli.errors import CliError
 from cli.report import print_grade, print_scores
 from jobs.settings import Settings
+from model_store.additions import with_additions
 from model_store.catalog import BUNDLES, read_catalog
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ def protect(
     if output_format is None:
         raise CliError(f"--out must end in .png, .jpg or .jpeg, not {out.suffix!r}")
     folder = (settings.bundles_dir or BUNDLES) / settings.bundle
-    catalog = read_catalog(folder)
+    catalog = with_additions(read_catalog(folder), settings.added)
     catalog.style_for(look, target)
     limits = PhotoLimits(settings.max_pixels, settings.max_side_px, settings.min_side_px)
     canonical = canonical_photo(photo.read_bytes(), limits)
-    protected = travel(folder, settings.device, canonical.png, look, target, output_format)
+    protected = travel(folder, settings, canonical.png, look, target, output_format)
     out.write_bytes(protected.photo)
     bundle = {"name": catalog.name, "grade": catalog.grade}
     if as_json:
@@ -49,7 +50,7 @@ def protect(
 
 
 def travel(
-    folder: Path, device: str, photo: bytes, look: str, target: str | None, output_format: OutputFormat
+    folder: Path, settings: Settings, photo: bytes, look: str, target: str | None, output_format: OutputFormat
 ) -> "ProtectedPhoto":
     """Take one photo through the bundle in `folder`, with a progress bar on stderr. Raises DiffAMError, StoreError."""
     columns = (TextColumn("{task.description:<12}"), BarColumn())
@@ -58,7 +59,7 @@ def travel(
         from model_store.bundle import open_bundle  # here, so that a wrong word is answered before torch loads
         from worker.pipeline import ProtectRequest, protect_photos
 
-        bundle = open_bundle(folder, device)
+        bundle = open_bundle(folder, settings.device, settings.added)
 
         def on_progress(stage: str, step: int, steps: int) -> None:
             bar.update(task, description=stage.replace("_", " "), completed=step, total=steps)

@@ -11,12 +11,17 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from diffam_core.faces import cut_portrait
-from diffam_core.images import to_pixels
+from diffam_core.images import Photo, to_pixels
 from evaluation.evaluate import SHEET_FACES, Evaluation, mean_of, mean_rate
 from evaluation.method import Method
+from evaluation.subjects import Subjects
 from evaluation.treatments import TREATMENTS
 
 CELL_PX = 192
+MATCH_COLUMNS = (
+    "method", "reference", "target", "held_out", "role", "treatment", "n", "asr_far_0.01", "asr_far_0.01_ci95",
+    "own_match", "own_match_ci95",
+)  # fmt: skip
 PAPER_GAIN = 12.98
 """Points by which the paper's method leads its best rival (table 1)."""
 
@@ -73,10 +78,24 @@ def gain(table: list[dict[str, Any]]) -> dict[str, Any] | None:
 def write_json(path: Path, evaluation: Evaluation, methods: dict[str, Method], facts: dict[str, Any]) -> None:
     """`facts` of the run, the summary, `rows`, and `matches` with every recogniser, surrogates included."""
     table = summary(evaluation, methods)
-    whole = {**facts, "gain": gain(table), "summary": table, "rows": evaluation.rows, "matches": evaluation.matches}
+    matches = [{column: row[column] for column in MATCH_COLUMNS} for row in evaluation.matches]
+    whole = {**facts, "gain": gain(table), "summary": table, "rows": evaluation.rows, "matches": matches}
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = json.dumps(whole, indent=None, separators=(",", ":")).replace('{"method"', '\n{"method"')
+    lines = json.dumps(_rounded(whole), separators=(",", ":")).replace('{"method"', '\n{"method"')
     path.write_text(lines + "\n", encoding="utf-8")
+
+
+def _rounded(value: Any) -> Any:
+    """Floats to four places, inside lists and dicts too."""
+    match value:
+        case float():
+            return round(value, 4)
+        case list() | tuple():
+            return [_rounded(item) for item in value]
+        case dict():
+            return {key: _rounded(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 def write_report(folder: Path, evaluation: Evaluation, methods: dict[str, Method], facts: dict[str, Any]) -> Path:
@@ -158,21 +177,24 @@ def _plot_quality(table: list[dict[str, Any]]) -> Figure:
 
 
 def contact_sheet(evaluation: Evaluation, methods: dict[str, Method]) -> Image.Image:
-    """People in rows, darkest last; in columns the photo, then every look and method as the finished file shows it."""
-    subjects = evaluation.subjects
-    columns = [(name, key) for (name, key) in evaluation.outcomes if methods[name].kind != "nothing"]
-    titles = ["original", *(f"{name}\n{key}" for name, key in columns)]
-    count = min(SHEET_FACES, len(subjects.photos))
-    brightness = [
-        float((subjects.portraits[row] * subjects.masks[row]).sum() / subjects.masks[row].sum()) for row in range(count)
-    ]
-    sheet = Image.new("RGB", (CELL_PX * len(titles), CELL_PX * count + 30), "white")
+    """Every look and method on the same people."""
+    columns = {"original": evaluation.subjects.photos}
+    for (name, key), outcome in evaluation.outcomes.items():
+        if methods[name].kind != "nothing":
+            columns[f"{name}\n{key}"] = outcome.shown
+    return draw_sheet(evaluation.subjects, columns)
+
+
+def draw_sheet(subjects: Subjects, columns: dict[str, list[Photo]]) -> Image.Image:
+    """People in rows, darkest last; a column of photos under each title, cut to the face."""
+    count = min(SHEET_FACES, *(len(photos) for photos in columns.values()))
+    faces, masks = subjects.portraits[:count], subjects.masks[:count]
+    brightness = (faces * masks).sum(dim=(1, 2, 3)) / masks.sum(dim=(1, 2, 3)).clamp(min=1)
+    sheet = Image.new("RGB", (CELL_PX * len(columns), CELL_PX * count + 30), "white")
     pen = ImageDraw.Draw(sheet)
-    for column, title in enumerate(titles):
+    for column, (title, photos) in enumerate(columns.items()):
         pen.multiline_text((column * CELL_PX + 4, 2), title, fill="black")
-    for line, row in enumerate(np.argsort(brightness)[::-1]):
-        photos = [subjects.photos[row], *(evaluation.outcomes[column].shown[row] for column in columns)]
-        for column, photo in enumerate(photos):
-            view = cut_portrait(photo, subjects.faces[row], CELL_PX)[0]
+        for line, row in enumerate(brightness.argsort(descending=True).tolist()):
+            view = cut_portrait(photos[row], subjects.faces[row], CELL_PX)[0]
             sheet.paste(Image.fromarray(to_pixels(view)), (column * CELL_PX, 30 + line * CELL_PX))
     return sheet

@@ -1,0 +1,140 @@
+"""`diffam references`: the looks on offer, new ones from a picture, and the training of their styles."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from jobs.settings import Settings
+from model_store.additions import Mode, Objective, check_name, check_order, with_additions
+from model_store.catalog import BUNDLES, Catalog, read_catalog
+
+if TYPE_CHECKING:
+    from model_store.bundle import Bundle
+
+references_app = typer.Typer(help="Make-up looks: list, add, train.", no_args_is_help=True)
+console = Console()
+SHEET_FACES, SHEET_SEED = 4, 900
+
+
+def _folder(settings: Settings) -> Path:
+    return (settings.bundles_dir or BUNDLES) / settings.bundle
+
+
+def _catalog(settings: Settings) -> Catalog:
+    return with_additions(read_catalog(_folder(settings)), settings.added)
+
+
+def _open(settings: Settings) -> "Bundle":
+    from model_store.bundle import open_bundle
+
+    with console.status("loading the models"):
+        return open_bundle(_folder(settings), settings.device, settings.added)
+
+
+@references_app.command("list")
+def list_references() -> None:
+    """Show the looks and the targets each has a style for."""
+    catalog = _catalog(Settings())
+    table = Table("reference", "title", "styles for", "targets without")
+    for card in catalog.references:
+        trained = [style.target for style in catalog.styles if style.reference == card.id]
+        missing = [target.id for target in catalog.targets if target.id not in trained]
+        table.add_row(card.id, card.title, ", ".join(trained) or "-", ", ".join(missing) or "-")
+    console.print(table)
+
+
+@references_app.command()
+def add(
+    picture: Annotated[Path, typer.Argument(help="A picture of one face wearing the look.")],
+    name: Annotated[str, typer.Option(help="Its id: lower-case letters, digits, underscores.")],
+    bare: Annotated[
+        Path | None, typer.Option(help="The same picture without make-up; removed by the model if not given.")
+    ] = None,
+    title: Annotated[str, typer.Option(help="What people read.")] = "",
+    description: Annotated[str, typer.Option(help="One sentence.")] = "",
+) -> None:
+    """Make a look of a picture with make-up."""
+    settings = Settings()
+    check_name(_catalog(settings), name)
+    data, twin = picture.read_bytes(), bare.read_bytes() if bare else None
+    from model_store.references import add_reference
+
+    card = add_reference(_open(settings), name, data, twin, title, description)
+    console.print(f"Added {card.id!r}: {card.image.parent} (look.png, and its bare twin bare.png: have a look at it).")
+    console.print(f"Train a style: diffam references train {card.id} --target ... --held-out ...")
+
+
+@references_app.command()
+def train(
+    name: Annotated[str, typer.Argument(help="The look.")],
+    target: Annotated[str, typer.Option(help="The identity to resemble.")],
+    held_out: Annotated[str, typer.Option(help="The recogniser that is never attacked, and judges.")],
+    surrogate: Annotated[list[str] | None, typer.Option(help="Attack only this one; may be given again.")] = None,
+    mode: Annotated[Mode, typer.Option(help="LoRA or all weights.")] = "lora",
+    objective: Annotated[Objective, typer.Option(help="Towards the target, away from the owner, or both.")] = "both",
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the second stage; 400 by default.")] = None,
+    makeup_steps: Annotated[int | None, typer.Option(min=1, help="Steps of the first stage; 100 by default.")] = None,
+    photos: Annotated[int, typer.Option(min=4, help="How many portraits to train on.")] = 192,
+    seed: int = 0,
+    out: Annotated[Path, typer.Option(help="Where the contact sheet goes.")] = Path("out/styles"),
+) -> None:
+    """Train a look's style for a target. Stopped, even by force? Run it again: it goes on where it was."""
+    settings = Settings()
+    order = check_order(_catalog(settings), name, target, held_out, tuple(surrogate or ()), mode, objective)
+    from dataclasses import replace
+
+    from diffam_core.transfer import TransferRecipe
+    from model_store.finetuning import train_style
+
+    bundle = _open(settings)
+    recipe = TransferRecipe()
+    recipe = replace(
+        recipe,
+        makeup=replace(recipe.makeup, steps=makeup_steps or recipe.makeup.steps),
+        attack=replace(recipe.attack, steps=steps or recipe.attack.steps),
+    )
+    progress = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    )
+    bar = progress.add_task("inverting portraits", total=None)
+    with Live(progress, console=console, refresh_per_second=4) as live:
+
+        def show(step: int, total: int, terms: dict[str, float]) -> None:
+            progress.update(bar, description="fine-tuning", completed=step, total=total)
+            live.update(Group(_losses(terms), progress))
+
+        style = train_style(bundle, order, recipe, photos, seed, show)
+    sheet = _sheet(bundle, name, target, out)
+    console.print(f"Trained {style.reference!r} for {style.target!r}: {style.file}; contact sheet: {sheet}")
+
+
+def _losses(terms: dict[str, float]) -> Table:
+    table = Table("loss term", "value")
+    for term, value in terms.items():
+        table.add_row(term.replace("_", " "), f"{value:.4f}")
+    return table
+
+
+def _sheet(bundle: "Bundle", reference: str, target: str, out: Path) -> Path:
+    """Unseen people: the photo, the look alone if it was trained, the style."""
+    from diffam_core.styles import has_style
+    from evaluation.datasets import DATASETS
+    from evaluation.method import wear
+    from evaluation.report import draw_sheet
+    from evaluation.subjects import gather_subjects
+    from model_store.bundle import style_name
+
+    subjects = gather_subjects(bundle.models, DATASETS["rendered"], SHEET_FACES, SHEET_SEED, lambda *_: None)
+    columns = {"original": subjects.photos}
+    if has_style(bundle.models.eps, reference):
+        columns["make-up alone"] = wear(bundle, subjects, reference)
+    columns[target] = wear(bundle, subjects, style_name(reference, target))
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{style_name(reference, target)}.jpg"
+    draw_sheet(subjects, columns).save(path, quality=90)
+    return path
