@@ -5,15 +5,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
+import structlog
 from celery import Celery
 from fastapi import Depends, FastAPI, Request
+from starlette.concurrency import run_in_threadpool
 
 from app.decoder import Decoder
 from jobs.connect import connect
 from jobs.ledger import Ledger
-from jobs.queue import make_celery
+from jobs.queue import FINETUNE, PROTECT, make_celery, ring
+from jobs.record import AnyInput, BundleName, Kind
 from jobs.settings import Settings
+from model_store.additions import with_additions
 from model_store.catalog import BUNDLES, Catalog, read_catalog
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -21,19 +27,34 @@ class Service:
     """The open doors of the web process."""
 
     settings: Settings
-    catalog: Catalog
+    shipped: Catalog
     ledger: Ledger
-    celery: Celery
+    bells: dict[Kind, Celery]
     decoder: Decoder
+
+    @property
+    def catalog(self) -> Catalog:
+        """What is on offer now: the bundle's, and what was added to it since."""
+        return with_additions(self.shipped, self.settings.added)
+
+    async def enqueue(
+        self, photo: bytes | None, job_input: AnyInput, kind: Kind = PROTECT, twin: bytes | None = None
+    ) -> str:
+        """Write a job down, then ring for it. Returns its id. Raises QueueFull, RedisError."""
+        bundle = BundleName(name=self.shipped.name, grade=self.shipped.grade)
+        job_id = await run_in_threadpool(self.ledger.accept, photo, job_input, bundle, kind, twin)
+        if not await run_in_threadpool(ring, self.bells[kind], job_id):
+            log.warning("bell_unheard", job_id=job_id)  # the reaper rings again
+        return job_id
 
 
 @asynccontextmanager
 async def open_service(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     """Serve `app` with a Service. Raises StoreError for a missing or damaged bundle, RedisNotConfigured."""
     catalog = read_catalog((settings.bundles_dir or BUNDLES) / settings.bundle)
-    celery = make_celery(settings)
-    with connect(settings) as redis, celery:
-        app.state.service = Service(settings, catalog, Ledger(redis, settings), celery, Decoder(settings))
+    bells = {kind: make_celery(settings, kind) for kind in (PROTECT, FINETUNE)}
+    with connect(settings) as redis, bells[PROTECT], bells[FINETUNE]:
+        app.state.service = Service(settings, catalog, Ledger(redis, settings), bells, Decoder(settings))
         yield
 
 

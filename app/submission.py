@@ -1,6 +1,6 @@
-"""The multipart form of a new job: read within bounds, checked field by field."""
+"""The multipart forms: read within bounds, checked field by field."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -26,32 +26,56 @@ class Submission(BaseModel):
     output_format: OutputFormat = Field("png", description="png keeps every pixel outside the make-up bit for bit")
 
 
-def form_schema() -> dict[str, Any]:
-    """The form as OpenAPI describes it."""
-    schema = Submission.model_json_schema()
-    photo = {"type": "string", "format": "binary", "description": "A JPEG, PNG or WebP photo with a face"}
-    schema["properties"] = {"photo": photo, **schema["properties"]}
-    schema["required"] = ["photo", *schema["required"]]
+class LookSubmission(BaseModel):
+    """The fields beside the pictures of a new look."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reference_id: Id = Field(description="Its id: lower-case letters, digits, underscores")
+    title: str = Field("", max_length=80, description="What people read")
+    description: str = Field("", max_length=300, description="One sentence")
+
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+def form_schema(form: type[BaseModel], files: dict[str, str], required: list[str]) -> dict[str, Any]:
+    """A form as OpenAPI describes it: file parts by name, with what they are, and the fields."""
+    schema = form.model_json_schema()
+    parts = {name: {"type": "string", "format": "binary", "description": text} for name, text in files.items()}
+    schema["properties"] = {**parts, **schema["properties"]}
+    schema["required"] = [*required, *schema["required"]]
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
-async def read_submission(request: Request, max_photo_bytes: int) -> tuple[bytes, Submission]:
-    """The uploaded bytes, unlooked-at, and the fields. Raises Problem, RequestValidationError, HTTPException(400)."""
+async def read_form(
+    request: Request, form_type: type[Form], required: str, optional: tuple[str, ...], max_photo_bytes: int
+) -> tuple[dict[str, bytes], Form]:
+    """The uploaded bytes by part, unlooked-at, and the fields.
+
+    Raises Problem, RequestValidationError, HTTPException(400).
+    """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise Problem("media_type_unsupported", "send the job as multipart/form-data")
-    async with request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES) as form:
-        photo = form.get("photo")
-        if photo is None:
-            raise Problem("missing_field", "the form has no photo", param="photo")
-        if not isinstance(photo, UploadFile):
-            raise Problem("invalid_field", "photo must be a file part, with a filename", param="photo")
+        raise Problem("media_type_unsupported", "send this as multipart/form-data")
+    names = (required, *optional)
+    async with request.form(max_files=len(names), max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES) as form:
+        if form.get(required) is None:
+            raise Problem("missing_field", f"the form has no {required}", param=required)
         # A web form sends its empty fields along: they count as absent.
-        fields = {name: value for name, value in form.items() if name != "photo" and value != ""}
+        fields = {name: value for name, value in form.items() if name not in names and value != ""}
         try:
-            submission = Submission.model_validate(fields)
+            submission = form_type.model_validate(fields)
         except ValidationError as error:
             raise RequestValidationError(error.errors(include_input=False, include_url=False)) from error
-        upload = await photo.read()
-    if len(upload) > max_photo_bytes:
-        raise Problem("upload_too_large", f"a photo may have {max_photo_bytes} bytes at most")
-    return upload, submission
+        uploads = {}
+        for name in names:
+            part = form.get(name)
+            if part is None or part == "":
+                continue
+            if not isinstance(part, UploadFile):
+                raise Problem("invalid_field", f"{name} must be a file part, with a filename", param=name)
+            uploads[name] = await part.read()
+    for name, upload in uploads.items():
+        if len(upload) > max_photo_bytes:
+            raise Problem("upload_too_large", f"a photo may have {max_photo_bytes} bytes at most", param=name)
+    return uploads, submission

@@ -24,6 +24,7 @@ from jobs.settings import Settings
 READY_S = 120.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WORKER = (sys.executable, "-P", "-m", "worker.main")
+FINETUNE_WORKER = (sys.executable, "-P", "-m", "worker.finetune")
 WEB = (sys.executable, "-P", "-m", "cli.web")
 
 
@@ -67,6 +68,9 @@ def running_stack(
         logs.mkdir(exist_ok=True)
         siblings = [
             Sibling("worker", worker, logs / "worker.log", env, orphan_signal="SIGKILL", stop_s=worker_stop_s),
+            Sibling(
+                "finetune", FINETUNE_WORKER, logs / "finetune.log", env, orphan_signal="SIGKILL", stop_s=worker_stop_s
+            ),
             Sibling("web", (*WEB, str(listener.fileno())), logs / "web.log", env, pass_fds=(listener.fileno(),)),
         ]
         if settings.redis_url is None:

@@ -16,15 +16,28 @@ from redis.commands.core import Script
 from redis.exceptions import OutOfMemoryError
 
 from jobs.errors import ErasedJob, QueueFull, UnknownJob
-from jobs.record import BundleName, Job, JobError, JobInput, Output, OutputPhoto, Progress, Timings
+from jobs.record import (
+    INPUT,
+    AnyInput,
+    BundleName,
+    Job,
+    JobError,
+    Kind,
+    Output,
+    OutputPhoto,
+    Progress,
+    StyleInput,
+    Timings,
+)
 from jobs.settings import Settings
 
-Blob = Literal["photo", "result", "comparison"]
+Blob = Literal["photo", "twin", "result", "comparison"]
 
 STAGED_S = 120  # life of a blob that no script has taken into the ledger yet
 REAP_LIMIT = 200  # jobs per kind and sweep: a script must not hold Redis for long
 
 WORKER_LOST = JobError(code="worker_lost", message="the workers that held this job all died", retryable=True)
+CANCELED = JobError(code="canceled", message="somebody canceled this job", retryable=True)
 QUEUE_TIMEOUT = JobError(code="queue_timeout", message="no worker was free in time", retryable=True)
 PHOTO_EXPIRED = JobError(code="photo_expired", message="the photo expired before a worker was free", retryable=True)
 
@@ -35,7 +48,7 @@ class Claim:
 
     job_id: str
     attempt: int
-    input: JobInput
+    input: AnyInput
     photo: bytes = field(repr=False, compare=False)
 
 
@@ -83,20 +96,32 @@ class Ledger:
         self._redis = redis
         self._settings = settings
         self._ends = (settings.result_ttl_s, settings.tombstone_ttl_s)
-        names = ("accept", "claim", "heartbeat", "progress", "commit", "fail", "erase", "reap")
+        names = ("accept", "claim", "heartbeat", "progress", "commit", "fail", "cancel", "erase", "reap")
         self._scripts = {name: _script(redis, name) for name in names}
 
-    def accept(self, photo: bytes, job_input: JobInput, bundle: BundleName) -> str:
-        """Write a new job and return its id, which nobody can guess. Ring only afterwards. Raises QueueFull."""
+    def accept(
+        self,
+        photo: bytes | None,
+        job_input: AnyInput,
+        bundle: BundleName,
+        kind: Kind = "protect",
+        twin: bytes | None = None,
+    ) -> str:
+        """Write a new job and return its id, which nobody can guess. Ring only afterwards. Raises QueueFull.
+
+        photo: canonical PNG; None for a job without one.  twin: the bare twin of a look.
+        """
         job_id = secrets.token_hex(16)
         limits = self._settings
         live_s = limits.queue_timeout_s + limits.result_ttl_s  # the longest a job can matter, workers or none
         try:
-            self._redis.set(_key("photo", job_id), photo, ex=STAGED_S)
+            for blob, data in (("photo", photo), ("twin", twin)):
+                if data is not None:
+                    self._redis.set(f"diffam:{blob}:{job_id}", data, ex=STAGED_S)
             is_accepted = self._run(
                 "accept",
                 *(job_id, limits.max_queued, limits.ring_again_s, live_s, limits.max_attempts),
-                *(job_input.model_dump_json(), bundle.model_dump_json()),
+                *(job_input.model_dump_json(), bundle.model_dump_json(), kind),
             )
         except OutOfMemoryError as error:
             raise QueueFull("the store is full; come back later") from error
@@ -111,11 +136,15 @@ class Ledger:
             return None
         attempt, job_input = claimed
         photo = self.blob("photo", job_id)
-        claim = Claim(job_id, int(attempt), JobInput.model_validate_json(job_input), photo or b"")
-        if photo is None:
+        claim = Claim(job_id, int(attempt), INPUT.validate_json(job_input), photo or b"")
+        if photo is None and not isinstance(claim.input, StyleInput):
             self.fail(claim, PHOTO_EXPIRED)
             return None
         return claim
+
+    def extend(self, claims: Iterable[Claim]) -> frozenset[str]:
+        """`heartbeat` of a worker that takes no photos, so that it does not count as ready for them."""
+        return self.heartbeat("", claims)
 
     def heartbeat(self, worker: str, claims: Iterable[Claim]) -> frozenset[str]:
         """Show that `worker` lives and extend its leases; returns ids it no longer owns. A swept lease stays swept."""
@@ -127,9 +156,17 @@ class Ledger:
         """The worker leaves: it no longer counts as ready."""
         self._redis.zrem("diffam:workers", worker)
 
-    def progress(self, claim: Claim, stage: str, step: int, steps: int) -> bool:
+    def progress(
+        self,
+        claim: Claim,
+        stage: str,
+        step: int,
+        steps: int,
+        losses: dict[str, float] | None = None,
+        eta_s: float | None = None,
+    ) -> bool:
         """Note how far the work is. False: the claim is no longer current, stop working."""
-        progress = Progress.at(stage, step, steps)
+        progress = Progress.at(stage, step, steps, losses, eta_s)
         return bool(self._run("progress", claim.job_id, claim.attempt, progress.model_dump_json()))
 
     def commit(self, claim: Claim, protected: Protected, batch_size: int) -> bool:
@@ -147,6 +184,22 @@ class Ledger:
         timings = Timings(batch_size=batch_size, stages_s=dict(protected.seconds))
         documents = (output.model_dump_json(), timings.model_dump_json())
         return bool(self._run("commit", claim.job_id, claim.attempt, *documents, *self._ends))
+
+    def finish(self, claim: Claim, output: Output) -> bool:
+        """End a job that has no picture to show as `succeeded`. False: the claim is stale."""
+        documents = (output.model_dump_json(), Timings().model_dump_json(exclude_none=True))
+        return bool(self._run("commit", claim.job_id, claim.attempt, *documents, *self._ends))
+
+    def cancel(self, job_id: str) -> bool:
+        """End a job as `canceled`; work on it stops at its next step. False: it was over. Raises UnknownJob."""
+        answer = int(self._run("cancel", job_id, CANCELED.model_dump_json(), *self._ends))
+        if answer < 0:
+            raise UnknownJob(job_id)
+        return answer == 1
+
+    def kind(self, job_id: str) -> Kind:
+        """What kind of job it is; a forgotten one counts as `protect`."""
+        return "finetune" if self._redis.hget(_key("job", job_id), "kind") == b"finetune" else "protect"
 
     def fail(self, claim: Claim, error: JobError) -> bool:
         """End the job as `failed`, for good, and delete its input. False: the claim is stale."""

@@ -3,27 +3,34 @@
 The ledger is the truth. A lost bell is rung again by the reaper, a doubled one finds nothing to claim.
 """
 
+from typing import Any
+
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from jobs.connect import SOCKET, TCP, broker_url
+from jobs.record import Kind
 from jobs.settings import Settings
 
-PROTECT = "protect"  # name of the task, and of the queue it travels on
-VISIBILITY_TIMEOUT_S = 300
+PROTECT: Kind = "protect"  # name of the task, and of the queue it travels on
+FINETUNE: Kind = "finetune"
+VISIBILITY_TIMEOUT_S = {PROTECT: 300, FINETUNE: 6 * 3600}
 
 
-def make_celery(settings: Settings) -> Celery:
-    """The Celery application, for the web process to ring and for the worker to serve.
+def make_celery(settings: Settings, kind: Kind = PROTECT) -> Celery:
+    """The Celery application of one kind of job, for the web process to ring and for a worker to serve.
 
     Transport facts behind the numbers (Kombu 5.7): without `socket_timeout` a publish can hang for ever; with
     `unacked_restore_*` at 5 and 1 an unacknowledged message returns after 8 s instead of 104; the shortest of the
     three visibility timeouts wins, so all three are set; `max_retries` bounds the wait for a broker that is down.
     """
-    celery = Celery("diffam", broker=broker_url(settings))
-    visibility = {"visibility_timeout": VISIBILITY_TIMEOUT_S}
+    celery = Celery(f"diffam-{kind}", broker=broker_url(settings), set_as_current=False)
+    visibility_s = VISIBILITY_TIMEOUT_S[kind]
+    visibility: dict[str, Any] = {"visibility_timeout": visibility_s}
+    if kind == FINETUNE:  # keys of its own: two visibility timeouts under one prefix, and the shorter wins
+        visibility["global_keyprefix"] = "finetune:"
     celery.conf.update(
-        task_default_queue=PROTECT,
+        task_default_queue=kind,
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
@@ -37,16 +44,16 @@ def make_celery(settings: Settings) -> Celery:
         | TCP
         | {"unacked_restore_interval": 5, "unacked_restore_throttle": 1, "max_retries": 2, "interval_max": 0.5},
         result_backend_transport_options=visibility,
-        visibility_timeout=VISIBILITY_TIMEOUT_S,
+        visibility_timeout=visibility_s,
         task_publish_retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5},
     )
     return celery
 
 
 def ring(celery: Celery, job_id: str) -> bool:
-    """Tell the workers that `job_id` waits. Blocks for seconds at most; False: the broker cannot be reached."""
+    """Tell the workers of that application that `job_id` waits. Blocks for seconds at most; False: no broker."""
     try:
-        celery.send_task(PROTECT, args=[job_id])
+        celery.send_task(celery.conf.task_default_queue, args=[job_id])
     except OperationalError:
         return False
     return True

@@ -1,25 +1,32 @@
 """The job: what clients read and what the ledger keeps, one shape for both.
 
-A job is `queued`, then `running`, then for ever `succeeded` or `failed`. `revision` grows with every change.
+A job is `queued`, then `running`, then for ever `succeeded`, `failed` or `canceled`. `revision` grows with every
+change.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import from_json
 
-Status = Literal["queued", "running", "succeeded", "failed"]
+Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
+Kind = Literal["protect", "finetune"]
 OutputFormat = Literal["png", "jpeg"]
 
 # Share of the running time that is over when a stage begins and ends; rough, only the progress bar reads it.
-STAGES: Mapping[str, tuple[float, float]] = {
+STAGES: dict[str, tuple[float, float]] = {
     "detect": (0.0, 0.05),
     "invert": (0.05, 0.45),
     "make_up": (0.45, 0.75),
     "composite": (0.75, 0.8),
     "score": (0.8, 1.0),
+}
+LONG_STAGES: dict[str, tuple[float, float]] = {
+    "load": (0.0, 0.02),
+    "remove_makeup": (0.02, 1.0),  # a new look
+    "fine_tune": (0.02, 1.0),  # a new style
 }
 
 
@@ -40,6 +47,33 @@ class JobInput(Frozen):
     bytes: int
 
 
+class LookInput(Frozen):
+    """A new look to make of a picture with make-up; `has_bare`: its bare twin came along."""
+
+    reference_id: str
+    title: str
+    description: str
+    has_bare: bool
+    width: int
+    height: int
+    bytes: int
+
+
+class StyleInput(Frozen):
+    """A style to train: see `model_store.additions.StyleOrder`."""
+
+    reference_id: str
+    target_id: str
+    held_out: str
+    surrogates: tuple[str, ...]
+    mode: Literal["lora", "full"]
+    objective: Literal["impersonate", "dodge", "both"]
+
+
+AnyInput = JobInput | LookInput | StyleInput
+INPUT: TypeAdapter[AnyInput] = TypeAdapter(AnyInput)
+
+
 class Queue(Frozen):
     """`position` 1 is next."""
 
@@ -47,19 +81,30 @@ class Queue(Frozen):
 
 
 class Progress(Frozen):
-    """`step` of `steps` within `stage`; `fraction` in [0, 1] of the whole job."""
+    """`step` of `steps` within `stage`; `fraction` in [0, 1] of the whole job. Training tells `losses` and `eta_s`."""
 
     stage: str
     step: int
     steps: int
     fraction: float
+    losses: dict[str, float] | None = None
+    eta_s: float | None = None
 
     @classmethod
-    def at(cls, stage: str, step: int, steps: int) -> Self:
+    def at(
+        cls, stage: str, step: int, steps: int, losses: dict[str, float] | None = None, eta_s: float | None = None
+    ) -> Self:
         """Place `step` of `steps` within the whole job; an unknown stage counts as the whole."""
-        begin, end = STAGES.get(stage, (0.0, 1.0))
+        begin, end = (STAGES | LONG_STAGES).get(stage, (0.0, 1.0))
         share = min(max(step / steps, 0.0), 1.0) if steps else 1.0
-        return cls(stage=stage, step=step, steps=steps, fraction=round(begin + share * (end - begin), 4))
+        return cls(
+            stage=stage,
+            step=step,
+            steps=steps,
+            fraction=round(begin + share * (end - begin), 4),
+            losses=losses,
+            eta_s=eta_s,
+        )
 
 
 class OutputPhoto(Frozen):
@@ -74,10 +119,12 @@ class OutputPhoto(Frozen):
 
 
 class Output(Frozen):
-    """`faces`: per protected face its box and scores, as the pipeline measured them on the finished file."""
+    """Of a photo, the file and per face its box and scores, measured on it. Of a fine-tuning job, what is new."""
 
-    photo: OutputPhoto
-    faces: list[dict[str, Any]]
+    photo: OutputPhoto | None = None
+    faces: list[dict[str, Any]] = []
+    reference_id: str | None = None
+    target_id: str | None = None
 
 
 class JobError(Frozen):
@@ -105,17 +152,17 @@ class BundleName(Frozen):
 
 
 class Job(Frozen):
-    """One request to protect a photo."""
+    """One request: to protect a photo, or to add a look or train a style (`finetune`)."""
 
     id: str
-    kind: Literal["protect"] = "protect"
+    kind: Kind = "protect"
     status: Status
     revision: int
     attempt: int
     max_attempts: int
     queue: Queue | None = None
     progress: Progress | None = None
-    input: JobInput
+    input: AnyInput
     output: Output | None = None
     error: JobError | None = None
     timings: Timings
@@ -129,7 +176,7 @@ class Job(Frozen):
     @property
     def is_over(self) -> bool:
         """Terminal: it will never change again."""
-        return self.status in ("succeeded", "failed")
+        return self.status in ("succeeded", "failed", "canceled")
 
     @classmethod
     def from_hash(cls, job_id: str, record: Mapping[bytes, bytes], position: int | None) -> Self:

@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".diffam")
     bundle: str = "mini"
     bundles_dir: Path | None = None  # None: the bundles that ship with the project
+    looks_dir: Path | None = None  # None: `looks` in the data folder; web and workers must share it
     host: str = "127.0.0.1"
     port: Port = 8000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -55,3 +56,14 @@ class Settings(BaseSettings):
     batch_timeout_s: PositiveFloat = 300
     worker_threads: PositiveInt = 8
     torch_threads: PositiveInt | None = None  # None: torch decides
+
+    # How styles are trained
+    finetune_makeup_steps: PositiveInt = 100
+    finetune_steps: PositiveInt = 400
+    finetune_photos: Annotated[int, Field(ge=4)] = 192
+    finetune_timeout_s: PositiveInt = 6 * 3600
+
+    @property
+    def added(self) -> Path:
+        """Where looks and styles added to the bundle are kept."""
+        return (self.looks_dir or self.data_dir / "looks") / self.bundle

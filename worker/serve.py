@@ -4,11 +4,12 @@ import os
 import socket
 from contextlib import ExitStack, closing
 
-from celery import signals
+from celery import Celery, signals
 
 from jobs.connect import connect
 from jobs.ledger import Ledger
-from jobs.queue import PROTECT, make_celery, ring
+from jobs.queue import FINETUNE, PROTECT, make_celery, ring
+from jobs.record import Kind
 from jobs.settings import Settings
 from worker.heartbeat import Heartbeat, repeating, sweep
 from worker.tasks import Protect, make_batcher, protect_job
@@ -22,6 +23,7 @@ def serve(settings: Settings, protect: Protect) -> None:
     name = f"{socket.gethostname()}:{os.getpid()}"
     redis = connect(settings)
     ledger, celery = Ledger(redis, settings), make_celery(settings)
+    bells: dict[Kind, Celery] = {PROTECT: celery, FINETUNE: make_celery(settings, FINETUNE)}
     heartbeat = Heartbeat(ledger, name)
     batcher = make_batcher(
         ledger,
@@ -43,7 +45,11 @@ def serve(settings: Settings, protect: Protect) -> None:
         alive.enter_context(closing(batcher))
         alive.enter_context(repeating("heartbeat", heartbeat.beat, min(settings.reap_every_s, settings.lease_s / 3)))
         alive.enter_context(
-            repeating("reaper", lambda: sweep(ledger, lambda job_id: ring(celery, job_id)), settings.reap_every_s)
+            repeating(
+                "reaper",
+                lambda: sweep(ledger, lambda job_id: ring(bells[ledger.kind(job_id)], job_id)),
+                settings.reap_every_s,
+            )
         )
         pool = ["--pool=threads", f"--concurrency={settings.worker_threads}", f"--hostname=protect@{name}"]
         quiet = ["--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]

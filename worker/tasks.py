@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from diffam_core.errors import DiffAMError
 from jobs.ledger import Claim, Ledger
-from jobs.record import JobError
+from jobs.record import JobError, JobInput
 from model_store.errors import StoreError
 from worker.batcher import Batcher
 from worker.heartbeat import Heartbeat
@@ -48,7 +48,7 @@ def make_batcher(ledger: Ledger, protect: Protect, *, batch_size: int, wait_s: f
     """The batcher of this worker; photos travel together when they wear the same look for the same target."""
     return Batcher(
         lambda claims: protect_batch(ledger, protect, claims, budget_s),
-        lambda claim: (claim.input.reference_id, claim.input.target_id),
+        lambda claim: (claim.input.reference_id, getattr(claim.input, "target_id", None)),
         batch_size=batch_size,
         wait_s=wait_s,
     )
@@ -59,8 +59,9 @@ def protect_batch(
 ) -> list[Passenger | Exception]:
     """One trip of `claims`. Ends the process when it outruns `budget_s` or the accelerator is beyond recovery."""
     requests = [
-        ProtectRequest(claim.photo, claim.input.reference_id, claim.input.target_id, claim.input.output_format)
+        ProtectRequest(claim.photo, wish.reference_id, wish.target_id, wish.output_format)
         for claim in claims
+        if isinstance(wish := claim.input, JobInput)
     ]
 
     def on_progress(stage: str, step: int, steps: int) -> None:

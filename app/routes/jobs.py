@@ -5,18 +5,15 @@ import re
 from typing import Annotated, Literal
 
 import anyio
-import structlog
 from fastapi import APIRouter, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.problem import PROBLEMS, Problem
 from app.service import Service, ServiceDep
-from app.submission import form_schema, read_submission
+from app.submission import Submission, form_schema, read_form
 from jobs.errors import ErasedJob
-from jobs.queue import ring
-from jobs.record import BundleName, Job, JobInput
+from jobs.record import Job, JobInput
 
-log = structlog.get_logger()
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
 
 POLL_S = 0.2  # between two looks at the ledger while a client waits
@@ -24,14 +21,15 @@ PREFER_WAIT = re.compile(r"(?:^|[\s,;])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
 
 Prefer = Annotated[str, Header(description="`wait=n` holds the answer until the job is over, n seconds at most")]
 IfNoneMatch = Annotated[str, Header(description="An earlier ETag: 304 if nothing changed")]
+FORM = form_schema(Submission, {"photo": "A JPEG, PNG or WebP photo with a face"}, ["photo"])
 
 
-@router.post("", status_code=202, response_model=Job, openapi_extra=form_schema())
+@router.post("", status_code=202, response_model=Job, openapi_extra=FORM)
 async def create_job(request: Request, service: ServiceDep, prefer: Prefer = "") -> Response:
     """Protect a photo. Answers 202 and the job to watch, or 200 if `Prefer: wait=n` saw it end."""
-    upload, submission = await read_submission(request, service.settings.max_upload_bytes)
+    uploads, submission = await read_form(request, Submission, "photo", (), service.settings.max_upload_bytes)
     style = service.catalog.style_for(submission.reference_id, submission.target_id)
-    photo = await service.decoder.decode(upload)
+    photo = await service.decoder.decode(uploads["photo"])
     job_input = JobInput(
         reference_id=style.reference,
         target_id=style.target,
@@ -40,10 +38,11 @@ async def create_job(request: Request, service: ServiceDep, prefer: Prefer = "")
         height=photo.height,
         bytes=len(photo.png),
     )
-    bundle = BundleName(name=service.catalog.name, grade=service.catalog.grade)
-    job_id = await run_in_threadpool(service.ledger.accept, photo.png, job_input, bundle)
-    if not await run_in_threadpool(ring, service.celery, job_id):
-        log.warning("bell_unheard", job_id=job_id)  # the reaper rings again
+    return await accepted(service, await service.enqueue(photo.png, job_input), prefer)
+
+
+async def accepted(service: Service, job_id: str, prefer: str) -> Response:
+    """The answer to whoever sent a job: 202 and where to watch it, or 200 when `prefer` saw it end."""
     job, waited = await _settled(service, job_id, prefer)
     headers = waited | {"Location": f"/v1/jobs/{job_id}"}
     return _job_response(job, headers, status=200 if job.is_over else 202)
@@ -54,6 +53,15 @@ async def read_job(job_id: str, service: ServiceDep, prefer: Prefer = "", if_non
     """Status, progress, scores and timings. A failed job is an answer like any other: 200 with its `error`."""
     job, waited = await _settled(service, job_id, prefer)
     return _job_response(job, waited, if_none_match=if_none_match)
+
+
+@router.post("/{job_id}/cancel", status_code=202, response_model=Job)
+async def cancel_job(job_id: str, service: ServiceDep) -> Response:
+    """Stop a job: at once if it waits, at the next step if it runs. One that is over answers 409."""
+    if not await run_in_threadpool(service.ledger.cancel, job_id):
+        raise Problem("job_over", "the job is over already")
+    job, _ = await _settled(service, job_id, "")
+    return _job_response(job, {}, status=202)
 
 
 @router.delete("/{job_id}", status_code=204)
@@ -90,7 +98,7 @@ def _job_response(job: Job, headers: dict[str, str], status: int = 200, if_none_
     here = f"/v1/jobs/{job.id}"
     links = {"self": here}
     output = job.output
-    if output:
+    if output and output.photo:
         links |= {"result": f"{here}/result", "comparison": f"{here}/comparison"}
         output = output.model_copy(update={"photo": output.photo.model_copy(update={"url": links["result"]})})
     body = job.model_copy(update={"links": links, "output": output}).model_dump_json().encode()
@@ -110,6 +118,8 @@ def _picture_response(
         raise Problem("job_failed", f"the job failed: {job.error.code}")
     if job.output is None:
         raise Problem("result_not_ready", f"the job is {job.status}")
+    if job.output.photo is None:
+        raise Problem("not_found", "a job of this kind has no picture")
     picture = service.ledger.blob(kind, job_id)
     if picture is None:  # it expired between the two reads
         raise ErasedJob(job_id)

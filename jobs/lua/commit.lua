@@ -5,8 +5,10 @@ local owner = is_current(id, token)
 for _, kind in ipairs({'result', 'comparison'}) do
   local staged = key(kind, id .. ':' .. token)
   if owner then
-    redis.call('RENAME', staged, key(kind, id))
-    redis.call('EXPIRE', key(kind, id), ttl_s)
+    if redis.call('EXISTS', staged) == 1 then  -- a fine-tuning job has no pictures
+      redis.call('RENAME', staged, key(kind, id))
+      redis.call('EXPIRE', key(kind, id), ttl_s)
+    end
   else
     redis.call('DEL', staged)
   end

@@ -1,6 +1,6 @@
 -- ARGV: worker, lease_s, then id, token pairs.  -> ids the worker no longer owns
 local time, lease_s, lost = now(), tonumber(ARGV[2]), {}
-redis.call('ZADD', WORKERS, stamp(time), ARGV[1])
+if ARGV[1] ~= '' then redis.call('ZADD', WORKERS, stamp(time), ARGV[1]) end  -- nameless: takes no photos
 redis.call('ZREMRANGEBYSCORE', WORKERS, '-inf', stamp(time - lease_s))
 for i = 3, #ARGV, 2 do
   if is_current(ARGV[i], ARGV[i + 1]) and redis.call('ZSCORE', LEASES, ARGV[i]) then

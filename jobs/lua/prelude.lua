@@ -30,7 +30,7 @@ end
 local function close(id, status, field, value, ttl_s, tombstone_s)
   local job, time = key('job', id), now()
   forget(id)
-  redis.call('DEL', key('photo', id))
+  redis.call('DEL', key('photo', id), key('twin', id))
   redis.call('HDEL', job, 'progress')
   redis.call('HSET', job, 'status', status, field, value,
     'finished_at', stamp(time), 'expires_at', stamp(time + ttl_s))

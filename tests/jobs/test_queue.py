@@ -9,6 +9,7 @@ from redis import Redis
 from jobs.connect import broker_url, connect
 from jobs.errors import RedisNotConfigured
 from jobs.queue import VISIBILITY_TIMEOUT_S, make_celery, ring
+from jobs.record import Kind
 from jobs.settings import Settings
 
 NOBODY = "redis://127.0.0.1:1/0"
@@ -31,11 +32,12 @@ def test_ringing_a_dead_broker_says_so_within_seconds(settings: Settings) -> Non
     assert time.monotonic() - started < 5
 
 
-def test_the_shortest_visibility_timeout_wins_so_all_three_are_the_same(settings: Settings) -> None:
-    with make_celery(settings) as celery:
+@pytest.mark.parametrize("kind", ["protect", "finetune"])
+def test_the_shortest_visibility_timeout_wins_so_all_three_are_the_same(settings: Settings, kind: Kind) -> None:
+    with make_celery(settings, kind) as celery:
         conf = celery.conf
         places = (conf, conf.broker_transport_options, conf.result_backend_transport_options)
-        assert {place["visibility_timeout"] for place in places} == {VISIBILITY_TIMEOUT_S}
+        assert {place["visibility_timeout"] for place in places} == {VISIBILITY_TIMEOUT_S[kind]}
 
 
 def test_a_worker_gets_these_delivery_settings(settings: Settings) -> None:

@@ -1,0 +1,67 @@
+"""New looks and new styles over HTTP: long jobs, watched like any other."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.problem import PROBLEMS, Problem
+from app.routes.jobs import Prefer, accepted
+from app.service import ServiceDep
+from app.submission import Id, LookSubmission, form_schema, read_form
+from jobs.queue import FINETUNE
+from jobs.record import Job, LookInput, StyleInput
+from model_store.additions import check_name, check_order
+
+router = APIRouter(prefix="/v1/references", tags=["finetuning"], responses=PROBLEMS)  # type: ignore[arg-type]
+FORM = form_schema(
+    LookSubmission,
+    {"picture": "One face wearing the look", "bare": "The same picture without make-up; made by the model if absent"},
+    ["picture"],
+)
+
+
+class Finetune(BaseModel):
+    """A style to train."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    target_id: Id = Field(description="Whom to resemble: an id from /v1/targets")
+    held_out: Id = Field(description="The recogniser that is not attacked, and judges")
+    surrogates: list[Id] = Field([], description="Whom to attack; default: all others that may be attacked")
+    mode: Literal["lora", "full"] = Field("lora", description="Half a megabyte, or all weights as in the paper")
+    objective: Literal["impersonate", "dodge", "both"] = Field(
+        "both", description="Towards the target, away from the owner"
+    )
+
+
+@router.post("", status_code=202, response_model=Job, openapi_extra=FORM)
+async def add_reference(request: Request, service: ServiceDep, prefer: Prefer = "") -> Response:
+    """Make a look of a picture with make-up. The job fails with a code when the picture cannot serve as one."""
+    limit = service.settings.max_upload_bytes
+    uploads, look = await read_form(request, LookSubmission, "picture", ("bare",), limit)
+    check_name(service.catalog, look.reference_id)
+    picture = await service.decoder.decode(uploads["picture"])
+    bare = await service.decoder.decode(uploads["bare"]) if "bare" in uploads else None
+    wish = LookInput(
+        reference_id=look.reference_id, title=look.title, description=look.description, has_bare=bare is not None,
+        width=picture.width, height=picture.height, bytes=len(picture.png),
+    )  # fmt: skip
+    job_id = await service.enqueue(picture.png, wish, FINETUNE, bare.png if bare else None)
+    return await accepted(service, job_id, prefer)
+
+
+@router.post("/{reference_id}/finetune", status_code=202, response_model=Job)
+async def train_style(reference_id: str, order: Finetune, service: ServiceDep, prefer: Prefer = "") -> Response:
+    """Train a look's style for a target. When the job ends, photos can wear it at once."""
+    catalog = service.catalog
+    if not any(card.id == reference_id for card in catalog.references):
+        raise Problem("not_found", f"no reference {reference_id!r}")
+    checked = check_order(
+        catalog, reference_id, order.target_id, order.held_out, tuple(order.surrogates), order.mode, order.objective
+    )
+    wish = StyleInput(
+        reference_id=reference_id, target_id=checked.target, held_out=checked.held_out, surrogates=checked.surrogates,
+        mode=checked.mode, objective=checked.objective,
+    )  # fmt: skip
+    return await accepted(service, await service.enqueue(None, wish, FINETUNE), prefer)
