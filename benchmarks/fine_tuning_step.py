@@ -1,0 +1,151 @@
+"""How much faster a fine-tuning step is than the same step written as the released code writes it.
+
+    python -m benchmarks.fine_tuning_step [--steps 5] [--json FILE]
+
+Both sides do one step of the attack stage for four portraits of 64 pixels, with the same networks, surrogates and
+views, side by side in one run. The other side follows what the method's notes say of the released code: one portrait at
+a time, histograms matched pixel by pixel in Python, frozen networks that collect gradients, and the target, text and
+owner embeddings computed again in every step.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+from cli.evaluate import commit
+from diffam_core.composite import change, face_probability
+from diffam_core.losses import REGION_WEIGHTS, Batch, Look, attack_terms, bar_terms, read_look, shrink, visual_terms
+from diffam_core.models import Models, Recogniser
+from diffam_core.protect import generate, latents
+from diffam_core.styles import add_full_style, add_style, remove_style
+from diffam_core.transfer import Prepared, StageRecipe, TransferRecipe, prepare, tune
+from diffam_core.tuning import Tuning
+from model_store.bundle import Bundle, open_bundle
+from model_store.catalog import BUNDLES
+from model_store.miniature.styling import style_photos
+
+PORTRAITS = 4
+SURROGATES = ("irse50", "facenet", "mobile_face")
+
+
+def match_in_loops(picture: Tensor, region: Tensor, table: Tensor) -> Tensor:
+    """Histogram matching of one picture `(3, h, w)`, a pixel at a time."""
+    matched = picture.detach().clone()
+    rows, columns = (places.tolist() for places in torch.nonzero(region, as_tuple=True))
+    for channel in range(3):
+        values = sorted((float(matched[channel, y, x]), y, x) for y, x in zip(rows, columns, strict=True))
+        for rank, (_, y, x) in enumerate(values):
+            place = (rank + 0.5) / len(values) * (table.shape[1] - 1)
+            low = min(int(place), table.shape[1] - 2)
+            share = place - low
+            matched[channel, y, x] = float(table[channel, low]) * (1 - share) + float(table[channel, low + 1]) * share
+    return matched
+
+
+def released_step(
+    models: Models, style: str, optimiser: torch.optim.Optimizer, look: Look, photo: Tensor, aim: Tensor,
+    surrogates: list[Recogniser], recipe: StageRecipe, generator: torch.Generator,
+) -> None:  # fmt: skip
+    """One step for one portrait; nothing is prepared ahead but the latent, as there."""
+    portrait = shrink(photo, models.portrait_px)
+    with torch.no_grad():
+        latent = latents(models, portrait)
+        base = generate(models, latent, None)
+    face = face_probability(models.parser, portrait).detach()
+    probabilities = models.parser(portrait).sigmoid()
+    regions = {name: probabilities[:, i : i + 1] > 0.5 for i, name in enumerate(REGION_WEIGHTS)}
+    aims = {r.name: r.embed(aim)[0] for r in surrogates}
+    own = {r.name: r.embed(photo) for r in surrogates}
+    batch = Batch(photo, portrait, face, regions, models.clip.embed_images(portrait), own)
+    residual = generate(models, latent, style) - base
+    composite = (photo + change(residual, face, photo.shape[-1])).clamp(-1, 1)
+    small = shrink(composite, models.portrait_px)
+    histogram = small.new_zeros(())
+    for name, weight in REGION_WEIGHTS.items():
+        region = regions[name][0, 0]
+        target = match_in_loops(small[0], region, look.tables[name])
+        apart = (small[0] - target).abs() * region
+        histogram = histogram + weight * apart.sum() / (3 * region.sum().clamp(min=8))
+    moved = models.clip.embed_images(small) - batch.clip
+    terms = {"histogram": histogram, "direction": 1 - torch.cosine_similarity(moved, look.direction[None]).mean()}
+    terms |= visual_terms(models, batch, small, residual)
+    terms |= attack_terms(surrogates, aims, batch, composite, recipe.views, generator)
+    terms |= bar_terms(recipe.bar, recipe.weights, batch, composite)
+    optimiser.zero_grad()
+    recipe.weights.total(terms).backward()
+    optimiser.step()
+
+
+def unfreeze(bundle: Bundle, frozen: bool) -> None:
+    """Let the frozen networks collect gradients, or not."""
+    models = bundle.models
+    for network in (models.clip, models.perceptual, models.parser, *(r.network for r in models.recognisers.values())):
+        network.requires_grad_(not frozen)
+
+
+def measure(steps: int) -> dict[str, float]:
+    """Seconds per step of four portraits, taken in turns: all weights as there, and LoRA, which is our default."""
+    torch.set_num_threads(1)  # neither side profits from a second core at this size, and busy ones add noise
+    bundle = open_bundle(BUNDLES / "mini")
+    models, recipe = bundle.models, TransferRecipe().attack
+    picture = bundle.references["rose"]
+    look = read_look(models, picture.made_up, picture.bare, picture.regions)
+    surrogates = [models.recognisers[name] for name in SURROGATES]
+    aim = bundle.targets["aurora"].aim
+    photos = style_photos(PORTRAITS)
+    data: Prepared = prepare(models, photos, surrogates)
+    generator = torch.Generator().manual_seed(0)
+    ours: dict[str, list[float]] = {"full": [], "lora": []}
+    theirs: list[float] = []
+    for _ in range(steps):
+        for mode, times in ours.items():
+            if mode == "full":
+                add_full_style(models.eps, "bench")
+            else:
+                add_style(models.eps, "bench", 8)
+            tuning = Tuning(models.eps, "bench", 2, 2e-4, 0.25, 0)
+            ends: list[float] = []
+            tune(
+                models, tuning, recipe, look, data, surrogates, aim,
+                lambda _step, _steps, _terms, ends=ends: ends.append(perf_counter()),  # type: ignore[misc]
+            )  # fmt: skip
+            times.append(ends[1] - ends[0])
+            remove_style(models.eps, "bench")
+        add_full_style(models.eps, "bench")
+        optimiser = Tuning(models.eps, "bench", 1, 2e-4, 0.25, 0).optimiser
+        unfreeze(bundle, frozen=False)
+        started = perf_counter()
+        for row in range(PORTRAITS):
+            released_step(models, "bench", optimiser, look, photos[row : row + 1], aim, surrogates, recipe, generator)
+        theirs.append(perf_counter() - started)
+        unfreeze(bundle, frozen=True)
+        remove_style(models.eps, "bench")
+    released_s = statistics.median(theirs)
+    full_s, lora_s = (statistics.median(ours[mode]) for mode in ("full", "lora"))
+    return {
+        "released_s": released_s, "full_s": full_s, "lora_s": lora_s,
+        "times_faster_full": released_s / full_s, "times_faster_lora": released_s / lora_s,
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Measure, print, and write JSON if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    figures = measure(arguments.steps)
+    facts = figures | {"steps": arguments.steps, "commit": commit(), "machine": platform.platform()}
+    print(json.dumps(facts, indent=2))  # noqa: T201
+    if arguments.json:
+        arguments.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
