@@ -7,13 +7,24 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 FIGURES = json.loads((ROOT / "docs/measurements/mini.json").read_text())
+EVALUATION = json.loads((ROOT / "docs/measurements/evaluation.json").read_text())
 
 
 def test_the_tables_hold_the_measured_figures() -> None:
     for name, row in FIGURES["recognisers"].items():
         assert f"| {name} | {row['tar_at_far_0.01']:.3f} | {row['tar_at_far_0.001']:.3f} |" in README
     assert f"finds {FIGURES['detector']['recall']:.3f} of {FIGURES['detector']['photos']} " in README
+    assert f"by {-100 * FIGURES['removal']['change']:.0f} % " in README
     assert f"`{FIGURES['commit']}`" in README
+
+
+def test_the_table_of_methods_holds_what_the_evaluation_found() -> None:
+    for line in EVALUATION["summary"]:
+        shares = [line["asr"][name][0] for name in ("ir152", "irse50", "facenet", "mobile_face")]
+        shares += [line["mean"][0], line["asr"]["vit"][0], line["own_match"]]
+        cells = " | ".join(f"{100 * share:.1f}" for share in shares)
+        assert f"| {cells} | {line['psnr_db']:.1f} dB | {line['ssim']:.3f} |" in README, line["method"]
+    assert f"commit `{EVALUATION['commit']}`" in README
 
 
 def test_every_link_of_the_readme_leads_somewhere() -> None:
