@@ -25,7 +25,7 @@ from diffam_core.models import Models, Recogniser
 from diffam_core.protect import generate, latents
 from diffam_core.styles import add_full_style, add_style, remove_style
 from diffam_core.transfer import Prepared, StageRecipe, TransferRecipe, prepare, tune
-from diffam_core.tuning import Tuning
+from diffam_core.tuning import Tuning, weighted
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import BUNDLES
 from model_store.miniature.styling import style_photos
@@ -78,7 +78,7 @@ def released_step(
     terms |= attack_terms(surrogates, aims, batch, composite, recipe.views, generator)
     terms |= bar_terms(recipe.bar, recipe.weights, batch, composite)
     optimiser.zero_grad()
-    recipe.weights.total(terms).backward()
+    weighted(recipe.weights, terms).backward()
     optimiser.step()
 
 

@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cli.errors import CliError
+from jobs.settings import Settings
 
 
 def commit() -> str:
@@ -23,9 +25,9 @@ def commit() -> str:
 
 def evaluate(
     console: Console,
-    folder: Path,
-    device: str,
+    settings: Settings,
     dataset: str,
+    looks: list[str] | None,
     names: list[str] | None,
     faces: int,
     seed: int,
@@ -33,17 +35,29 @@ def evaluate(
     json_file: Path | None,
     out: Path | None,
 ) -> None:
-    """Measure the bundle in `folder`. Raises CliError, StoreError, DiffAMError, OSError."""
+    """Measure the styles of a bundle, added ones included. Raises CliError, StoreError, DiffAMError, OSError."""
     from evaluation.datasets import DATASETS
     from evaluation.evaluate import evaluate as measure
     from evaluation.methods import METHODS
     from evaluation.report import gain, summary, write_json, write_report
     from evaluation.subjects import gather_subjects
+    from model_store.additions import with_additions
     from model_store.bundle import open_bundle
+    from model_store.catalog import BUNDLES
 
     chosen = {name: METHODS[name] for name in _known("method", names or list(METHODS), METHODS)}
     _known("dataset", [dataset], DATASETS)
-    bundle = open_bundle(folder, device)
+    bundle = open_bundle((settings.bundles_dir or BUNDLES) / settings.bundle, settings.device, settings.added)
+    catalog = with_additions(bundle.catalog, bundle.added)
+    looks = _known(
+        "reference", looks or [card.id for card in catalog.references], {c.id: c for c in catalog.references}
+    )
+    styles = tuple(style for style in catalog.styles if style.reference in looks)
+    if not styles:
+        raise CliError(f"no style is trained for: {', '.join(looks)}")
+    for style in styles:
+        bundle.find_style(style.reference, style.target)
+    bundle = replace(bundle, catalog=replace(catalog, styles=styles))
     columns = (
         TextColumn("{task.description:<15}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TimeRemainingColumn(),

@@ -84,6 +84,7 @@ def evaluate(
     faces: Annotated[int, typer.Option(min=4, help="How many people.")] = 100,
     seed: Annotated[int, typer.Option(help="Which people.")] = 0,
     dataset: Annotated[str, typer.Option(help="Where the photos come from.")] = "rendered",
+    reference: Annotated[list[str] | None, typer.Option(help="Only styles of this look; may be given again.")] = None,
     method: Annotated[list[str] | None, typer.Option(help="Only this method; may be given again.")] = None,
     noise_eps: Annotated[
         float | None,
@@ -95,12 +96,10 @@ def evaluate(
     """Measure protection against recognisers that were never attacked, beside noise attacks and controls."""
     from cli.evaluate import evaluate as measure
     from jobs.settings import Settings
-    from model_store.catalog import BUNDLES
 
     with plain_errors():
-        settings = Settings()
-        folder = (settings.bundles_dir or BUNDLES) / bundle
-        measure(Console(), folder, settings.device, dataset, method, faces, seed, noise_eps, json_file, out)
+        settings = Settings(bundle=bundle)
+        measure(Console(), settings, dataset, reference, method, faces, seed, noise_eps, json_file, out)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)

@@ -1,5 +1,6 @@
 """`diffam references`: the looks on offer, new ones from a picture, and the training of their styles."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from jobs.settings import Settings
-from model_store.additions import Mode, Objective, check_name, check_order, with_additions
-from model_store.catalog import BUNDLES, Catalog, read_catalog
+from model_store.additions import Objective, check_name, check_order, with_additions
+from model_store.catalog import BUNDLES, Catalog, Mode, read_catalog
+from model_store.errors import StyleNotTrained
 
 if TYPE_CHECKING:
     from model_store.bundle import Bundle
@@ -77,26 +79,27 @@ def train(
     surrogate: Annotated[list[str] | None, typer.Option(help="Attack only this one; may be given again.")] = None,
     mode: Annotated[Mode, typer.Option(help="LoRA or all weights.")] = "lora",
     objective: Annotated[Objective, typer.Option(help="Towards the target, away from the owner, or both.")] = "both",
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the second stage; 400 by default.")] = None,
-    makeup_steps: Annotated[int | None, typer.Option(min=1, help="Steps of the first stage; 100 by default.")] = None,
-    photos: Annotated[int, typer.Option(min=4, help="How many portraits to train on.")] = 192,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of the second stage; else DIFFAM_FINETUNE_STEPS.")
+    ] = None,
+    makeup_steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of the first stage; else DIFFAM_FINETUNE_MAKEUP_STEPS.")
+    ] = None,
+    photos: Annotated[
+        int | None, typer.Option(min=4, help="Portraits to train on; else DIFFAM_FINETUNE_PHOTOS.")
+    ] = None,
     seed: int = 0,
     out: Annotated[Path, typer.Option(help="Where the contact sheet goes.")] = Path("out/styles"),
 ) -> None:
     """Train a look's style for a target. Stopped, even by force? Run it again: it goes on where it was."""
     settings = Settings()
     order = check_order(_catalog(settings), name, target, held_out, tuple(surrogate or ()), mode, objective)
-    from dataclasses import replace
-
     from diffam_core.transfer import TransferRecipe
     from model_store.finetuning import train_style
 
     bundle = _open(settings)
-    recipe = TransferRecipe()
-    recipe = replace(
-        recipe,
-        makeup=replace(recipe.makeup, steps=makeup_steps or recipe.makeup.steps),
-        attack=replace(recipe.attack, steps=steps or recipe.attack.steps),
+    recipe = TransferRecipe().with_steps(
+        makeup_steps or settings.finetune_makeup_steps, steps or settings.finetune_steps
     )
     progress = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
@@ -108,7 +111,7 @@ def train(
             progress.update(bar, description="fine-tuning", completed=step, total=total)
             live.update(Group(_losses(terms), progress))
 
-        style = train_style(bundle, order, recipe, photos, seed, show)
+        style = train_style(bundle, order, recipe, photos or settings.finetune_photos, seed, show)
     sheet = _sheet(bundle, name, target, out)
     console.print(f"Trained {style.reference!r} for {style.target!r}: {style.file}; contact sheet: {sheet}")
 
@@ -122,7 +125,6 @@ def _losses(terms: dict[str, float]) -> Table:
 
 def _sheet(bundle: "Bundle", reference: str, target: str, out: Path) -> Path:
     """Unseen people: the photo, the look alone if it was trained, the style."""
-    from diffam_core.styles import has_style
     from evaluation.datasets import DATASETS
     from evaluation.method import wear
     from evaluation.report import draw_sheet
@@ -131,8 +133,8 @@ def _sheet(bundle: "Bundle", reference: str, target: str, out: Path) -> Path:
 
     subjects = gather_subjects(bundle.models, DATASETS["rendered"], SHEET_FACES, SHEET_SEED, lambda *_: None)
     columns = {"original": subjects.photos}
-    if has_style(bundle.models.eps, reference):
-        columns["make-up alone"] = wear(bundle, subjects, reference)
+    with suppress(StyleNotTrained):  # all weights are trained without a make-up stage of their own
+        columns["make-up alone"] = wear(bundle, subjects, bundle.find_makeup(reference))
     columns[target] = wear(bundle, subjects, style_name(reference, target))
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{style_name(reference, target)}.jpg"

@@ -4,7 +4,7 @@ They judge the composite that users get, not the bare portrait. Beyond the paper
 variation, silence outside the face, calm bare skin, and hinges at a visual bar, so that runs can be compared.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -36,11 +36,6 @@ class Weights:
     bare_skin: float = 30.0
     psnr_hinge: float = 2.0
     ssim_hinge: float = 0.0
-
-    def total(self, terms: dict[str, Tensor]) -> Tensor:
-        """The weighted sum of the terms that are there."""
-        weights = asdict(self)
-        return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ bare as bare pictures are, and not barer. Both may start from a style that only 
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -14,13 +14,14 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from diffam_core.composite import face_probability, feather, low_pass
+from diffam_core.composite import change, face_probability
 from diffam_core.diffusion import denoise, invert
+from diffam_core.losses import shrink
 from diffam_core.models import Models, Process, Recogniser
 from diffam_core.networks.clip import Clip
 from diffam_core.protect import OnStep
 from diffam_core.styles import predictor
-from diffam_core.tuning import OnLoss, Terms, Tuning, ignore_loss
+from diffam_core.tuning import OnLoss, Terms, Tuning, ignore_loss, weighted
 
 REMOVAL = "removal"
 """The name of the style that removes make-up."""
@@ -75,11 +76,6 @@ class RemovalWeights:
     total_variation: float = 4.0
     keep_bare: float = 12.0
 
-    def total(self, terms: Terms) -> Tensor:
-        """The weighted sum of the terms that are there."""
-        weights = asdict(self)
-        return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-
 
 @dataclass(frozen=True)
 class RemovalRecipe:
@@ -98,21 +94,24 @@ class RemovalRecipe:
 
 def remove_makeup(
     models: Models,
-    portraits: Float[Tensor, "batch 3 size size"],
+    views: Float[Tensor, "batch 3 size size"],
     process: Process,
     style: str = REMOVAL,
     on_step: OnStep | None = None,
 ) -> Float[Tensor, "batch 3 size size"]:
-    """Bare twins of portraits in [-1, 1], changed on the face only; differentiable in the style's weights.
+    """Bare twins of faces in [-1, 1] of any size, changed on the face only; differentiable in the style's weights.
+
+    The networks work on portraits of their own size; the change is composited into the views as make-up is.
 
     process: removal's own depth; make-up sits deeper than the shallow walk of the transfer reaches.
     """
-    return _apply(models, portraits, _start(models, portraits, process, on_step), process, style)
+    portraits = shrink(views, models.portrait_px)
+    return _apply(models, views, _start(models, portraits, process, on_step), process, style)
 
 
 @dataclass(frozen=True)
 class _Start:
-    """What no training step changes: latents, what the base model makes of them, and the feathered face."""
+    """What no training step changes: latents, what the base model makes of them, and where the face is."""
 
     latents: Tensor
     same: Tensor
@@ -129,14 +128,14 @@ def _start(models: Models, portraits: Tensor, process: Process, on_step: OnStep 
     for part in portraits.split(32):
         latents = invert(eps, part, process.alpha_bar, depth, process.invert_points, on_step)
         same = denoise(eps, latents, process.alpha_bar, depth, process.denoise_points)
-        parts.append((latents, same, feather(face_probability(models.parser, part))))
+        parts.append((latents, same, face_probability(models.parser, part)))
     return _Start(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
-def _apply(models: Models, portraits: Tensor, start: _Start, process: Process, style: str) -> Tensor:
+def _apply(models: Models, views: Tensor, start: _Start, process: Process, style: str) -> Tensor:
     eps = predictor(models.eps, style)
     bare = denoise(eps, start.latents, process.alpha_bar, process.return_timestep, process.denoise_points)
-    return (portraits + low_pass(bare - start.same) * start.face).clamp(-1, 1)
+    return (views + change(bare - start.same, start.face, views.shape[-1])).clamp(-1, 1)
 
 
 def tune_removal(
@@ -184,6 +183,6 @@ def tune_removal(
         terms["l1"] = residual.abs().mean()
         terms["total_variation"] = (residual.diff(dim=-1).abs().mean() + residual.diff(dim=-2).abs().mean()) / 2
         terms["keep_bare"] = (kept - bare[others]).abs().mean()
-        return recipe.weights.total(terms), terms
+        return weighted(recipe.weights, terms), terms
 
     tuning.run(weigh, on_loss, keep)

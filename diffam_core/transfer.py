@@ -26,7 +26,7 @@ from diffam_core.losses import (
 )
 from diffam_core.models import Models, Recogniser
 from diffam_core.protect import generate, latents
-from diffam_core.tuning import OnLoss, Terms, Tuning, ignore_loss
+from diffam_core.tuning import OnLoss, Terms, Tuning, ignore_loss, weighted
 
 Objective = Literal["impersonate", "dodge", "both"]
 Mode = Literal["lora", "full"]
@@ -51,7 +51,7 @@ class StageRecipe:
 
 @dataclass(frozen=True)
 class TransferRecipe:
-    """Both stages, as measured best on the miniature with LoRA; full weights want a tenth of the learning rate."""
+    """Both stages, as the shipped LoRA styles were trained."""
 
     makeup: StageRecipe = field(default_factory=lambda: StageRecipe(100, Weights()))
     attack: StageRecipe = field(default_factory=lambda: StageRecipe(400, Weights(impersonate=11.0, dodge=6.0)))
@@ -68,8 +68,12 @@ class TransferRecipe:
         }[objective]
         return replace(self, attack=replace(self.attack, weights=chosen))
 
+    def with_steps(self, makeup: int, attack: int) -> "TransferRecipe":
+        """The same recipe, shorter or longer."""
+        return replace(self, makeup=replace(self.makeup, steps=makeup), attack=replace(self.attack, steps=attack))
+
     def with_mode(self, mode: Mode) -> "TransferRecipe":
-        """The same recipe with learning rates for LoRA or for full weights."""
+        """The same recipe for LoRA, or for full weights, which learn at a tenth of the rate."""
         if mode == "lora":
             return self
         makeup, attack = (replace(s, learning_rate=s.learning_rate / 10) for s in (self.makeup, self.attack))
@@ -152,6 +156,6 @@ def tune(
         if surrogates:
             terms |= attack_terms(surrogates, aims, batch, composite, recipe.views, generator)
         terms |= bar_terms(recipe.bar, recipe.weights, batch, composite)
-        return recipe.weights.total(terms), terms
+        return weighted(recipe.weights, terms), terms
 
     tuning.run(weigh, on_loss, keep)

@@ -1,7 +1,7 @@
 """The one training loop of the method: fine-tunes a style of the noise predictor, and resumes to the bit."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -9,11 +9,19 @@ from torch import Tensor
 from diffam_core.networks.unet import EpsModel
 from diffam_core.styles import style_parameters
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Terms = dict[str, Tensor]
 OnLoss = Callable[[int, int, dict[str, float]], None]
 """`on_loss(step, steps, terms)` after each step; what it raises ends the training."""
 KEEP_EVERY = 10
 """Steps between two checkpoints."""
+
+
+def weighted(weights: "DataclassInstance", terms: Terms) -> Tensor:
+    """The sum of the terms that are there, each times its field of `weights`."""
+    return torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
 
 
 def ignore_loss(step: int, steps: int, terms: dict[str, float]) -> None:

@@ -17,17 +17,16 @@ from torch import Tensor
 from diffam_core.images import Photo
 from diffam_core.models import FalseAcceptRate
 from diffam_core.score import DECISION_FAR
-from evaluation.judge import Look, embed, find_again, judge_look, lip_distance, rate, views_of
+from evaluation.judge import MATCHING_FACES, Look, embed, find_again, judge_look, lip_distance, rate, views_of
 from evaluation.method import Method
 from evaluation.noise import LITERATURE_EPS
 from evaluation.subjects import OnProgress, Subjects, save_and_open
 from evaluation.treatments import TREATMENTS
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
+from model_store.finetuning import reference_pictures
 
 FALSE_ACCEPT_RATES: tuple[FalseAcceptRate, ...] = ("0.1", "0.01", "0.001")
-MATCHING_FACES = 10
-"""How many people the noise budget is matched on."""
 SHEET_FACES = 6
 
 
@@ -71,8 +70,8 @@ def evaluate(
 ) -> Evaluation:
     """Run and judge `methods` on all styles of the bundle.
 
-    eps: the noise budget on the scale of [-1, 1]; None gives each noise method the largest one at which its photos are
-    no better (SSIM) than those of `diffam`, so that the comparison favours the noise; 8/255 where `diffam` is not run.
+    eps: the noise budget on the scale of [-1, 1]; None gives each noise method the one at which its photos have the
+    SSIM of `diffam`, matched on the first people; 8/255 where `diffam` is not run.
     """
     tasks = bundle.catalog.styles
     outcomes: dict[tuple[str, str], Outcome] = {}
@@ -85,13 +84,11 @@ def evaluate(
         if (name, key) in outcomes:
             continue
         if methods[name].kind == "noise" and name not in budgets:
-            ssim = [outcome.look.ssim for outcome in outcomes.values() if outcome.method == "diffam"]
-            matched = eps is None and ssim
-            budgets[name] = (
-                _match_eps(bundle, subjects, methods[name], task, float(np.mean(ssim)))
-                if matched
-                else (eps or LITERATURE_EPS)
-            )
+            ours = [outcome.look.first_ssim for outcome in outcomes.values() if outcome.method == "diffam"]
+            if eps is None and ours:
+                budgets[name] = _match_eps(bundle, subjects, methods[name], task, float(np.mean(ours)))
+            else:
+                budgets[name] = eps or LITERATURE_EPS
         outcomes[name, key] = _outcome(bundle, subjects, name, methods[name], task, budgets.get(name))
     on_progress("done", len(todo), len(todo))
     rows, matches, hits = [], [], []
@@ -109,8 +106,8 @@ def evaluate(
 def _match_eps(bundle: Bundle, subjects: Subjects, method: Method, task: StyleCard, ssim: float) -> float:
     """The budget at which a noise method's photos have this SSIM: log(1 - SSIM) is linear in log eps."""
     few = subjects.first(MATCHING_FACES)
-    tried = []
-    for eps in (LITERATURE_EPS, 2 * LITERATURE_EPS):
+    tried: list[tuple[float, float]] = []
+    for eps in (LITERATURE_EPS / 2, LITERATURE_EPS):
         finished = [save_and_open(photo) for photo in method.protect(bundle, few, task, eps)]
         views = views_of(finished, few.faces, TREATMENTS["clean"], bundle.models.view_px)
         tried.append((np.log(eps), np.log(1 - judge_look(bundle.models, few, finished, views).ssim)))
@@ -138,7 +135,8 @@ def _outcome(
         embeddings=embeddings,
         look=judge_look(models, subjects, finished, views),
         lip_distance={
-            look: lip_distance(bundle, subjects, views, picture) for look, picture in bundle.references.items()
+            look: lip_distance(bundle, subjects, views, reference_pictures(bundle, look))
+            for look in {task.reference for task in bundle.catalog.styles}
         },
         seconds=seconds + (subjects.invert_s if method.kind == "make-up" else 0.0),
         eps=eps,
@@ -171,7 +169,7 @@ def _judge(
 
 
 def _costs(outcome: Outcome, task: StyleCard) -> dict[str, Any]:
-    rounded = {name: round(value, 4) for name, value in asdict(outcome.look).items()}
+    rounded = {name: round(value, 4) for name, value in asdict(outcome.look).items() if name != "first_ssim"}
     return rounded | {
         "lip_distance": round(outcome.lip_distance[task.reference], 2),
         "seconds": round(outcome.seconds, 4),

@@ -24,7 +24,8 @@ from evaluation.subjects import Subjects
 from evaluation.treatments import Treatment, scale_face
 from model_store.bundle import Bundle, Reference
 
-FAKE_PHOTOS_BATCH = 50
+MATCHING_FACES = 10
+"""How many people the budget of noise is matched on; `Look.first_ssim` is the mean SSIM of their photos."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Look:
     face_ssim: float
     lpips: float
     fid: float
+    first_ssim: float
 
 
 class _ClipFeatures(nn.Module):
@@ -107,6 +109,7 @@ def judge_look(models: Models, subjects: Subjects, finished: Sequence[Photo], vi
         face_ssim=float(np.mean([face.ssim for face in faces])),
         lpips=float(np.mean([face.lpips for face in faces])),
         fid=float(fid.compute()),
+        first_ssim=float(np.mean([ssim for _, ssim in whole[:MATCHING_FACES]])),
     )
 
 

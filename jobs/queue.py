@@ -5,7 +5,7 @@ The ledger is the truth. A lost bell is rung again by the reaper, a doubled one 
 
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 from kombu.exceptions import OperationalError
 
 from jobs.connect import SOCKET, TCP, broker_url
@@ -24,6 +24,7 @@ def make_celery(settings: Settings, kind: Kind = PROTECT) -> Celery:
     `unacked_restore_*` at 5 and 1 an unacknowledged message returns after 8 s instead of 104; the shortest of the
     three visibility timeouts wins, so all three are set; `max_retries` bounds the wait for a broker that is down.
     """
+    signals.setup_logging.connect(_keep_our_logging)
     celery = Celery(f"diffam-{kind}", broker=broker_url(settings), set_as_current=False)
     visibility_s = VISIBILITY_TIMEOUT_S[kind]
     visibility: dict[str, Any] = {"visibility_timeout": visibility_s}
@@ -48,6 +49,10 @@ def make_celery(settings: Settings, kind: Kind = PROTECT) -> Celery:
         task_publish_retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5},
     )
     return celery
+
+
+def _keep_our_logging(**_: object) -> None:
+    """Being connected is what matters: Celery then leaves the loggers of a worker alone."""
 
 
 def ring(celery: Celery, job_id: str) -> bool:

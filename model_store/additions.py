@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from model_store.catalog import Catalog, ReferenceCard, StyleCard
+from model_store.catalog import Catalog, Mode, ReferenceCard, StyleCard
 from model_store.errors import HeldOutAttacked, NameInvalid, ReferenceExists, StyleExists, UnknownRecogniser
 
 log = logging.getLogger(__name__)
 NAME = re.compile(r"[a-z0-9_]{1,40}")
-Mode = Literal["lora", "full"]
 Objective = Literal["impersonate", "dodge", "both"]
 
 

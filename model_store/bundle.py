@@ -23,8 +23,8 @@ from diffam_core.networks.unet import EpsModel
 from diffam_core.removal import REMOVAL
 from diffam_core.styles import add_full_style, add_style, has_style
 from model_store.additions import with_additions
-from model_store.catalog import Catalog, StyleCard, read_catalog, read_manifest
-from model_store.errors import BundleDamaged
+from model_store.catalog import Catalog, Mode, StyleCard, read_catalog, read_manifest
+from model_store.errors import BundleDamaged, StyleNotTrained, UnknownReference
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Bundle:
     models: Models
     references: dict[str, Reference]
     targets: dict[str, Target]
-    rank: int = 8
+    rank: int
     removal: Process | None = None
     added: Path | None = None
 
@@ -61,18 +61,31 @@ class Bundle:
 
         Raises UnknownReference, UnknownTarget, StyleNotTrained, BundleDamaged.
         """
-        style = with_additions(self.catalog, self.added).style_for(reference, target)
-        name = style_name(style.reference, style.target)
-        if not has_style(self.models.eps, name):
-            weights = read_weights(style.file, style.sha256)
-            try:
-                if style.mode == "full":
-                    add_full_style(self.models.eps, name, weights)
-                else:
-                    add_style(self.models.eps, name, self.rank, weights)
-            except ValueError as error:
-                raise BundleDamaged(str(error)) from error
+        try:
+            style = self.catalog.style_for(reference, target)
+        except (UnknownReference, StyleNotTrained):  # only then is the folder of additions read
+            style = with_additions(self.catalog, self.added).style_for(reference, target)
+        self._attach(style_name(style.reference, style.target), style.file, style.mode, style.sha256)
         return style
+
+    def find_makeup(self, reference: str) -> str:
+        """The adapter's name of a look's make-up alone, attached. Raises UnknownReference, StyleNotTrained."""
+        card = with_additions(self.catalog, self.added).reference(reference)
+        if card.makeup is None:
+            raise StyleNotTrained(f"reference {reference!r} has no style without a target")
+        self._attach(reference, card.makeup)
+        return reference
+
+    def _attach(self, name: str, file: Path, mode: Mode = "lora", sha256: str | None = None) -> None:
+        if has_style(self.models.eps, name):
+            return
+        try:
+            if mode == "full":
+                add_full_style(self.models.eps, name, read_weights(file, sha256))
+            else:
+                add_style(self.models.eps, name, self.rank, read_weights(file, sha256))
+        except ValueError as error:
+            raise BundleDamaged(str(error)) from error
 
 
 def style_name(reference: str, target: str) -> str:

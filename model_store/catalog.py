@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from model_store.errors import BundleDamaged, StyleNotTrained, UnknownBundle, UnknownReference, UnknownTarget
 
+Mode = Literal["lora", "full"]
 BUNDLES = Path(__file__).parent / "bundles"
 """Where the bundles that ship with the project lie."""
 
@@ -41,7 +42,7 @@ class StyleCard:
     held_out: str
     surrogates: tuple[str, ...]
     file: Path
-    mode: Literal["lora", "full"] = "lora"
+    mode: Mode = "lora"
     sha256: str | None = None
 
     def role_of(self, recogniser: str) -> str:

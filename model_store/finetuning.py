@@ -7,7 +7,6 @@ import tomli_w
 from torch import Tensor
 
 from diffam_core.losses import read_look
-from diffam_core.styles import add_style, has_style
 from diffam_core.transfer import TransferRecipe, prepare
 from diffam_core.tuning import OnLoss, ignore_loss
 from model_store.additions import StyleOrder, check_order, finished, with_additions
@@ -69,16 +68,9 @@ def train_style(
         start = read_weights(known)
     else:
         start = fine_tune(
-            models,
-            look,
-            data,
-            recipe.makeup,
-            seed,
-            order.mode,
-            bundle.rank,
-            checkpoints=checkpoints,
+            models, look, data, recipe.makeup, seed, order.mode, bundle.rank, checkpoints=checkpoints,
             on_loss=makeup_loss,
-        )
+        )  # fmt: skip
         if order.mode == "lora":
             start = _keep_makeup(bundle, order.reference, start)
     target = bundle.targets[order.target].aim.to(models.device)
@@ -97,13 +89,10 @@ def train_style(
 
 
 def _keep_makeup(bundle: Bundle, reference: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Store a look's make-up alone and attach it; returns it as stored, so that a resumed run starts from the same."""
+    """Store a look's make-up alone; returns it as stored, so that a resumed run starts from the same."""
     folder = _added(bundle)
     _store(folder, reference, weights, {"reference": reference, "mode": "lora"})
-    stored = read_weights(folder / f"styles/{reference}.safetensors")
-    if not has_style(bundle.models.eps, reference):
-        add_style(bundle.models.eps, reference, bundle.rank, stored)
-    return stored
+    return read_weights(folder / f"styles/{reference}.safetensors")
 
 
 def _store(folder: Path, name: str, weights: dict[str, Tensor], row: dict[str, object]) -> None:

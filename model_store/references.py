@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from diffam_core.composite import face_probability, feather
 from diffam_core.faces import cut_portrait, find_face
 from diffam_core.images import Photo, decode_photo, encode_photo, to_pixels
 from diffam_core.losses import shrink
@@ -27,7 +26,7 @@ from model_store.miniature.captions import prompts
 LARGEST_GREY_CHROMA = 2.0
 """Mean difference between a pixel's channels, in levels of 255, up to which a picture counts as grey."""
 SMALLEST_REGION = {"lips": 0.004, "eyes": 0.004}
-"""Share of the portrait that lips and eye areas must cover: about a third of what they do on rendered faces."""
+"""Share of the portrait that lips and eye areas must cover for their colours to be read."""
 LEAST_MAKEUP = 6.0
 """Mean difference from a bare twin that was sent along, on lips and eyes, in levels of 255."""
 
@@ -66,7 +65,7 @@ def read_new_look(bundle: Bundle, picture: bytes, bare: bytes | None) -> Referen
     elif not _is_made_up(models, small):
         raise ReferenceWithoutMakeup("this face looks bare: CLIP finds that it wears no make-up")
     else:
-        twin = _without_makeup(bundle, made_up, small)
+        twin = remove_makeup(models, made_up, bundle.removal)
     grown = functional.interpolate(regions, models.view_px, mode="bilinear")
     return Reference(made_up.cpu(), twin.cpu(), (grown > 0.5).float().cpu())
 
@@ -78,16 +77,6 @@ def _is_made_up(models: Models, portrait: Tensor) -> bool:
     )
     seen = models.clip.embed_images(portrait)
     return bool((seen @ functional.normalize(with_makeup, dim=0) > seen @ functional.normalize(without, dim=0)).all())
-
-
-def _without_makeup(bundle: Bundle, made_up: Tensor, small: Tensor) -> Tensor:
-    """Removal works at the networks' own size; its change is carried back to the full one."""
-    models, process = bundle.models, bundle.removal
-    assert process is not None  # noqa: S101  # the caller looked
-    change = remove_makeup(models, small, process) - small
-    grown = functional.interpolate(change, made_up.shape[-1], mode="bicubic", align_corners=False)
-    reach = functional.interpolate(feather(face_probability(models.parser, small)), made_up.shape[-1], mode="nearest")
-    return (made_up + grown * (reach > 0)).clamp(-1, 1)
 
 
 def makeup_shown(made_up: Tensor, bare: Tensor, regions: Tensor) -> float:

@@ -4,7 +4,7 @@ import os
 import socket
 from contextlib import ExitStack, closing
 
-from celery import Celery, signals
+from celery import Celery
 
 from jobs.connect import connect
 from jobs.ledger import Ledger
@@ -38,7 +38,6 @@ def serve(settings: Settings, protect: Protect) -> None:
         protect_job(ledger, heartbeat, batcher, job_id)
 
     celery.conf.worker_enable_remote_control = False  # nobody commands workers through Redis, so none listens
-    signals.setup_logging.connect(_keep_our_logging)
     with ExitStack() as alive:
         alive.enter_context(closing(redis))
         alive.callback(ledger.retire, name)
@@ -54,7 +53,3 @@ def serve(settings: Settings, protect: Protect) -> None:
         pool = ["--pool=threads", f"--concurrency={settings.worker_threads}", f"--hostname=protect@{name}"]
         quiet = ["--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
         celery.worker_main(["worker", *pool, *quiet])
-
-
-def _keep_our_logging(**_: object) -> None:
-    """Being connected is what matters: Celery then leaves the loggers alone."""

@@ -38,7 +38,7 @@ class Passenger(NamedTuple):
 
 
 class Abandoned(Exception):
-    """Nobody waits for this job any more: it was erased, or another worker has it."""
+    """Nobody waits for this job any more: it was canceled or erased, or another worker has it."""
 
 
 PhotoBatcher = Batcher[Claim, Passenger]
@@ -48,7 +48,7 @@ def make_batcher(ledger: Ledger, protect: Protect, *, batch_size: int, wait_s: f
     """The batcher of this worker; photos travel together when they wear the same look for the same target."""
     return Batcher(
         lambda claims: protect_batch(ledger, protect, claims, budget_s),
-        lambda claim: (claim.input.reference_id, getattr(claim.input, "target_id", None)),
+        lambda claim: (_request(claim).reference, _request(claim).target),
         batch_size=batch_size,
         wait_s=wait_s,
     )
@@ -58,11 +58,7 @@ def protect_batch(
     ledger: Ledger, protect: Protect, claims: Sequence[Claim], budget_s: float
 ) -> list[Passenger | Exception]:
     """One trip of `claims`. Ends the process when it outruns `budget_s` or the accelerator is beyond recovery."""
-    requests = [
-        ProtectRequest(claim.photo, wish.reference_id, wish.target_id, wish.output_format)
-        for claim in claims
-        if isinstance(wish := claim.input, JobInput)
-    ]
+    requests = [_request(claim) for claim in claims]
 
     def on_progress(stage: str, step: int, steps: int) -> None:
         if not note_progress(ledger, claims, stage, step, steps):
@@ -78,10 +74,26 @@ def protect_batch(
     return [result if isinstance(result, Exception) else Passenger(result, len(claims)) for result in results]
 
 
-def note_progress(ledger: Ledger, claims: Sequence[Claim], stage: str, step: int, steps: int) -> bool:
+def _request(claim: Claim) -> ProtectRequest:
+    """What the photo's owner asked for. Raises TypeError for a job of another kind, which has its own queue."""
+    wish = claim.input
+    if not isinstance(wish, JobInput):
+        raise TypeError(f"job {claim.job_id} is not about a photo")
+    return ProtectRequest(claim.photo, wish.reference_id, wish.target_id, wish.output_format)
+
+
+def note_progress(
+    ledger: Ledger,
+    claims: Sequence[Claim],
+    stage: str,
+    step: int,
+    steps: int,
+    losses: dict[str, float] | None = None,
+    eta_s: float | None = None,
+) -> bool:
     """False once nobody waits for any of `claims`. Only a courtesy: an unreachable Redis does not stop the work."""
     try:
-        is_wanted = [ledger.progress(claim, stage, step, steps) for claim in claims]
+        is_wanted = [ledger.progress(claim, stage, step, steps, losses, eta_s) for claim in claims]
     except RedisError as error:
         log.warning("progress_lost", error=type(error).__name__)
         return True

@@ -1,7 +1,5 @@
 """New looks and new styles over HTTP: long jobs, watched like any other."""
 
-from typing import Literal
-
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,9 +9,10 @@ from app.service import ServiceDep
 from app.submission import Id, LookSubmission, form_schema, read_form
 from jobs.queue import FINETUNE
 from jobs.record import Job, LookInput, StyleInput
-from model_store.additions import check_name, check_order
+from model_store.additions import Objective, check_name, check_order
+from model_store.catalog import Mode
 
-router = APIRouter(prefix="/v1/references", tags=["finetuning"], responses=PROBLEMS)  # type: ignore[arg-type]
+router = APIRouter(prefix="/v1/references", tags=["finetuning"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
 FORM = form_schema(
     LookSubmission,
     {"picture": "One face wearing the look", "bare": "The same picture without make-up; made by the model if absent"},
@@ -29,10 +28,8 @@ class Finetune(BaseModel):
     target_id: Id = Field(description="Whom to resemble: an id from /v1/targets")
     held_out: Id = Field(description="The recogniser that is not attacked, and judges")
     surrogates: list[Id] = Field([], description="Whom to attack; default: all others that may be attacked")
-    mode: Literal["lora", "full"] = Field("lora", description="Half a megabyte, or all weights as in the paper")
-    objective: Literal["impersonate", "dodge", "both"] = Field(
-        "both", description="Towards the target, away from the owner"
-    )
+    mode: Mode = Field("lora", description="Half a megabyte, or all weights as in the paper")
+    objective: Objective = Field("both", description="Towards the target, away from the owner")
 
 
 @router.post("", status_code=202, response_model=Job, openapi_extra=FORM)

@@ -35,4 +35,4 @@ def readyz(service: ServiceDep) -> Ready:
     workers = service.ledger.warm_workers()
     if not workers:
         raise Problem("no_worker", "no warm worker has shown a sign of life")
-    return Ready(workers=workers, bundle=service.catalog.name)
+    return Ready(workers=workers, bundle=service.shipped.name)

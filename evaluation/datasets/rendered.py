@@ -6,7 +6,6 @@ import torch
 
 from diffam_core.images import Photo, to_pixels
 from model_store.miniature.dataset import sample_faces
-from model_store.miniature.people import take
 from model_store.miniature.renderer import Frame, render
 
 PHOTO_PX = 512
@@ -14,7 +13,7 @@ EVALUATION_SEEDS = 2_000_000
 """Added to the caller's seed: no training and no calibration draws people from here."""
 
 
-def DATASET(seed: int) -> Iterator[tuple[Photo, Photo]]:  # noqa: N802
+def strangers(seed: int) -> Iterator[tuple[Photo, Photo]]:
     """Two bare-faced photos of each stranger, the face about 300 pixels wide, without end."""
     person = 0
     while True:
@@ -25,6 +24,9 @@ def DATASET(seed: int) -> Iterator[tuple[Photo, Photo]]:  # noqa: N802
             face = sample_faces(torch.zeros(1, dtype=torch.long), world, generator, wearing=0.0)
             x, y, distance, roll = torch.rand(4, 1, generator=generator)
             frame = Frame(0.44 + 0.12 * x, 0.40 + 0.06 * y, 0.15 + 0.04 * distance, 0.1 * (roll - 0.5))
-            pair.append(to_pixels(render(take(face, torch.tensor([0])), PHOTO_PX, frame, generator).image[0]))
+            pair.append(to_pixels(render(face, PHOTO_PX, frame, generator).image[0]))
         yield pair[0], pair[1]
         person += 1
+
+
+DATASET = strangers

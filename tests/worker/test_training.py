@@ -1,0 +1,72 @@
+"""Long jobs: what is left to wait, and how they end."""
+
+import pytest
+
+from jobs.ledger import Claim, Ledger
+from jobs.record import BundleName, Output, StyleInput
+from jobs.settings import Settings
+from model_store.errors import StyleExists
+from worker.training import Eta, OnTraining, finetune_job
+
+WISH = StyleInput(
+    reference_id="dusk", target_id="bruno", held_out="ir152", surrogates=("irse50",), mode="lora", objective="both"
+)
+
+
+@pytest.fixture
+def job_id(ledger: Ledger) -> str:
+    return ledger.accept(None, WISH, BundleName(name="mini", grade="demonstration"), "finetune")
+
+
+def test_the_time_left_is_told_from_the_steps_of_this_attempt() -> None:
+    eta = Eta()
+    assert eta.after("load", 0, 1, now=0.0) is None
+    assert eta.after("fine_tune", 301, 500, now=10.0) is None  # resumed: what came before cost another process
+    assert eta.after("fine_tune", 311, 500, now=20.0) == 189.0
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OSError(28, "No space left"), "store_unwritable"),
+        (StyleExists("there"), "style_exists"),
+        (KeyError(), "internal"),
+    ],
+)
+def test_a_job_that_fails_says_why(
+    ledger: Ledger, settings: Settings, job_id: str, error: Exception, code: str
+) -> None:
+    def work(_claim: Claim, _ledger: Ledger, _settings: Settings, _on_training: OnTraining) -> Output:
+        raise error
+
+    finetune_job(ledger, settings, job_id, work)
+    job = ledger.get(job_id)
+    assert job.status == "failed"
+    assert job.error is not None
+    assert job.error.code == code
+
+
+def test_a_canceled_job_stops_at_its_next_step_and_stays_canceled(
+    ledger: Ledger, settings: Settings, job_id: str
+) -> None:
+    steps: list[int] = []
+
+    def work(claim: Claim, ledger: Ledger, _settings: Settings, on_training: OnTraining) -> Output:
+        for step in range(1, 10):
+            on_training("fine_tune", step, 9, {"histogram": 1 / step})
+            steps.append(step)
+            if step == 3:
+                assert ledger.cancel(claim.job_id)
+        return Output(reference_id="dusk", target_id="bruno")
+
+    finetune_job(ledger, settings, job_id, work)
+    assert steps == [1, 2, 3]
+    assert ledger.get(job_id).status == "canceled"
+
+
+def test_a_finished_job_tells_what_is_new(ledger: Ledger, settings: Settings, job_id: str) -> None:
+    finetune_job(ledger, settings, job_id, lambda *_: Output(reference_id="dusk", target_id="bruno"))
+    job = ledger.get(job_id)
+    assert (job.status, job.kind) == ("succeeded", "finetune")
+    assert job.output == Output(reference_id="dusk", target_id="bruno")
+    assert not ledger.cancel(job_id)
