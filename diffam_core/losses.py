@@ -33,7 +33,8 @@ class Weights:
     l1: float = 3.0
     total_variation: float = 25.0
     outside: float = 5.0
-    bare_skin: float = 30.0
+    bare_skin: float = 60.0
+    colour_cast: float = 600.0
     psnr_hinge: float = 2.0
     ssim_hinge: float = 0.0
 
@@ -42,7 +43,7 @@ class Weights:
 class VisualBar:
     """The visible quality of a composite below which the hinges push back."""
 
-    psnr_db: float = 28.0
+    psnr_db: float = 29.5
     ssim: float = 0.94
 
 
@@ -98,12 +99,15 @@ def visual_terms(models: Models, batch: Batch, small: Tensor, residual: Tensor) 
     """L_vis (LPIPS and L1) and what keeps the network's residual calm."""
     smooth = low_pass(residual)
     variation = (smooth.diff(dim=-1).abs().mean() + smooth.diff(dim=-2).abs().mean()) / 2
+    chroma = smooth - smooth.mean(dim=1, keepdim=True)
+    bare = (batch.face > 0.5) & ~batch.regions["lips"] & ~batch.regions["eyes"]
     return {
         "perceptual": models.perceptual(small, batch.portraits).mean(),
         "l1": (small - batch.portraits).abs().mean(),
         "total_variation": variation,
         "outside": (residual.abs() * (1 - batch.face)).mean(),
-        "bare_skin": (smooth.square() * batch.regions["skin"]).mean(),
+        "bare_skin": (smooth.square() * bare).mean(),
+        "colour_cast": (chroma.square() * bare).mean(),
     }
 
 
