@@ -13,13 +13,16 @@ def feather(
 ) -> Float[Tensor, "batch 1 size size"]:
     """A soft mask in [0, 1] from a face mask: grown, blurred twice, and 0 at the portrait's border.
 
-    Widths are in portrait pixels. A mask tight at the hairline would cut off what the recognisers react to.
+    Widths are in pixels of a 64-pixel portrait and grow with it, so that every bundle feathers the same share of the
+    face. A mask tight at the hairline would cut off what the recognisers react to.
     """
     size = face.shape[-1]
-    grown = functional.max_pool2d(face, 2 * (grow // 2) + 1, 1, grow // 2)
+    reach = grow * size // 128
+    grown = functional.max_pool2d(face, 2 * reach + 1, 1, reach)
     for width in soften:
-        grown = functional.avg_pool2d(grown, width, 1, width // 2, count_include_pad=False)
-    ramp = face.new_tensor([min(i, size - 1 - i) / border for i in range(size)]).clamp(0, 1)
+        reach = width * size // 128
+        grown = functional.avg_pool2d(grown, 2 * reach + 1, 1, reach, count_include_pad=False)
+    ramp = face.new_tensor([64 * min(i, size - 1 - i) / (border * size) for i in range(size)]).clamp(0, 1)
     return grown * ramp.view(1, 1, 1, -1) * ramp.view(1, 1, -1, 1)
 
 

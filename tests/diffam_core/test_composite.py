@@ -27,6 +27,10 @@ def test_a_face_that_fills_the_portrait_still_ends_at_its_border() -> None:
     assert float(mask[..., 0].abs().max()) == 0
 
 
+def test_a_larger_portrait_is_feathered_over_the_same_share_of_the_face() -> None:
+    assert float(feather(_disc(256, 4 * 14.0)).mean()) == pytest.approx(float(feather(_disc()).mean()), rel=0.12)
+
+
 def test_nothing_changes_where_the_feather_is_zero() -> None:
     residual = torch.randn(1, 3, 64, 64)
     delta = change(residual, _disc(), 256)
