@@ -19,13 +19,15 @@ from diffam_core.views import random_view
 
 REGION_WEIGHTS = {"lips": 1.0, "eyes": 1.0, "skin": 0.05}
 """What each region counts in the histogram term; the order is that of the parser's channels."""
+DARK = 0.25
+"""Added to the lightness in [0, 1] that a change is seen against: the eye judges relative changes (Weber's law)."""
 
 
 @dataclass(frozen=True)
 class Weights:
     """What each term counts; 0 leaves it out. `impersonate` and `dodge` are L_adv."""
 
-    histogram: float = 6.0
+    histogram: float = 8.0
     direction: float = 0.4
     impersonate: float = 0.0
     dodge: float = 0.0
@@ -33,8 +35,8 @@ class Weights:
     l1: float = 3.0
     total_variation: float = 25.0
     outside: float = 5.0
-    bare_skin: float = 60.0
-    colour_cast: float = 600.0
+    bare_skin: float = 35.0
+    colour_cast: float = 400.0
     psnr_hinge: float = 2.0
     ssim_hinge: float = 0.0
 
@@ -43,7 +45,7 @@ class Weights:
 class VisualBar:
     """The visible quality of a composite below which the hinges push back."""
 
-    psnr_db: float = 29.5
+    psnr_db: float = 29.0
     ssim: float = 0.94
 
 
@@ -99,15 +101,17 @@ def visual_terms(models: Models, batch: Batch, small: Tensor, residual: Tensor) 
     """L_vis (LPIPS and L1) and what keeps the network's residual calm."""
     smooth = low_pass(residual)
     variation = (smooth.diff(dim=-1).abs().mean() + smooth.diff(dim=-2).abs().mean()) / 2
-    chroma = smooth - smooth.mean(dim=1, keepdim=True)
+    lightness = (batch.portraits.mean(dim=1, keepdim=True) + 1) / 2
+    seen = smooth / (lightness + DARK)
+    tint = seen - seen.mean(dim=1, keepdim=True)
     bare = (batch.face > 0.5) & ~batch.regions["lips"] & ~batch.regions["eyes"]
     return {
         "perceptual": models.perceptual(small, batch.portraits).mean(),
         "l1": (small - batch.portraits).abs().mean(),
         "total_variation": variation,
         "outside": (residual.abs() * (1 - batch.face)).mean(),
-        "bare_skin": (smooth.square() * bare).mean(),
-        "colour_cast": (chroma.square() * bare).mean(),
+        "bare_skin": (seen.square() * bare).mean(),
+        "colour_cast": (tint.square() * bare).mean(),
     }
 
 

@@ -54,7 +54,7 @@ class TransferRecipe:
     """Both stages, as the shipped LoRA styles were trained."""
 
     makeup: StageRecipe = field(default_factory=lambda: StageRecipe(100, Weights()))
-    attack: StageRecipe = field(default_factory=lambda: StageRecipe(400, Weights(impersonate=11.0, dodge=6.0)))
+    attack: StageRecipe = field(default_factory=lambda: StageRecipe(300, Weights(impersonate=11.0, dodge=6.0)))
     rank: int = 8
 
     def with_objective(self, objective: Objective) -> "TransferRecipe":
