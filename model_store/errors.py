@@ -2,6 +2,8 @@
 
 StoreError
 |-- BundleDamaged      a file is missing, altered or unreadable
+|-- CheckpointUnknown  a file holds no published model
+|-- CheckpointDamaged  it holds one that is incomplete or altered
 |-- UnknownBundle      no bundle of that name
 |-- UnknownReference   no make-up look of that id
 |-- UnknownTarget      no identity of that id
@@ -28,6 +30,18 @@ class BundleDamaged(StoreError):
     """A bundle's file is missing, altered or unreadable."""
 
     code = "bundle_damaged"
+
+
+class CheckpointUnknown(StoreError):
+    """The weights in a file are those of no published model."""
+
+    code = "checkpoint_unknown"
+
+
+class CheckpointDamaged(StoreError):
+    """The weights in a file are nearly those of a published model: keys are missing, unexpected or misshapen."""
+
+    code = "checkpoint_damaged"
 
 
 class UnknownBundle(StoreError):

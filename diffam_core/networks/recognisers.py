@@ -4,23 +4,26 @@ Every network maps portraits `(batch, 3, size, size)` in [-1, 1] to embeddings `
 Widths and depths are arguments, so that a bundle of any size names its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diffam_core.networks.published_recognisers import InceptionResnetV1, MobileFace
+
 
 class SqueezeExcite(nn.Module):
     """Channel gates from globally pooled features (SENet)."""
 
-    def __init__(self, channels: int, reduction: int = 8) -> None:
+    def __init__(self, channels: int, reduction: int = 8, bias: bool = True) -> None:
         super().__init__()
         self.gates = nn.Sequential(
             nn.AdaptiveAvgPool2d(1),
-            nn.Conv2d(channels, channels // reduction, 1),
+            nn.Conv2d(channels, channels // reduction, 1, bias=bias),
             nn.ReLU(),
-            nn.Conv2d(channels // reduction, channels, 1),
+            nn.Conv2d(channels // reduction, channels, 1, bias=bias),
             nn.Sigmoid(),
         )
 
@@ -30,9 +33,9 @@ class SqueezeExcite(nn.Module):
 
 
 class IRBlock(nn.Module):
-    """ArcFace's improved residual block: BN-conv-PReLU-conv-BN, optionally with squeeze-and-excitation."""
+    """ArcFace's improved residual block: BN-conv-PReLU-conv-BN, then `squeeze` (channels -> module) if there is one."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, squeeze: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, squeeze: Callable[[int], nn.Module] | None) -> None:
         super().__init__()
         self.residual = nn.Sequential(
             nn.BatchNorm2d(inputs),
@@ -40,7 +43,7 @@ class IRBlock(nn.Module):
             nn.PReLU(outputs),
             nn.Conv2d(outputs, outputs, 3, stride, 1, bias=False),
             nn.BatchNorm2d(outputs),
-            SqueezeExcite(outputs) if squeeze else nn.Identity(),
+            squeeze(outputs) if squeeze else nn.Identity(),
         )
         same = inputs == outputs
         self.shortcut: nn.Module = (
@@ -74,7 +77,10 @@ class EmbeddingHead(nn.Module):
 
 
 class IRNet(nn.Module):
-    """IR (IR152's family) or, with `squeeze`, IR-SE (IRSE50's family)."""
+    """IR (IR152's family) or, with `squeeze`, IR-SE (IRSE50's family).
+
+    reduction, squeeze_bias: of the squeeze-and-excitation; ArcFace's own has 16 and no bias.
+    """
 
     def __init__(
         self,
@@ -85,8 +91,11 @@ class IRNet(nn.Module):
         embedding_dim: int = 128,
         side: int = 4,
         dropout: float = 0.2,
+        reduction: int = 8,
+        squeeze_bias: bool = True,
     ) -> None:
         super().__init__()
+        gates = partial(SqueezeExcite, reduction=reduction, bias=squeeze_bias) if squeeze else None
         self.stem = nn.Sequential(
             nn.Conv2d(3, widths[0], 3, stem_stride, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.PReLU(widths[0])
         )
@@ -94,7 +103,7 @@ class IRNet(nn.Module):
         inputs = widths[0]
         for width, depth in zip(widths, depths, strict=True):
             for index in range(depth):
-                blocks.append(IRBlock(inputs, width, 2 if index == 0 else 1, squeeze))
+                blocks.append(IRBlock(inputs, width, 2 if index == 0 else 1, gates))
                 inputs = width
         self.blocks = nn.Sequential(*blocks)
         self.head = EmbeddingHead(inputs, side, embedding_dim, dropout)
@@ -203,7 +212,7 @@ class FaceTransformer(nn.Module):
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            _conv(3, stem[0], 3, 2), IRBlock(stem[0], stem[1], 2, False), IRBlock(stem[1], width, 2, False)
+            _conv(3, stem[0], 3, 2), IRBlock(stem[0], stem[1], 2, None), IRBlock(stem[1], width, 2, None)
         )
         self.position = nn.Parameter(torch.zeros(1, tokens, width))
         layer = nn.TransformerEncoderLayer(
@@ -229,4 +238,6 @@ ARCHITECTURES: dict[str, type[nn.Module]] = {
     "inception": InceptionNet,
     "mobile": MobileFaceNet,
     "transformer": FaceTransformer,
+    "inception-resnet-v1": InceptionResnetV1,
+    "mobile-face": MobileFace,
 }
