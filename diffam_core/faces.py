@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from diffam_core.errors import FaceTooSmall, NoFaceFound
-from diffam_core.framing import EYE_DISTANCE, EYE_MIDDLE
+from diffam_core.framing import MINIATURE, Framing
 from diffam_core.images import Photo, to_portrait
 
 SEARCH_PX = 720
@@ -26,11 +26,15 @@ BOX_EYES = ((0.297, 0.412), (0.707, 0.412))
 
 @dataclass(frozen=True)
 class FoundFace:
-    """A face: detector's `box` (x, y, width, height) and both eye centres, in photo pixels; left means image left."""
+    """A face: detector's `box` (x, y, width, height) and both eye centres, in photo pixels; left means image left.
+
+    framing: of the portraits that are cut out of it.
+    """
 
     box: tuple[int, int, int, int]
     left_eye: tuple[float, float]
     right_eye: tuple[float, float]
+    framing: Framing = MINIATURE
 
     @property
     def eye_distance_px(self) -> float:
@@ -40,7 +44,7 @@ class FoundFace:
     @property
     def side_px(self) -> float:
         """Side of the portrait square in photo pixels."""
-        return self.eye_distance_px / EYE_DISTANCE
+        return self.eye_distance_px / self.framing.eye_distance
 
 
 @cache
@@ -92,8 +96,8 @@ def _search(grey: NDArray[Any], margin: int) -> tuple[int, int, int, int] | None
     return None
 
 
-def find_face(photo: Photo) -> FoundFace:
-    """The largest face of a photo. Raises NoFaceFound, FaceTooSmall."""
+def find_face(photo: Photo, framing: Framing = MINIATURE) -> FoundFace:
+    """The largest face of a photo, to be framed as a bundle wants it. Raises NoFaceFound, FaceTooSmall."""
     height, width = photo.shape[:2]
     scale = min(1.0, SEARCH_PX / max(height, width))
     small = photo if scale == 1 else cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -105,7 +109,7 @@ def find_face(photo: Photo) -> FoundFace:
         raise NoFaceFound(f"no face was found in this {width} x {height} photo")
     left, right = ((eye - margin) / scale for eye in _eyes(grey, box))
     x, y, w, h = (round(v) for v in (np.array(box) - [margin, margin, 0, 0]) / scale)
-    face = FoundFace((x, y, w, h), (float(left[0]), float(left[1])), (float(right[0]), float(right[1])))
+    face = FoundFace((x, y, w, h), (float(left[0]), float(left[1])), (float(right[0]), float(right[1])), framing)
     if face.eye_distance_px < SMALLEST_EYE_DISTANCE_PX:
         raise FaceTooSmall(
             f"the eyes are {face.eye_distance_px:.0f} pixels apart, {SMALLEST_EYE_DISTANCE_PX:.0f} needed"
@@ -123,10 +127,10 @@ def portrait_transform(face: FoundFace, size_px: int) -> NDArray[np.float64]:
     """The similarity `(2, 3)` that carries photo pixel centres to those of a `size_px` portrait."""
     left, right = np.array(face.left_eye), np.array(face.right_eye)
     middle, across = (left + right) / 2, right - left
-    scale = size_px * EYE_DISTANCE / np.hypot(*across)
+    scale = size_px * face.framing.eye_distance / np.hypot(*across)
     cos, sin = across / np.hypot(*across) * scale
     rotation = np.array([[cos, sin], [-sin, cos]])
-    place = np.array(EYE_MIDDLE) * size_px - 0.5
+    place = np.array(face.framing.eye_middle) * size_px - 0.5
     return np.hstack([rotation, (place - rotation @ middle)[:, None]])
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diffam_core.framing import MINIATURE, Framing
 from diffam_core.networks.clip import Clip
 from diffam_core.networks.unet import EpsModel
 
@@ -53,6 +54,7 @@ class Models:
     recognisers: dict[str, Recogniser]
     portrait_px: int
     view_px: int
+    framing: Framing = MINIATURE
 
     def to(self, device: str) -> "Models":
         """The same networks, moved in place to a torch device."""

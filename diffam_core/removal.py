@@ -20,11 +20,13 @@ from diffam_core.losses import shrink
 from diffam_core.models import Models, Process, Recogniser
 from diffam_core.networks.clip import Clip
 from diffam_core.protect import OnStep
-from diffam_core.styles import predictor
+from diffam_core.styles import has_style, predictor
 from diffam_core.tuning import OnLoss, Terms, Tuning, ignore_loss, weighted
 
 REMOVAL = "removal"
 """The name of the style that removes make-up."""
+REMOVAL_BASE = "removal-base"
+"""The full style that inverts where removal has a network of its own, as in the paper; else the base model does."""
 RemovalObjective = Literal["direction", "critics"]
 SLACK, OVERSHOOT = 0.2, 1.0
 """Standard deviations of bare pictures' scores: tolerated towards make-up, and beyond bare."""
@@ -123,7 +125,8 @@ class _Start:
 
 @torch.no_grad()
 def _start(models: Models, portraits: Tensor, process: Process, on_step: OnStep | None = None) -> _Start:
-    eps, depth = predictor(models.eps, None), process.return_timestep
+    eps = predictor(models.eps, REMOVAL_BASE if has_style(models.eps, REMOVAL_BASE) else None)
+    depth = process.return_timestep
     parts = []
     for part in portraits.split(32):
         latents = invert(eps, part, process.alpha_bar, depth, process.invert_points, on_step)

@@ -31,14 +31,17 @@ def add_style(eps: EpsModel, name: str, rank: int, weights: dict[str, Tensor] | 
     select_style(eps, None)
 
 
-def add_full_style(eps: EpsModel, name: str, weights: dict[str, Tensor] | None = None) -> None:
-    """Attach a style that is a whole network, as in the paper. Without `weights` it is a copy of the base model.
+def add_full_style(
+    eps: EpsModel, name: str, weights: dict[str, Tensor] | None = None, base: EpsModel | None = None
+) -> None:
+    """Attach a style that is a whole network, as in the paper. Without `weights` it is a copy of `base`.
 
-    Raises ValueError when the weights do not fit this network.
+    base: a network of the style's form; by default the base model.  Raises ValueError when the weights do not fit it.
     """
-    network = EpsModel(eps.unshuffle, eps.config)
+    base = base or eps
+    network = EpsModel(base.unshuffle, base.config)
     try:
-        network.load_state_dict(_base_weights(eps) if weights is None else weights, strict=True)
+        network.load_state_dict(_base_weights(base) if weights is None else weights, strict=True)
     except RuntimeError as error:
         raise ValueError(f"style {name!r} was not trained for this network") from error
     eps.full_styles[name] = network.to(next(eps.parameters()).device).eval().requires_grad_(False)

@@ -63,7 +63,7 @@ class _ClipFeatures(nn.Module):
 def find_again(finished: Photo, known: FoundFace) -> FoundFace:
     """The face as a stranger's detector finds it in the finished file; where it was, if it cannot be found any more."""
     try:
-        found = find_face(finished)
+        found = find_face(finished, known.framing)
     except NoFaceFound:
         return known
     is_another = abs(found.left_eye[0] - known.left_eye[0]) > known.eye_distance_px

@@ -69,7 +69,7 @@ def gather_subjects(models: Models, dataset: Dataset, count: int, seed: int, on_
             raise NoFaceFound(f"no face was found in {not_found} of {not_found + len(photos)} pairs of photos")
         photo, other = save_and_open(photo), save_and_open(other)
         try:
-            face, other_face = find_face(photo), find_face(other)
+            face, other_face = (find_face(picture, models.framing) for picture in (photo, other))
         except NoFaceFound:
             not_found += 1
             continue

@@ -69,4 +69,4 @@ def scale_face(face: FoundFace, factor: float) -> FoundFace:
         return (eye[0] + 0.5) * factor - 0.5, (eye[1] + 0.5) * factor - 0.5
 
     x, y, width, height = (round(value * factor) for value in face.box)
-    return FoundFace((x, y, width, height), moved(face.left_eye), moved(face.right_eye))
+    return replace(face, box=(x, y, width, height), left_eye=moved(face.left_eye), right_eye=moved(face.right_eye))

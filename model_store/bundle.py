@@ -13,14 +13,16 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from diffam_core.diffusion import alpha_bars
+from diffam_core.framing import EYE_DISTANCE, EYE_MIDDLE, Framing
 from diffam_core.images import to_portrait
 from diffam_core.models import Models, Process, Recogniser
+from diffam_core.networks.bisenet import BisenetParser
 from diffam_core.networks.clip import Clip
 from diffam_core.networks.parser import FaceParser
 from diffam_core.networks.perceptual import build_perceptual
 from diffam_core.networks.recognisers import ARCHITECTURES
 from diffam_core.networks.unet import EpsModel
-from diffam_core.removal import REMOVAL
+from diffam_core.removal import REMOVAL, REMOVAL_BASE
 from diffam_core.styles import add_full_style, add_style, has_style
 from model_store.additions import with_additions
 from model_store.catalog import Catalog, Mode, StyleCard, read_catalog, read_manifest
@@ -127,10 +129,18 @@ def read_picture(path: Path) -> Tensor:
         return to_portrait(np.array(image.convert("RGB")))
 
 
+def _build_parser(row: dict[str, Any]) -> nn.Module:
+    """The face parser of a manifest's row: "unet-parser" with its widths, or "bisenet"."""
+    kind = row.get("kind", "unet-parser")
+    if kind not in ("unet-parser", "bisenet"):
+        raise ValueError(f"no parser is called {kind!r}")
+    return BisenetParser() if kind == "bisenet" else FaceParser(row["widths"])
+
+
 def load_models(folder: Path, manifest: dict[str, Any]) -> Models:
     """The networks of a bundle, without styles."""
     schedule, unet, clip = manifest["schedule"], manifest["unet"], manifest["clip"]
-    perceptual = manifest["perceptual"]
+    perceptual, parser, portrait = manifest["perceptual"], manifest["parser"], manifest["portrait"]
     eps = EpsModel(unet["unshuffle"], unet["config"])
     tower = Clip(clip["config"], clip.get("vocabulary"), tuple(clip["mean"]), tuple(clip["std"]))
     recognisers = {}
@@ -149,11 +159,38 @@ def load_models(folder: Path, manifest: dict[str, Any]) -> Models:
         ),
         clip=tower,
         perceptual=_load(build_perceptual(perceptual["trunk"], perceptual["calibrated"]), folder / perceptual["file"]),
-        parser=_load(FaceParser(manifest["parser"]["widths"]), folder / manifest["parser"]["file"]),
+        parser=_load(_build_parser(parser), folder / parser["file"]),
         recognisers=recognisers,
-        portrait_px=manifest["portrait"]["size_px"],
-        view_px=manifest["portrait"]["view_px"],
+        portrait_px=portrait["size_px"],
+        view_px=portrait["view_px"],
+        framing=Framing(tuple(portrait.get("eye_middle", EYE_MIDDLE)), portrait.get("eye_distance", EYE_DISTANCE)),
     )
+
+
+def attach_removal_base(eps: EpsModel, folder: Path, manifest: dict[str, Any]) -> EpsModel:
+    """Attach the network that make-up removal is fine-tuned from: the bundle's `removal_unet`, else the base model.
+
+    A remover is trained on a copy of it: `add_full_style(eps, REMOVAL, base=...)`.
+    """
+    if row := manifest.get("removal_unet"):
+        base = EpsModel(row["unshuffle"], row["config"])
+        _load(base, folder / row["file"])
+        eps.full_styles[REMOVAL_BASE] = base
+        return base
+    return eps
+
+
+def _attach_removal(models: Models, folder: Path, manifest: dict[str, Any]) -> Process | None:
+    """Attach the remover, a LoRA of some `rank` or a whole network; how deep it works, or None if there is none."""
+    row = manifest.get("removal")
+    if row is None:
+        return None
+    weights = read_weights(folder / row["file"])
+    if "rank" in row:
+        add_style(models.eps, REMOVAL, row["rank"], weights)
+    else:
+        add_full_style(models.eps, REMOVAL, weights, attach_removal_base(models.eps, folder, manifest))
+    return Process(models.process.alpha_bar, row["return_timestep"], row["points"], row["points"])
 
 
 def read_reference(folder: Path, row: dict[str, Any]) -> Reference:
@@ -177,10 +214,7 @@ def open_bundle(folder: Path, device: str = "cpu", added: Path | None = None) ->
         files |= {style_name(style.reference, style.target): style.file for style in catalog.styles}
         for name, file in files.items():
             add_style(models.eps, name, manifest["lora"]["rank"], read_weights(file))
-        removal = None
-        if row := manifest.get("removal"):
-            add_style(models.eps, REMOVAL, row["rank"], read_weights(folder / row["file"]))
-            removal = Process(models.process.alpha_bar, row["return_timestep"], row["points"], row["points"])
+        removal = _attach_removal(models, folder, manifest)
         return Bundle(
             catalog,
             models.to(device),

@@ -31,9 +31,9 @@ LEAST_MAKEUP = 6.0
 """Mean difference from a bare twin that was sent along, on lips and eyes, in levels of 255."""
 
 
-def _portrait(picture: bytes, size_px: int) -> tuple[Tensor, Photo]:
+def _portrait(picture: bytes, models: Models) -> tuple[Tensor, Photo]:
     photo = decode_photo(picture)
-    return cut_portrait(photo, find_face(photo), size_px), photo
+    return cut_portrait(photo, find_face(photo, models.framing), models.view_px).to(models.device), photo
 
 
 @torch.inference_mode()
@@ -43,10 +43,9 @@ def read_new_look(bundle: Bundle, picture: bytes, bare: bytes | None) -> Referen
     picture, bare: encoded files.  Raises PhotoUnreadable, NoFaceFound, FaceTooSmall, ReferenceRefused.
     """
     models = bundle.models
-    made_up, photo = _portrait(picture, models.view_px)
+    made_up, photo = _portrait(picture, models)
     if float(np.ptp(photo.astype(np.int16), axis=2).mean()) <= LARGEST_GREY_CHROMA:
         raise ReferenceGrey("this picture has no colours; a look needs them")
-    made_up = made_up.to(models.device)
     small = shrink(made_up, models.portrait_px)
     regions = models.parser(small).sigmoid()
     for name, least in SMALLEST_REGION.items():
@@ -54,7 +53,7 @@ def read_new_look(bundle: Bundle, picture: bytes, bare: bytes | None) -> Referen
         if share < least:
             raise ReferenceRegionTooSmall(f"{name} cover {share:.1%} of the face's frame, {least:.1%} needed")
     if bare is not None:
-        twin = _portrait(bare, models.view_px)[0].to(models.device)
+        twin = _portrait(bare, models)[0]
         shown = makeup_shown(made_up, twin, regions)
         if shown < LEAST_MAKEUP:
             raise ReferenceWithoutMakeup(

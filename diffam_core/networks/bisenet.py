@@ -118,9 +118,9 @@ class Head(nn.Module):
 
 
 class BiSeNet(nn.Module):
-    """Class scores `(batch, 19, h, w)` of pictures normalised as ImageNet's; the two heads of its training are left out.
+    """Class scores `(batch, 19, h, w)` of pictures normalised as ImageNet's.
 
-    Modules carry the names of the published state dict.
+    Modules carry the names of the published state dict; the two heads that only helped its training are left out.
     """
 
     def __init__(self, classes: int = 19) -> None:
@@ -134,11 +134,15 @@ class BiSeNet(nn.Module):
         return functional.interpolate(scores, x.shape[-2:], mode="bilinear", align_corners=True)
 
 
-LIPS, SKIN, FACE = (12, 13), (1, 10, 14), (1, 2, 3, 4, 5, 10, 11, 12, 13)
-"""BiSeNet's classes behind lips (MT labels 7, 9), skin (1, 6, 13) and face (1 to 9)."""
-EYES = (4, 5)
-LIDS_FROM = (1, 10)
-"""What fills the boxes around the eyes: skin and nose (MT labels 1, 6), so never eyeball or brow."""
+MT_LABELS = (0, 1, 2, 3, 4, 5, 0, 11, 12, 0, 6, 8, 7, 9, 13, 0, 0, 10, 0)
+"""By BiSeNet's class, the label of the make-up transfer (MT) dataset that the paper's masks use.
+
+0 background, 1 face, 2 and 3 brows, 4 and 5 eyes, 6 nose, 7 upper lip, 8 teeth, 9 lower lip, 10 hair, 11 and 12 ears,
+13 neck.
+"""
+LIPS, SKIN, FACE = (7, 9), (1, 6, 13), (1, 2, 3, 4, 5, 6, 7, 8, 9)
+EYES, LIDS = (4, 5), (1, 6)
+"""The boxes around the eyes are filled from face and nose, so never with eyeball or brow."""
 PARSED_PX = 512
 EYE_MARGIN_PX = 20
 """The boxes around the eyes reach this much further than the eyes, in parsed pixels."""
@@ -156,17 +160,20 @@ class BisenetParser(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         large = functional.interpolate(x, (PARSED_PX, PARSED_PX), mode="bilinear", antialias=True)
-        scores = self.network(((large + 1) / 2 - self.mean) / self.std)
-        return functional.interpolate(
-            regions(scores.softmax(dim=1)), x.shape[-2:], mode="bilinear", antialias=True
-        ).logit(LEAST)
+        classes = self.network(((large + 1) / 2 - self.mean) / self.std).softmax(dim=1)  # type: ignore[operator]
+        found = functional.interpolate(regions(classes), x.shape[-2:], mode="bilinear", antialias=True)
+        return found.logit(LEAST)
+
+
+def _classes(labels: tuple[int, ...]) -> list[int]:
+    return [index for index, label in enumerate(MT_LABELS) if label in labels]
 
 
 def regions(classes: Tensor) -> Tensor:
     """Probabilities of BiSeNet's classes `(batch, 19, h, w)` -> of lips, eyes, skin and face `(batch, 4, h, w)`."""
-    lips, skin, face, lids = (classes[:, list(own)].sum(dim=1) for own in (LIPS, SKIN, FACE, LIDS_FROM))
-    labels = classes.argmax(dim=1)
-    around = torch.stack([grown_box(labels == eye, EYE_MARGIN_PX) for eye in EYES]).any(dim=0)
+    lips, skin, face, lids = (classes[:, _classes(own)].sum(dim=1) for own in (LIPS, SKIN, FACE, LIDS))
+    likeliest = classes.argmax(dim=1)
+    around = torch.stack([grown_box(likeliest == eye, EYE_MARGIN_PX) for eye in _classes(EYES)]).any(dim=0)
     return torch.stack([lips, lids * around, skin, face], dim=1).clamp(0, 1)
 
 

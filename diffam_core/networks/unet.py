@@ -11,6 +11,8 @@ from torch.nn import functional
 class EpsModel(nn.Module):
     """`eps(x_t (batch, 3, s, s), timesteps (batch,))` -> predicted noise of the same shape.
 
+    A UNet that also learned sigma has twice the channels; only the noise is returned.
+
     unshuffle: factor by which space is folded into channels before the UNet and unfolded after it; 1 leaves it alone.
     config: keyword arguments of `UNet2DModel`; channels are those after unshuffling.
     full_styles: whole networks fine-tuned from this one, by name; not part of its state dict, but moved with it.
@@ -25,7 +27,7 @@ class EpsModel(nn.Module):
     def forward(self, x_t: Tensor, timesteps: Tensor) -> Tensor:
         folded = functional.pixel_unshuffle(x_t, self.unshuffle)
         eps: Tensor = self.unet(folded, timesteps).sample
-        return functional.pixel_shuffle(eps, self.unshuffle)
+        return functional.pixel_shuffle(eps[:, : folded.shape[1]], self.unshuffle)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         for network in self.full_styles.values():

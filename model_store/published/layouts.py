@@ -67,7 +67,7 @@ class Layout:
         ]
 
     def convert(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The state dict that our network loads strictly; values keep their type. Raises KeyError when one is missing."""
+        """The state dict that our network loads strictly; values keep their type. Raises KeyError if one is missing."""
         ours = {}
         for key, origin in self.origins.items():
             if is_optional(key) and origin.key not in state:
@@ -117,7 +117,7 @@ def _clip(name: str) -> Layout:
     def network() -> nn.Module:
         return Clip(manifest.CLIP[name], None, tuple(manifest.CLIP_MEAN), tuple(manifest.CLIP_STD))
 
-    scalars: dict[str, Shape] = {key: () for key in ("input_resolution", "context_length", "vocab_size")}
+    scalars: dict[str, Shape] = dict.fromkeys(("input_resolution", "context_length", "vocab_size"), ())
     return _derive(name, network, origins.renamed((r"^model\.", "")), scalars)
 
 

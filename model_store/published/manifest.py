@@ -28,13 +28,13 @@ UNET: dict[str, Any] = {
     "block_out_channels": [128, 128, 256, 256, 512, 512],
     "down_block_types": ["DownBlock2D"] * 4 + ["AttnDownBlock2D", "DownBlock2D"],
     "up_block_types": ["UpBlock2D", "AttnUpBlock2D"] + ["UpBlock2D"] * 4,
-    "attention_head_dim": None,
+    "attention_head_dim": 512,
     "downsample_padding": 0,
     "flip_sin_to_cos": False,
     "freq_shift": 1,
     "norm_eps": 1e-6,
 }
-"""CelebA-HQ's DDPM (Ho et al. 2020)."""
+"""CelebA-HQ's DDPM (Ho et al. 2020); attention has a single head of all channels."""
 
 REMOVAL_UNET: dict[str, Any] = {
     "sample_size": 256,
@@ -110,10 +110,8 @@ FILES = {
 def missing_files(present: Collection[str]) -> list[str]:
     """The files without which nothing can be protected; of the two CLIPs and the four recognisers one is enough."""
     missing = [name for name in (UNET_FILE, PERCEPTUAL_FILE, PARSER_FILE) if name not in present]
-    for group in (CLIP, RECOGNISERS):
-        if not any(FILES[name] in present for name in group):
-            missing.append(FILES[next(iter(group))])
-    return missing
+    groups = [[FILES[name] for name in group] for group in (CLIP, RECOGNISERS)]
+    return missing + [group[0] for group in groups if not any(name in present for name in group)]
 
 
 def network_rows(present: Collection[str]) -> dict[str, Any]:

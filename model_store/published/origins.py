@@ -77,7 +77,7 @@ _ddpm_names = renamed(
 
 
 def ddpm(key: str, shape: Shape) -> Origin:
-    """The first DDPM's format: levels count from fine to coarse on the way up too, attention is made of 1x1 convolutions."""
+    """The first DDPM's format: levels count from fine to coarse on the way up too, attention is 1x1 convolutions."""
     named = _ddpm_names(key, shape).key
     named = re.sub(r"^up_blocks\.(\d)", lambda found: f"up.{5 - int(found[1])}", named)
     if ".attentions." in key and len(shape) == 2:
