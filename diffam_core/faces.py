@@ -15,6 +15,7 @@ from torch.nn import functional
 from diffam_core.errors import FaceTooSmall, NoFaceFound
 from diffam_core.framing import MINIATURE, Framing
 from diffam_core.images import Photo, to_portrait
+from diffam_core.yunet import Box, Point, yunet_faces
 
 SEARCH_PX = 720
 """Detection runs on a copy whose longer side has at most this many pixels."""
@@ -96,18 +97,32 @@ def _search(grey: NDArray[Any], margin: int) -> tuple[int, int, int, int] | None
     return None
 
 
-def find_face(photo: Photo, framing: Framing = MINIATURE) -> FoundFace:
-    """The largest face of a photo, to be framed as a bundle wants it. Raises NoFaceFound, FaceTooSmall."""
+def _cascades(small: NDArray[Any], margin: int) -> tuple[Box, Point, Point] | None:
+    """The largest face that OpenCV's cascades find, with its eyes."""
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    box = _search(grey, margin) or _search(_calm_eyes(small), margin)
+    return None if box is None else (box, *_eyes(grey, box))
+
+
+def find_face(photo: Photo, framing: Framing = MINIATURE, yunet: cv2.FaceDetectorYN | None = None) -> FoundFace:
+    """The largest face of a photo. Raises NoFaceFound, FaceTooSmall.
+
+    framing: of the portraits to be cut out of it.  yunet: the detector to use; OpenCV's cascades without one.
+    """
     height, width = photo.shape[:2]
     scale = min(1.0, SEARCH_PX / max(height, width))
     small = photo if scale == 1 else cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     margin = max(small.shape) // 6
     small = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE).astype(np.uint8)
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    box = _search(grey, margin) or _search(_calm_eyes(small), margin)
-    if box is None:
+    if yunet is None:
+        found = _cascades(small, margin)
+    else:
+        inside = [face for face in yunet_faces(yunet, small) if _covers(face[0], margin, small.shape)]
+        found = max(inside, key=lambda face: face[0][2], default=None)
+    if found is None:
         raise NoFaceFound(f"no face was found in this {width} x {height} photo")
-    left, right = ((eye - margin) / scale for eye in _eyes(grey, box))
+    box = found[0]
+    left, right = ((eye - margin) / scale for eye in found[1:])
     x, y, w, h = (round(v) for v in (np.array(box) - [margin, margin, 0, 0]) / scale)
     face = FoundFace((x, y, w, h), (float(left[0]), float(left[1])), (float(right[0]), float(right[1])), framing)
     if face.eye_distance_px < SMALLEST_EYE_DISTANCE_PX:

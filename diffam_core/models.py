@@ -3,12 +3,15 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import cv2
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diffam_core.faces import FoundFace, find_face
 from diffam_core.framing import MINIATURE, Framing
+from diffam_core.images import Photo
 from diffam_core.networks.clip import Clip
 from diffam_core.networks.unet import EpsModel
 
@@ -55,6 +58,11 @@ class Models:
     portrait_px: int
     view_px: int
     framing: Framing = MINIATURE
+    yunet: cv2.FaceDetectorYN | None = None
+
+    def find_face(self, photo: Photo) -> FoundFace:
+        """The largest face of a photo, framed as these networks expect. Raises NoFaceFound, FaceTooSmall."""
+        return find_face(photo, self.framing, self.yunet)
 
     def to(self, device: str) -> "Models":
         """The same networks, moved in place to a torch device."""

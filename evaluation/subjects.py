@@ -9,7 +9,7 @@ from torch import Tensor
 
 from diffam_core.composite import face_probability
 from diffam_core.errors import NoFaceFound
-from diffam_core.faces import FoundFace, cut_portrait, find_face, stack_portraits
+from diffam_core.faces import FoundFace, cut_portrait, stack_portraits
 from diffam_core.images import Photo, decode_photo, encode_photo
 from diffam_core.models import Models
 from diffam_core.protect import generate, latents
@@ -69,7 +69,7 @@ def gather_subjects(models: Models, dataset: Dataset, count: int, seed: int, on_
             raise NoFaceFound(f"no face was found in {not_found} of {not_found + len(photos)} pairs of photos")
         photo, other = save_and_open(photo), save_and_open(other)
         try:
-            face, other_face = (find_face(picture, models.framing) for picture in (photo, other))
+            face, other_face = models.find_face(photo), models.find_face(other)
         except NoFaceFound:
             not_found += 1
             continue

@@ -24,6 +24,7 @@ from diffam_core.networks.recognisers import ARCHITECTURES
 from diffam_core.networks.unet import EpsModel
 from diffam_core.removal import REMOVAL, REMOVAL_BASE
 from diffam_core.styles import add_full_style, add_style, has_style
+from diffam_core.yunet import open_yunet
 from model_store.additions import with_additions
 from model_store.catalog import Catalog, Mode, StyleCard, read_catalog, read_manifest
 from model_store.errors import BundleDamaged, StyleNotTrained, UnknownReference
@@ -141,6 +142,7 @@ def load_models(folder: Path, manifest: dict[str, Any]) -> Models:
     """The networks of a bundle, without styles."""
     schedule, unet, clip = manifest["schedule"], manifest["unet"], manifest["clip"]
     perceptual, parser, portrait = manifest["perceptual"], manifest["parser"], manifest["portrait"]
+    detector = manifest.get("detector", {"kind": "opencv-haar"})
     eps = EpsModel(unet["unshuffle"], unet["config"])
     tower = Clip(clip["config"], clip.get("vocabulary"), tuple(clip["mean"]), tuple(clip["std"]))
     recognisers = {}
@@ -164,6 +166,7 @@ def load_models(folder: Path, manifest: dict[str, Any]) -> Models:
         portrait_px=portrait["size_px"],
         view_px=portrait["view_px"],
         framing=Framing(tuple(portrait.get("eye_middle", EYE_MIDDLE)), portrait.get("eye_distance", EYE_DISTANCE)),
+        yunet=open_yunet(folder / detector["file"]) if detector["kind"] == "yunet" else None,
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from diffam_core.faces import cut_portrait, find_face
+from diffam_core.faces import cut_portrait
 from diffam_core.images import Photo, decode_photo, encode_photo, to_pixels
 from diffam_core.losses import shrink
 from diffam_core.models import Models
@@ -33,7 +33,7 @@ LEAST_MAKEUP = 6.0
 
 def _portrait(picture: bytes, models: Models) -> tuple[Tensor, Photo]:
     photo = decode_photo(picture)
-    return cut_portrait(photo, find_face(photo, models.framing), models.view_px).to(models.device), photo
+    return cut_portrait(photo, models.find_face(photo), models.view_px).to(models.device), photo
 
 
 @torch.inference_mode()

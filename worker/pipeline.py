@@ -15,9 +15,9 @@ from torch import Tensor
 
 from diffam_core.composite import change, face_probability
 from diffam_core.errors import DiffAMError
-from diffam_core.faces import FoundFace, cut_portrait, find_face, native_px, paste_change, stack_portraits
-from diffam_core.framing import Framing
+from diffam_core.faces import FoundFace, cut_portrait, native_px, paste_change, stack_portraits
 from diffam_core.images import OutputFormat, Photo, decode_photo, encode_photo
+from diffam_core.models import Models
 from diffam_core.protect import generate, latents
 from diffam_core.score import Match, Quality, matches, quality
 from model_store.bundle import Bundle, style_name
@@ -71,7 +71,7 @@ def protect_photos(
     seconds: dict[str, float] = {}
 
     with _stage("detect", seconds, on_progress):
-        uploads = [_open(request, models.framing) for request in requests]
+        uploads = [_open(request, models) for request in requests]
     faces = [upload for upload in uploads if isinstance(upload, _Upload)]
     if not faces:
         return [upload for upload in uploads if isinstance(upload, DiffAMError)]
@@ -92,10 +92,10 @@ def protect_photos(
     return [next(finished) if isinstance(upload, _Upload) else upload for upload in uploads]
 
 
-def _open(request: ProtectRequest, framing: Framing) -> _Upload | DiffAMError:
+def _open(request: ProtectRequest, models: Models) -> _Upload | DiffAMError:
     try:
         photo = decode_photo(request.photo)
-        return _Upload(request, photo, find_face(photo, framing))
+        return _Upload(request, photo, models.find_face(photo))
     except DiffAMError as error:
         return error
 

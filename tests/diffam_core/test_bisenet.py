@@ -8,25 +8,8 @@ from diffam_core.networks.bisenet import EYE_MARGIN_PX, MT_LABELS, BisenetParser
 from diffam_core.networks.parser import REGIONS
 
 NAMES = [
-    "background",
-    "skin",
-    "left_brow",
-    "right_brow",
-    "left_eye",
-    "right_eye",
-    "glasses",
-    "left_ear",
-    "right_ear",
-    "earring",
-    "nose",
-    "mouth",
-    "upper_lip",
-    "lower_lip",
-    "neck",
-    "necklace",
-    "cloth",
-    "hair",
-    "hat",
+    *("background", "skin", "left_brow", "right_brow", "left_eye", "right_eye", "glasses", "left_ear", "right_ear"),
+    *("earring", "nose", "mouth", "upper_lip", "lower_lip", "neck", "necklace", "cloth", "hair", "hat"),
 ]
 
 
