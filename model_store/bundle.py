@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -138,11 +139,18 @@ def _build_parser(row: dict[str, Any]) -> nn.Module:
     return BisenetParser() if kind == "bisenet" else FaceParser(row["widths"])
 
 
+def _open_detector(folder: Path, row: dict[str, Any]) -> cv2.FaceDetectorYN | None:
+    """The detector of a manifest's row: "yunet" with its file, or None for "opencv-haar", which needs no file."""
+    kind = row.get("kind", "opencv-haar")
+    if kind not in ("opencv-haar", "yunet"):
+        raise ValueError(f"no detector is called {kind!r}")
+    return open_yunet(folder / row["file"]) if kind == "yunet" else None
+
+
 def load_models(folder: Path, manifest: dict[str, Any]) -> Models:
     """The networks of a bundle, without styles."""
     schedule, unet, clip = manifest["schedule"], manifest["unet"], manifest["clip"]
     perceptual, parser, portrait = manifest["perceptual"], manifest["parser"], manifest["portrait"]
-    detector = manifest.get("detector", {"kind": "opencv-haar"})
     eps = EpsModel(unet["unshuffle"], unet["config"])
     tower = Clip(clip["config"], clip.get("vocabulary"), tuple(clip["mean"]), tuple(clip["std"]))
     recognisers = {}
@@ -166,7 +174,7 @@ def load_models(folder: Path, manifest: dict[str, Any]) -> Models:
         portrait_px=portrait["size_px"],
         view_px=portrait["view_px"],
         framing=Framing(tuple(portrait.get("eye_middle", EYE_MIDDLE)), portrait.get("eye_distance", EYE_DISTANCE)),
-        yunet=open_yunet(folder / detector["file"]) if detector["kind"] == "yunet" else None,
+        yunet=_open_detector(folder, manifest.get("detector", {})),
     )
 
 
