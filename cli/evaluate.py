@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cli.errors import CliError
+from cli.verifiers import VerifierOrder, agree, ask, print_verdicts
 from jobs.settings import Settings
 
 
@@ -34,13 +35,18 @@ def evaluate(
     noise_eps: float | None,
     json_file: Path | None,
     out: Path | None,
+    order: VerifierOrder,
 ) -> None:
-    """Measure the styles of a bundle, added ones included. Raises CliError, StoreError, DiffAMError, OSError."""
+    """Measure the styles of a bundle, added ones included.
+
+    Raises CliError, StoreError, DiffAMError, OSError, and VerifierError once everything else is written.
+    """
     from evaluation.datasets import DATASETS
     from evaluation.evaluate import evaluate as measure
     from evaluation.methods import METHODS
     from evaluation.report import gain, summary, write_json, write_report
     from evaluation.subjects import gather_subjects
+    from evaluation.verification import questions_of
     from model_store.additions import with_additions
     from model_store.bundle import open_bundle
     from model_store.catalog import BUNDLES
@@ -58,6 +64,8 @@ def evaluate(
     for style in styles:
         bundle.find_style(style.reference, style.target)
     bundle = replace(bundle, catalog=replace(catalog, styles=styles))
+    questions = questions_of(chosen, styles)
+    agree(console, settings, order, questions, faces)
     columns = (
         TextColumn("{task.description:<15}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TimeRemainingColumn(),
@@ -71,8 +79,9 @@ def evaluate(
         evaluation = measure(
             bundle, subjects, chosen,
             lambda name, done, total: progress.update(runs, description=name, completed=done, total=total),
-            None if noise_eps is None else 2 * noise_eps / 255,
+            None if noise_eps is None else 2 * noise_eps / 255, order.photos if order.names else 0,
         )  # fmt: skip
+    verification = ask(settings, order, bundle, evaluation, questions)
     facts = {
         "bundle": bundle.catalog.name, "grade": bundle.catalog.grade, "dataset": dataset, "faces": faces, "seed": seed,
         "not_found": subjects.not_found, "fid_features": f"CLIP image features of the {bundle.catalog.name} bundle",
@@ -81,10 +90,11 @@ def evaluate(
     }  # fmt: skip
     table = summary(evaluation, chosen)
     if json_file is not None:
-        write_json(json_file, evaluation, chosen, facts)
+        write_json(json_file, evaluation, chosen, facts, verification)
     _print_tables(console, table, gain(table))
     if out is not None:
-        console.print(f"Report: {write_report(out, evaluation, chosen, facts)}")
+        console.print(f"Report: {write_report(out, evaluation, chosen, facts, verification)}")
+    print_verdicts(console, verification, chosen)
 
 
 def _known(kind: str, names: list[str], registry: dict[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 # Before torch loads, and for the children too. Spinning OpenMP threads that compete for busy cores made small networks
 # up to 80 times slower: one photo on a 2-core machine under load, inversion 15.3 s, passive 0.19 s (torch 2.15).
@@ -92,14 +93,22 @@ def evaluate(
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every cell here.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the HTML report.")] = None,
+    verifier: Annotated[
+        list[str] | None,
+        typer.Option(help="Also SEND PHOTOS to this commercial verifier, facepp or aliyun; may be given again."),
+    ] = None,
+    verifier_photos: Annotated[int, typer.Option(min=1, help="Of how many people it gets photos.")] = 20,
+    send_photos: Annotated[bool, typer.Option("--send-photos", help="Agree to that, without being asked.")] = False,
 ) -> None:
     """Measure protection against recognisers that were never attacked, beside noise attacks and controls."""
     from cli.evaluate import evaluate as measure
+    from cli.verifiers import VerifierOrder
     from jobs.settings import Settings
 
     with plain_errors():
         settings = Settings(bundle=bundle)
-        measure(Console(), settings, dataset, reference, method, faces, seed, noise_eps, json_file, out)
+        order = VerifierOrder(tuple(dict.fromkeys(verifier or ())), verifier_photos, send_photos)
+        measure(Console(), settings, dataset, reference, method, faces, seed, noise_eps, json_file, out, order)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
@@ -126,14 +135,15 @@ def plain_errors(interrupted: int = INTERRUPTED) -> Iterator[None]:
     from app.photo import PhotoRejected
     from cli.errors import CliError
     from diffam_core.errors import DiffAMError
+    from evaluation.errors import VerifierError
     from jobs.errors import LedgerError
     from model_store.errors import StoreError
 
     complain = Console(stderr=True, highlight=False)
     try:
         yield
-    except (PhotoRejected, DiffAMError, LedgerError, StoreError) as error:
-        complain.print(f"[red]{error.code}[/]: {error}", soft_wrap=True)
+    except (PhotoRejected, DiffAMError, LedgerError, StoreError, VerifierError) as error:
+        complain.print(f"[red]{error.code}[/]: {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from error
     except (CliError, OSError) as error:
         complain.print(str(error), style="red", soft_wrap=True, markup=False)

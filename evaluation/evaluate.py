@@ -20,7 +20,7 @@ from diffam_core.score import DECISION_FAR
 from evaluation.judge import MATCHING_FACES, Look, embed, find_again, judge_look, lip_distance, rate, views_of
 from evaluation.method import Method
 from evaluation.noise import LITERATURE_EPS
-from evaluation.subjects import OnProgress, Subjects, save_and_open
+from evaluation.subjects import OnProgress, Subjects, save, save_and_open
 from evaluation.treatments import TREATMENTS
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
@@ -32,7 +32,10 @@ SHEET_FACES = 6
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one method made of all photos: embeddings per treatment and recogniser, looks, and a few files to show."""
+    """What one method made of all photos: embeddings per treatment and recogniser, looks, a few photos to show.
+
+    `files` are the first finished files, as many as were asked for.
+    """
 
     method: str
     embeddings: dict[str, dict[str, Tensor]]
@@ -41,6 +44,7 @@ class Outcome:
     seconds: float
     eps: float | None
     shown: list[Photo]
+    files: list[bytes]
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class Evaluation:
     outcomes: dict[tuple[str, str], Outcome] = field(repr=False)
 
 
-def _key(method: Method, task: StyleCard) -> str:
+def outcome_key(method: Method, task: StyleCard) -> str:
+    """What tells a method's outcomes apart: tasks that are alike to the method share one."""
     return "/".join(str(getattr(task, name)) for name in method.depends_on)
 
 
@@ -67,17 +72,19 @@ def evaluate(
     methods: dict[str, Method],
     on_progress: OnProgress,
     eps: float | None = None,
+    keep_files: int = 0,
 ) -> Evaluation:
     """Run and judge `methods` on all styles of the bundle.
 
     eps: the noise budget on the scale of [-1, 1]; None gives each noise method the one at which its photos have the
     SSIM of `diffam`, matched on the first people; 8/255 where `diffam` is not run.
+    keep_files: of how many people the finished files stay in memory.
     """
     tasks = bundle.catalog.styles
     outcomes: dict[tuple[str, str], Outcome] = {}
     own = embed(bundle.models, subjects.others)
     ordered = sorted(methods, key=lambda name: methods[name].kind == "noise")
-    todo = [(name, _key(methods[name], task), task) for name in ordered for task in tasks]
+    todo = [(name, outcome_key(methods[name], task), task) for name in ordered for task in tasks]
     budgets: dict[str, float] = {}
     for done, (name, key, task) in enumerate(todo):
         on_progress(name, done, len(todo))
@@ -89,12 +96,12 @@ def evaluate(
                 budgets[name] = _match_eps(bundle, subjects, methods[name], task, float(np.mean(ours)))
             else:
                 budgets[name] = eps or LITERATURE_EPS
-        outcomes[name, key] = _outcome(bundle, subjects, name, methods[name], task, budgets.get(name))
+        outcomes[name, key] = _outcome(bundle, subjects, name, methods[name], task, budgets.get(name), keep_files)
     on_progress("done", len(todo), len(todo))
     rows, matches, hits = [], [], []
     for name in methods:
         for task in tasks:
-            outcome = outcomes[name, _key(methods[name], task)]
+            outcome = outcomes[name, outcome_key(methods[name], task)]
             for row, hit in _judge(bundle, task, outcome, own):
                 matches.append(row)
                 if row["role"] == "held_out":
@@ -116,7 +123,13 @@ def _match_eps(bundle: Bundle, subjects: Subjects, method: Method, task: StyleCa
 
 
 def _outcome(
-    bundle: Bundle, subjects: Subjects, name: str, method: Method, task: StyleCard, eps: float | None
+    bundle: Bundle,
+    subjects: Subjects,
+    name: str,
+    method: Method,
+    task: StyleCard,
+    eps: float | None,
+    keep_files: int,
 ) -> Outcome:
     models = bundle.models
     started = perf_counter()
@@ -141,6 +154,7 @@ def _outcome(
         seconds=seconds + (subjects.invert_s if method.kind == "make-up" else 0.0),
         eps=eps,
         shown=finished[:SHEET_FACES],
+        files=[save(photo) for photo in photos[:keep_files]],
     )
 
 

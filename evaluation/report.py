@@ -16,6 +16,8 @@ from evaluation.evaluate import SHEET_FACES, Evaluation, mean_of, mean_rate
 from evaluation.method import Method
 from evaluation.subjects import Subjects
 from evaluation.treatments import TREATMENTS
+from evaluation.verdicts import as_json, plot_verdicts, verdicts
+from evaluation.verification import Verification
 
 CELL_PX = 192
 MATCH_COLUMNS = (
@@ -75,11 +77,22 @@ def gain(table: list[dict[str, Any]]) -> dict[str, Any] | None:
     }
 
 
-def write_json(path: Path, evaluation: Evaluation, methods: dict[str, Method], facts: dict[str, Any]) -> None:
-    """`facts` of the run, the summary, `rows`, and `matches` with every recogniser, surrogates included."""
+def write_json(
+    path: Path,
+    evaluation: Evaluation,
+    methods: dict[str, Method],
+    facts: dict[str, Any],
+    verification: Verification | None = None,
+) -> None:
+    """`facts` of the run, the summary, `rows`, and `matches` with every recogniser, surrogates included.
+
+    `verifiers` holds what commercial verifiers said, where they were asked.
+    """
     table = summary(evaluation, methods)
     matches = [{column: row[column] for column in MATCH_COLUMNS} for row in evaluation.matches]
     whole = {**facts, "gain": gain(table), "summary": table, "rows": evaluation.rows, "matches": matches}
+    if verification is not None:
+        whole["verifiers"] = as_json(verification)
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = json.dumps(_rounded(whole), separators=(",", ":")).replace('{"method"', '\n{"method"')
     path.write_text(lines + "\n", encoding="utf-8")
@@ -98,7 +111,13 @@ def _rounded(value: Any) -> Any:
             return value
 
 
-def write_report(folder: Path, evaluation: Evaluation, methods: dict[str, Method], facts: dict[str, Any]) -> Path:
+def write_report(
+    folder: Path,
+    evaluation: Evaluation,
+    methods: dict[str, Method],
+    facts: dict[str, Any],
+    verification: Verification | None = None,
+) -> Path:
     """Plots, contact sheet and `index.html` in `folder`; returns the page."""
     folder.mkdir(parents=True, exist_ok=True)
     table = summary(evaluation, methods)
@@ -107,12 +126,17 @@ def write_report(folder: Path, evaluation: Evaluation, methods: dict[str, Method
     _plot_treatments(table).savefig(folder / "treatments.svg")
     _plot_quality(table).savefig(folder / "quality.svg")
     contact_sheet(evaluation, methods).save(folder / "sheet.jpg", quality=90)
+    said = verdicts(verification) if verification else []
+    if said:
+        plot_verdicts(said, methods).savefig(folder / "verifiers.svg")
     environment = Environment(loader=PackageLoader("evaluation"), autoescape=select_autoescape())
     attacked, unseen = judges(evaluation)
     page = environment.get_template("report.html.j2").render(
         facts=facts, table=table, gain=gain(table), attacked=attacked, unseen=unseen, treatments=TREATMENTS,
         rows=[row for row in evaluation.rows if row["treatment"] == "clean"],
         matches=[row for row in evaluation.matches if row["method"] == "diffam" and row["treatment"] == "clean"],
+        verdicts=said, stopped=verification.stopped if verification else {},
+        titles={name: method.title for name, method in methods.items()},
     )  # fmt: skip
     path = folder / "index.html"
     path.write_text(page, encoding="utf-8")

@@ -25,11 +25,14 @@ OnProgress = Callable[[str, int, int], None]
 class Subjects:
     """`n` people: `photos` with `faces` found, and per face, in [-1, 1]: `views (n, 3, v, v)` of them and of `others`.
 
+    `other_files` are the JPEG files of those other photos.
+
     `portraits`, `latents` and `reconstructions` `(n, 3, s, s)`, and `masks (n, 1, s, s)`, are what styles start from.
     """
 
     photos: list[Photo]
     faces: list[FoundFace]
+    other_files: list[bytes]
     views: Tensor
     others: Tensor
     portraits: Tensor
@@ -46,13 +49,19 @@ class Subjects:
             for name in ("views", "others", "portraits", "latents", "reconstructions", "masks")
         }
         return Subjects(
-            self.photos[:count], self.faces[:count], **tensors, invert_s=self.invert_s, not_found=self.not_found
-        )
+            self.photos[:count], self.faces[:count], self.other_files[:count], **tensors,
+            invert_s=self.invert_s, not_found=self.not_found,
+        )  # fmt: skip
+
+
+def save(photo: Photo) -> bytes:
+    """The JPEG file that a photo becomes."""
+    return encode_photo(photo, "jpeg", JPEG_QUALITY)
 
 
 def save_and_open(photo: Photo) -> Photo:
     """What comes out of the JPEG file that a photo becomes."""
-    return decode_photo(encode_photo(photo, "jpeg", JPEG_QUALITY))
+    return decode_photo(save(photo))
 
 
 @torch.no_grad()
@@ -62,12 +71,13 @@ def gather_subjects(models: Models, dataset: Dataset, count: int, seed: int, on_
     Raises NoFaceFound when more than half of the photos show no face.
     """
     photos: list[Photo] = []
-    faces, views, others = [], [], []
+    faces, other_files, views, others = [], [], [], []
     not_found = 0
     for photo, other in dataset(seed):
         if not_found > max(10, count):
             raise NoFaceFound(f"no face was found in {not_found} of {not_found + len(photos)} pairs of photos")
-        photo, other = save_and_open(photo), save_and_open(other)
+        photo, other_file = save_and_open(photo), save(other)
+        other = decode_photo(other_file)
         try:
             face, other_face = models.find_face(photo), models.find_face(other)
         except NoFaceFound:
@@ -75,6 +85,7 @@ def gather_subjects(models: Models, dataset: Dataset, count: int, seed: int, on_
             continue
         photos.append(photo)
         faces.append(face)
+        other_files.append(other_file)
         views.append(cut_portrait(photo, face, models.view_px))
         others.append(cut_portrait(other, other_face, models.view_px))
         on_progress("photos", len(photos), count)
@@ -86,6 +97,7 @@ def gather_subjects(models: Models, dataset: Dataset, count: int, seed: int, on_
     return Subjects(
         photos=photos,
         faces=faces,
+        other_files=other_files,
         views=torch.cat(views).to(models.device),
         others=torch.cat(others).to(models.device),
         portraits=portraits,

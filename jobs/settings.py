@@ -6,7 +6,7 @@ Built in `main()` and handed down; nothing reads the environment later. `.env.ex
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -62,6 +62,16 @@ class Settings(BaseSettings):
     finetune_steps: PositiveInt = 300
     finetune_photos: Annotated[int, Field(ge=4)] = 192
     finetune_timeout_s: PositiveInt = 6 * 3600
+
+    # Commercial verifiers, asked only by `diffam evaluate --verifier`, one key each; None: not subscribed
+    facepp_url: str = "https://api-us.faceplusplus.com"
+    facepp_api_key: SecretStr | None = None
+    facepp_api_secret: SecretStr | None = None
+    facepp_per_second: PositiveFloat = 1
+    aliyun_url: str = "https://facebody.cn-shanghai.aliyuncs.com"
+    aliyun_access_key_id: SecretStr | None = None
+    aliyun_access_key_secret: SecretStr | None = None
+    aliyun_per_second: PositiveFloat = 2
 
     @property
     def added(self) -> Path:

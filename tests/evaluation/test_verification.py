@@ -1,0 +1,137 @@
+"""What verifiers said becomes rows that say how many photos they stand for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import httpx
+import pytest
+
+from evaluation.errors import VerifierUnauthorised, VerifierUnavailable
+from evaluation.evaluate import Evaluation, evaluate
+from evaluation.methods import METHODS
+from evaluation.subjects import Subjects
+from evaluation.verdicts import as_json, verdicts
+from evaluation.verification import Question, Verification, questions_of, verify
+from evaluation.verifier import Access, Patience, RemoteVerifier
+from evaluation.verifiers import VERIFIERS
+from model_store.bundle import Bundle
+from tests.evaluation.verifier_server import KEY, SECRET, Reply, VerifierServer, likeness, serving
+
+METHOD = {"tint": METHODS["tint"]}
+NO_FACE = Reply(200, '{"faces1": [], "faces2": [{"face_token": "f"}], "time_used": 1}')
+REFUSED = Reply(400, '{"error_message": "INVALID_IMAGE_SIZE:image_file1"}')
+
+
+@pytest.fixture(scope="module")
+def small(bundle: Bundle) -> Bundle:
+    """One look for two targets."""
+    return replace(bundle, catalog=replace(bundle.catalog, styles=bundle.catalog.styles[:2]))
+
+
+@pytest.fixture(scope="module")
+def evaluation(small: Bundle, subjects: Subjects) -> Evaluation:
+    return evaluate(small, subjects, METHOD, lambda _name, _done, _total: None, keep_files=3)
+
+
+@dataclass(frozen=True)
+class Room:
+    """A server, and somebody who asks it with this key."""
+
+    bundle: Bundle
+    evaluation: Evaluation
+    server: VerifierServer
+    client: httpx.Client
+
+    def ask(self, key: str = KEY) -> Verification:
+        access = Access(self.server.url, key, SECRET)
+        verifier = RemoteVerifier(VERIFIERS["facepp"], access, self.client, 1000, Patience(1))
+        questions = questions_of(METHOD, self.bundle.catalog.styles)
+        return verify(self.bundle, self.evaluation, questions, {"facepp": verifier}, lambda _name: None)
+
+
+@pytest.fixture
+def room(small: Bundle, evaluation: Evaluation) -> Iterator[Room]:
+    with serving() as server, httpx.Client(timeout=20, trust_env=False) as client:
+        yield Room(small, evaluation, server, client)
+
+
+def test_nothing_is_asked_twice(bundle: Bundle) -> None:
+    methods = {name: METHODS[name] for name in ("nothing", "makeup", "diffam")}
+    questions = questions_of(methods, bundle.catalog.styles)
+    count = {name: sum(question.method == name for question in questions) for name in methods}
+    looks, targets = len(bundle.catalog.references), len(bundle.catalog.targets)
+    assert count == {
+        "nothing": targets + 1,
+        "makeup": looks * (targets + 1),
+        "diffam": looks * targets * 2,
+    }
+    assert len(set(questions)) == len(questions)
+
+
+def test_the_finished_file_is_compared_with_the_target_and_with_the_owners_other_photo(room: Room) -> None:
+    said = room.ask()
+    outcome = room.evaluation.outcomes["tint", room.bundle.catalog.styles[0].target]
+    others = room.evaluation.subjects.other_files
+    assert len(outcome.files) == 3
+    own = [answer for answer in said.answers if answer.question.target is None][:3]
+    assert [answer.confidence and answer.confidence.value for answer in own] == [
+        likeness(file, other) for file, other in zip(outcome.files, others, strict=False)
+    ]
+    assert {picture for request in room.server.requests for picture in request.pictures} > set(outcome.files)
+
+
+def test_a_row_tells_shares_with_intervals_for_target_and_owner(room: Room) -> None:
+    rows = verdicts(room.ask())
+    assert [row["target"] for row in rows] == [style.target for style in room.bundle.catalog.styles]
+    for row in rows:
+        assert (row["target_n"], row["own_n"]) == (3, 3)
+        for column in ("target", "own"):
+            low, high = row[f"{column}_match_ci95"]
+            assert 0 <= low <= row[f"{column}_match"] <= high <= 1
+            assert 0 < row[f"{column}_confidence"] < 100
+
+
+def test_a_photo_without_a_face_is_counted_and_in_no_mean(room: Room) -> None:
+    whole = verdicts(room.ask())[0]
+    room.server.replies.append(NO_FACE)
+    said = room.ask()
+    row = verdicts(said)[0]
+    assert (row["target_n"], row["target_no_face"], row["target_failed"]) == (2, 1, 0)
+    kept = [answer.confidence.value for answer in said.answers[1:3] if answer.confidence]
+    assert row["target_confidence"] == pytest.approx(sum(kept) / 2)
+    assert row["target_confidence"] != whole["target_confidence"]
+    assert said.answers[0].code == "verifier_no_face"
+
+
+def test_one_refused_photo_leaves_a_gap_three_in_a_row_end_it_and_what_was_said_stays(room: Room) -> None:
+    room.server.replies.append(REFUSED)
+    assert verdicts(room.ask())[0]["target_failed"] == 1
+    asked = len(room.server.requests)
+    good = Reply(200, '{"confidence": 80, "thresholds": {"1e-3": 62, "1e-4": 69, "1e-5": 74}}')
+    room.server.replies.extend([good, *[Reply(503, "")] * 3])
+    said = room.ask()
+    assert len(room.server.requests) - asked == 4
+    assert isinstance(said.stopped["facepp"], VerifierUnavailable)
+    assert verdicts(said)[0]["target_n"] == 1
+    assert as_json(said)["stopped"]["facepp"]["code"] == "verifier_unavailable"
+
+
+def test_a_wrong_key_is_tried_once(room: Room) -> None:
+    said = room.ask(key="wrong")
+    assert isinstance(said.stopped["facepp"], VerifierUnauthorised)
+    assert len(room.server.requests) == 1
+    assert as_json(said)["rows"] == []
+
+
+def test_every_single_comparison_is_in_the_json(room: Room) -> None:
+    said = room.ask()
+    comparisons = as_json(said)["comparisons"]
+    assert len(comparisons) == len(room.server.requests) == 3 * 4
+    assert {row["photo"] for row in comparisons} == {0, 1, 2}
+    assert comparisons[0]["thresholds"]["1e-3"] == 62.327
+    assert Question("tint", room.bundle.catalog.styles[0].target, None) in {answer.question for answer in said.answers}
+
+
+def test_files_are_only_kept_on_request(small: Bundle, subjects: Subjects) -> None:
+    nothing = evaluate(small, subjects, {"nothing": METHODS["nothing"]}, lambda _name, _done, _total: None)
+    assert all(outcome.files == [] for outcome in nothing.outcomes.values())
