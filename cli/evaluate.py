@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cli.errors import CliError
-from cli.verifiers import VerifierOrder, agree, ask, print_verdicts
+from cli.verifiers import VerifierOrder, agree, ask, check, print_verdicts
 from jobs.settings import Settings
 
 
@@ -53,6 +53,7 @@ def evaluate(
 
     chosen = {name: METHODS[name] for name in _known("method", names or list(METHODS), METHODS)}
     _known("dataset", [dataset], DATASETS)
+    check(settings, order)
     bundle = open_bundle((settings.bundles_dir or BUNDLES) / settings.bundle, settings.device, settings.added)
     catalog = with_additions(bundle.catalog, bundle.added)
     looks = _known(

@@ -74,10 +74,16 @@ def _access(settings: Settings, name: str) -> "Access":
     return Access(mine.url, mine.key.get_secret_value(), mine.secret.get_secret_value())
 
 
+def check(settings: Settings, order: VerifierOrder) -> None:
+    """Raise CliError unless every verifier of the order can be asked, before anything slow begins."""
+    for name in order.names:
+        _access(settings, name)
+
+
 def agree(
     console: Console, settings: Settings, order: VerifierOrder, questions: Sequence["Question"], people: int
 ) -> None:
-    """Say what would be sent to whom, and ask. Raises CliError without keys or without consent."""
+    """Say what would be sent to whom, and ask. Raises CliError without consent."""
     from evaluation.verifiers import VERIFIERS
 
     if not order.names:

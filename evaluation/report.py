@@ -174,7 +174,8 @@ def _plot_treatments(table: list[dict[str, Any]]) -> Figure:
                 label=line["title"],
             )
     axes.set(ylabel="taken for the target (%)", ylim=(0, 105), title="After what happens to photos online")
-    axes.legend(fontsize=7, ncols=2)
+    if axes.lines:  # controls are measured on the finished file alone
+        axes.legend(fontsize=7, ncols=2)
     return figure
 
 

@@ -93,6 +93,10 @@ def test_the_interval_of_a_mean_covers_it(evaluation: Evaluation) -> None:
     assert low <= share <= high
 
 
+def test_finished_files_stay_in_memory_only_where_somebody_asked_for_them(evaluation: Evaluation) -> None:
+    assert all(outcome.files == [] for outcome in evaluation.outcomes.values())
+
+
 def test_the_report_is_complete_and_shows_the_faces(evaluation: Evaluation, tmp_path: Path) -> None:
     facts = {
         "bundle": "mini", "grade": "demonstration", "dataset": "rendered", "faces": 4, "seed": 5, "not_found": 0,

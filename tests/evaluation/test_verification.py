@@ -1,7 +1,9 @@
 """What verifiers said becomes rows that say how many photos they stand for."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from evaluation.errors import VerifierUnauthorised, VerifierUnavailable
 from evaluation.evaluate import Evaluation, evaluate
 from evaluation.methods import METHODS
+from evaluation.report import write_report
 from evaluation.subjects import Subjects
 from evaluation.verdicts import as_json, verdicts
 from evaluation.verification import Question, Verification, questions_of, verify
@@ -18,6 +21,7 @@ from model_store.bundle import Bundle
 from tests.evaluation.verifier_server import KEY, SECRET, Reply, VerifierServer, likeness, serving
 
 METHOD = {"tint": METHODS["tint"]}
+GOOD = Reply(200, '{"confidence": 80, "thresholds": {"1e-3": 62, "1e-4": 69, "1e-5": 74}}')
 NO_FACE = Reply(200, '{"faces1": [], "faces2": [{"face_token": "f"}], "time_used": 1}')
 REFUSED = Reply(400, '{"error_message": "INVALID_IMAGE_SIZE:image_file1"}')
 
@@ -107,8 +111,7 @@ def test_one_refused_photo_leaves_a_gap_three_in_a_row_end_it_and_what_was_said_
     room.server.replies.append(REFUSED)
     assert verdicts(room.ask())[0]["target_failed"] == 1
     asked = len(room.server.requests)
-    good = Reply(200, '{"confidence": 80, "thresholds": {"1e-3": 62, "1e-4": 69, "1e-5": 74}}')
-    room.server.replies.extend([good, *[Reply(503, "")] * 3])
+    room.server.replies.extend([GOOD, *[Reply(503, "")] * 3])
     said = room.ask()
     assert len(room.server.requests) - asked == 4
     assert isinstance(said.stopped["facepp"], VerifierUnavailable)
@@ -132,6 +135,14 @@ def test_every_single_comparison_is_in_the_json(room: Room) -> None:
     assert Question("tint", room.bundle.catalog.styles[0].target, None) in {answer.question for answer in said.answers}
 
 
-def test_files_are_only_kept_on_request(small: Bundle, subjects: Subjects) -> None:
-    nothing = evaluate(small, subjects, {"nothing": METHODS["nothing"]}, lambda _name, _done, _total: None)
-    assert all(outcome.files == [] for outcome in nothing.outcomes.values())
+def test_the_page_shows_rows_and_what_ended_early_without_a_key(room: Room, tmp_path: Path) -> None:
+    facts = dict.fromkeys(("bundle", "dataset", "faces", "seed", "not_found", "fid_features", "commit", "machine"), 1)
+    room.server.replies.extend([GOOD, NO_FACE, Reply(403, json.dumps({"error_message": f"AUTHORIZATION_ERROR:{KEY}"}))])
+    page = write_report(
+        tmp_path, room.evaluation, METHOD, facts | {"measured_at": 1, "grade": ""}, room.ask()
+    ).read_text()
+    assert "verifier_unauthorised" in page
+    assert "AUTHORIZATION_ERROR:***" in page
+    assert "80.0" in page
+    assert KEY not in page
+    assert (tmp_path / "verifiers.svg").is_file()
