@@ -17,7 +17,7 @@ from jobs.queue import FINETUNE, PROTECT, make_celery, ring
 from jobs.record import AnyInput, BundleName, Kind
 from jobs.settings import Settings
 from model_store.additions import with_additions
-from model_store.catalog import BUNDLES, Catalog, read_catalog
+from model_store.catalog import Catalog, find_bundle, read_catalog
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ class Service:
 @asynccontextmanager
 async def open_service(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     """Serve `app` with a Service. Raises StoreError for a missing or damaged bundle, RedisNotConfigured."""
-    catalog = read_catalog((settings.bundles_dir or BUNDLES) / settings.bundle)
+    catalog = read_catalog(find_bundle(settings.bundle, settings.shelves))
     bells = {kind: make_celery(settings, kind) for kind in (PROTECT, FINETUNE)}
     with connect(settings) as redis, bells[PROTECT], bells[FINETUNE]:
         app.state.service = Service(settings, catalog, Ledger(redis, settings), bells, Decoder(settings))

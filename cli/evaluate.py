@@ -49,12 +49,12 @@ def evaluate(
     from evaluation.verification import questions_of
     from model_store.additions import with_additions
     from model_store.bundle import open_bundle
-    from model_store.catalog import BUNDLES
+    from model_store.catalog import find_bundle
 
     chosen = {name: METHODS[name] for name in _known("method", names or list(METHODS), METHODS)}
     _known("dataset", [dataset], DATASETS)
     check(settings, order)
-    bundle = open_bundle((settings.bundles_dir or BUNDLES) / settings.bundle, settings.device, settings.added)
+    bundle = open_bundle(find_bundle(settings.bundle, settings.shelves), settings.device, settings.added)
     catalog = with_additions(bundle.catalog, bundle.added)
     looks = _known(
         "reference", looks or [card.id for card in catalog.references], {c.id: c for c in catalog.references}

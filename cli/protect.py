@@ -13,7 +13,7 @@ from cli.errors import CliError
 from cli.report import print_grade, print_scores
 from jobs.settings import Settings
 from model_store.additions import with_additions
-from model_store.catalog import BUNDLES, read_catalog
+from model_store.catalog import find_bundle, read_catalog
 
 if TYPE_CHECKING:
     from worker.pipeline import ProtectedPhoto
@@ -32,7 +32,7 @@ def protect(
     output_format = FORMATS.get(out.suffix.lower())
     if output_format is None:
         raise CliError(f"--out must end in .png, .jpg or .jpeg, not {out.suffix!r}")
-    folder = (settings.bundles_dir or BUNDLES) / settings.bundle
+    folder = find_bundle(settings.bundle, settings.shelves)
     catalog = with_additions(read_catalog(folder), settings.added)
     catalog.style_for(look, target)
     limits = PhotoLimits(settings.max_pixels, settings.max_side_px, settings.min_side_px)

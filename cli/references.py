@@ -12,7 +12,7 @@ from rich.table import Table
 
 from jobs.settings import Settings
 from model_store.additions import Objective, check_name, check_order, with_additions
-from model_store.catalog import BUNDLES, Catalog, Mode, read_catalog
+from model_store.catalog import Catalog, Mode, find_bundle, read_catalog
 from model_store.errors import StyleNotTrained
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SHEET_FACES, SHEET_SEED = 4, 900
 
 
 def _folder(settings: Settings) -> Path:
-    return (settings.bundles_dir or BUNDLES) / settings.bundle
+    return find_bundle(settings.bundle, settings.shelves)
 
 
 def _catalog(settings: Settings) -> Catalog:

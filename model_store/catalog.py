@@ -1,6 +1,7 @@
 """What a bundle offers, read from `bundle.toml` alone: no weights, no torch, so that the web process may use it."""
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,8 @@ from model_store.errors import BundleDamaged, StyleNotTrained, UnknownBundle, Un
 Mode = Literal["lora", "full"]
 BUNDLES = Path(__file__).parent / "bundles"
 """Where the bundles that ship with the project lie."""
+PULLED = "celebahq-256"
+"""The bundle that `diffam models pull` makes of the published checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,18 @@ class Catalog:
         )
 
 
+def find_bundle(name: str, shelves: Iterable[Path] = ()) -> Path:
+    """The folder of a bundle: on the first shelf that has it, else among the shipped ones. Raises UnknownBundle."""
+    folders = [shelf / name for shelf in (*shelves, BUNDLES)]
+    for folder in folders:
+        if (folder / "bundle.toml").is_file():
+            return folder
+    shelves_read = ", ".join(str(folder.parent) for folder in folders)
+    raise UnknownBundle(
+        f"no bundle {name!r} in {shelves_read}; `diffam models pull {PULLED}` fetches the published one"
+    )
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The parsed `bundle.toml` of a bundle. Raises UnknownBundle, BundleDamaged."""
     path = folder / "bundle.toml"
@@ -136,7 +151,13 @@ def read_catalog(folder: Path) -> Catalog:
             ),
             styles=tuple(
                 StyleCard(
-                    row["reference"], row["target"], row["held_out"], tuple(row["surrogates"]), folder / row["file"]
+                    row["reference"],
+                    row["target"],
+                    row["held_out"],
+                    tuple(row["surrogates"]),
+                    folder / row["file"],
+                    row.get("mode", "lora"),
+                    row.get("sha256"),
                 )
                 for row in manifest["styles"]
             ),

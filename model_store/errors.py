@@ -13,10 +13,24 @@ StoreError
 |-- HeldOutAttacked    the recogniser to hold out is among those to attack
 |-- ReferenceExists    a look of that id is on offer already
 |-- NameInvalid        an id has characters that ids must not have
-`-- ReferenceRefused   a picture that cannot serve as a look
-    |-- ReferenceGrey            it has no colours
-    |-- ReferenceWithoutMakeup   nothing tells it from its bare twin
-    `-- ReferenceRegionTooSmall  lips or eyes show too few pixels
+|-- ReferenceRefused   a picture that cannot serve as a look
+|   |-- ReferenceGrey            it has no colours
+|   |-- ReferenceWithoutMakeup   nothing tells it from its bare twin
+|   `-- ReferenceRegionTooSmall  lips or eyes show too few pixels
+|-- PullFailed         published files could not be fetched
+|   |-- SourcesInvalid       the table of sources is none
+|   |-- LicencesNotAccepted  nobody said yes to the licences
+|   |-- DownloadFailed       the server has no such file, refuses it, or cannot be reached
+|   |-- DownloadDamaged      what arrived is not the published file
+|   `-- DiskFull             no room for it
+`-- ImportFailed       published files could not be made into a bundle
+    |-- CheckpointUnknown    no published network has these keys and shapes
+    |-- CheckpointDamaged    a file is cut short or no checkpoint at all
+    |-- CheckpointUnsafe     a file wants to run code
+    |-- CheckpointConflict   two different files for the same network
+    |-- ArchiveUnsafe        a zip archive that no honest packer made
+    |-- PictureDamaged       a picture of a look or target is missing or unreadable
+    `-- ImportIncomplete     too little for a bundle that works
 """
 
 
@@ -120,3 +134,87 @@ class ReferenceRegionTooSmall(ReferenceRefused):
     """Lips or eye areas are hidden, or too small to read colours from."""
 
     code = "reference_region_too_small"
+
+
+class PullFailed(StoreError):
+    """Published files could not be fetched."""
+
+    code = "pull_failed"
+
+
+class SourcesInvalid(PullFailed):
+    """The table of sources lacks something or is no TOML."""
+
+    code = "sources_invalid"
+
+
+class LicencesNotAccepted(PullFailed):
+    """The licences of the published files were not accepted."""
+
+    code = "licences_not_accepted"
+
+
+class DownloadFailed(PullFailed):
+    """A server has no such file, refuses it, or cannot be reached."""
+
+    code = "download_failed"
+
+
+class DownloadDamaged(PullFailed):
+    """What arrived is a web page, has another length or another digest."""
+
+    code = "download_damaged"
+
+
+class DiskFull(PullFailed):
+    """There is no room for the file."""
+
+    code = "disk_full"
+
+
+class ImportFailed(StoreError):
+    """Published files could not be made into a bundle."""
+
+    code = "import_failed"
+
+
+class CheckpointUnknown(ImportFailed):
+    """No published network has these keys and shapes."""
+
+    code = "checkpoint_unknown"
+
+
+class CheckpointDamaged(ImportFailed):
+    """A file is cut short, altered, or no checkpoint at all."""
+
+    code = "checkpoint_damaged"
+
+
+class CheckpointUnsafe(ImportFailed):
+    """A pickle or archive that would run code when read; it was not read."""
+
+    code = "checkpoint_unsafe"
+
+
+class CheckpointConflict(ImportFailed):
+    """Two different files hold the same network."""
+
+    code = "checkpoint_conflict"
+
+
+class ArchiveUnsafe(ImportFailed):
+    """A zip archive with paths, links or sizes that no honest packer writes."""
+
+    code = "archive_unsafe"
+
+
+class PictureDamaged(ImportFailed):
+    """A picture of a look or a target is missing, unreadable or not what it should be."""
+
+    code = "picture_damaged"
+
+
+class ImportIncomplete(ImportFailed):
+    """Something that every bundle needs is not among the files."""
+
+    code = "import_incomplete"

@@ -8,7 +8,7 @@ import torch
 from jobs.logs import configure_logging
 from jobs.settings import Settings
 from model_store.bundle import Bundle, open_bundle
-from model_store.catalog import BUNDLES, ReferenceCard, read_catalog
+from model_store.catalog import ReferenceCard, find_bundle, read_catalog
 from worker.pipeline import ProtectRequest, protect_photos
 from worker.serve import serve
 
@@ -21,10 +21,11 @@ def main() -> None:
     configure_logging(settings.log_level)
     if settings.torch_threads:
         torch.set_num_threads(settings.torch_threads)
-    folder = (settings.bundles_dir or BUNDLES) / settings.bundle
+    folder = find_bundle(settings.bundle, settings.shelves)
     log.info("bundle_opening", bundle=settings.bundle, device=settings.device)
     bundle = open_bundle(folder, settings.device, settings.added)
-    warm_up(bundle, read_catalog(folder).references[0])
+    if looks := read_catalog(folder).references:  # a pulled bundle may have none until somebody adds one
+        warm_up(bundle, looks[0])
     log.info("worker_warm", bundle=settings.bundle)
     serve(settings, partial(protect_photos, bundle))
 

@@ -12,7 +12,7 @@ from jobs.record import JobError, LookInput, Output, StyleInput
 from jobs.settings import Settings
 from model_store.additions import StyleOrder
 from model_store.bundle import Bundle, open_bundle
-from model_store.catalog import BUNDLES
+from model_store.catalog import find_bundle
 from model_store.errors import ReferenceExists, StyleExists
 from model_store.finetuning import train_style
 from model_store.references import add_reference
@@ -81,7 +81,7 @@ def finetune(claim: Claim, ledger: Ledger, settings: Settings, on_training: OnTr
     if settings.torch_threads:
         torch.set_num_threads(settings.torch_threads)
     on_training("load", 0, 1, {})
-    bundle = open_bundle((settings.bundles_dir or BUNDLES) / settings.bundle, settings.device, settings.added)
+    bundle = open_bundle(find_bundle(settings.bundle, settings.shelves), settings.device, settings.added)
     on_training("load", 1, 1, {})
     wish, is_first = claim.input, claim.attempt == 1
     if isinstance(wish, LookInput):

@@ -72,7 +72,7 @@ async def start(app: FastAPI, settings: Settings) -> None:
 
 
 def test_a_missing_bundle_stops_the_start(settings: Settings, tmp_path: Path) -> None:
-    broken = settings.model_copy(update={"bundles_dir": tmp_path})
+    broken = settings.model_copy(update={"bundles_dir": tmp_path, "bundle": "nobody"})
     with pytest.raises(UnknownBundle):
         asyncio.run(start(create_app(broken), broken))
 
