@@ -2,8 +2,6 @@
 
 StoreError
 |-- BundleDamaged      a file is missing, altered or unreadable
-|-- CheckpointUnknown  a file holds no published model
-|-- CheckpointDamaged  it holds one that is incomplete or altered
 |-- UnknownBundle      no bundle of that name
 |-- UnknownReference   no make-up look of that id
 |-- UnknownTarget      no identity of that id
@@ -44,18 +42,6 @@ class BundleDamaged(StoreError):
     """A bundle's file is missing, altered or unreadable."""
 
     code = "bundle_damaged"
-
-
-class CheckpointUnknown(StoreError):
-    """The weights in a file are those of no published model."""
-
-    code = "checkpoint_unknown"
-
-
-class CheckpointDamaged(StoreError):
-    """The weights in a file are nearly those of a published model: keys are missing, unexpected or misshapen."""
-
-    code = "checkpoint_damaged"
 
 
 class UnknownBundle(StoreError):
