@@ -111,9 +111,23 @@ def evaluate(
         measure(Console(), settings, dataset, reference, method, faces, seed, noise_eps, json_file, out, order)
 
 
+@app.command()
+def doctor(
+    bundle: Annotated[str | None, typer.Argument(help="The bundle to run; DIFFAM_BUNDLE by default.")] = None,
+) -> None:
+    """Say what is installed, what is missing or damaged, and what this machine can run."""
+    from cli.doctor import examine
+    from jobs.settings import Settings
+
+    with plain_errors():
+        settings = Settings() if bundle is None else Settings(bundle=bundle)
+        if not examine(Console(), settings):
+            raise typer.Exit(1)
+
+
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
 def models(context: typer.Context) -> None:
-    """Build, measure and verify model bundles (see `diffam models --help`)."""
+    """Pull, import, build, measure and verify model bundles (see `diffam models --help`)."""
     from cli.models import models_app
 
     with plain_errors():

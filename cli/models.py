@@ -1,4 +1,4 @@
-"""`diffam models`: build, measure and verify bundles."""
+"""`diffam models`: pull, import, build, measure and verify bundles."""
 
 import json
 import platform
@@ -12,10 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cli.evaluate import commit
-from model_store.catalog import BUNDLES, read_catalog
+from cli.pull import import_bundle, pull_bundle
+from jobs.settings import Settings
+from model_store.catalog import BUNDLES, find_bundle, read_catalog
 from model_store.errors import StoreError
 
-models_app = typer.Typer(help="Build, measure and verify model bundles.", no_args_is_help=True)
+models_app = typer.Typer(help="Pull, import, build, measure and verify model bundles.", no_args_is_help=True)
+models_app.command("pull")(pull_bundle)
+models_app.command("import")(import_bundle)
 console = Console()
 Name = Annotated[str, typer.Argument(help="The bundle's name.")]
 
@@ -60,8 +64,8 @@ def verify(name: Name = "mini") -> None:
     """Recompute the digest of every file of a bundle."""
     from model_store.bundle import damaged_files
 
-    folder = BUNDLES / name
     try:
+        folder = find_bundle(name, Settings().shelves)
         catalog = read_catalog(folder)
         problems = damaged_files(folder)
     except StoreError as error:

@@ -28,6 +28,7 @@ from diffam_core.styles import add_full_style, add_style, has_style
 from diffam_core.yunet import open_yunet
 from model_store.additions import with_additions
 from model_store.catalog import Catalog, Mode, StyleCard, read_catalog, read_manifest
+from model_store.digest import sha256_of
 from model_store.errors import BundleDamaged, StyleNotTrained, UnknownReference
 
 
@@ -50,7 +51,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle: what it offers, its networks with all styles attached, its looks and targets."""
+    """An opened bundle: what it offers, its networks with its LoRA styles attached, its looks and targets."""
 
     catalog: Catalog
     models: Models
@@ -104,7 +105,7 @@ def damaged_files(folder: Path) -> list[str]:
         path = folder / name
         if not path.is_file():
             problems.append(f"{name} is missing")
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != row["sha256"]:
+        elif sha256_of(path) != row["sha256"]:
             problems.append(f"{name} is not the file that the bundle was published with")
     return problems
 
@@ -222,7 +223,9 @@ def open_bundle(folder: Path, device: str = "cpu", added: Path | None = None) ->
     try:
         models = load_models(folder, manifest)
         files = {card.id: card.makeup for card in catalog.references if card.makeup is not None}
-        files |= {style_name(style.reference, style.target): style.file for style in catalog.styles}
+        # whole networks wait until they are asked for: each is as large as the base model
+        loras = (style for style in catalog.styles if style.mode == "lora")
+        files |= {style_name(style.reference, style.target): style.file for style in loras}
         for name, file in files.items():
             add_style(models.eps, name, manifest["lora"]["rank"], read_weights(file))
         removal = _attach_removal(models, folder, manifest)

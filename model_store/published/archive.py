@@ -45,7 +45,7 @@ def _suspicion(member: zipfile.ZipInfo) -> str | None:
 
 def members(path: Path) -> list[zipfile.ZipInfo]:
     """The files of an archive, all of them checked. Raises ArchiveUnsafe, CheckpointDamaged."""
-    with _reading(path.name), zipfile.ZipFile(path) as archive:
+    with _reading(path), zipfile.ZipFile(path) as archive:
         check_members(archive, path.name)
         return [member for member in archive.infolist() if not member.is_dir()]
 
@@ -59,7 +59,7 @@ def unpacked(path: Path, name: str, scratch: Path) -> Iterator[Path]:
     with TemporaryDirectory(dir=scratch) as folder:
         copy = Path(folder) / f"member{PurePosixPath(name).suffix}"
         with (
-            _reading(f"{path.name}: {name}"),
+            _reading(path),
             zipfile.ZipFile(path) as archive,
             archive.open(name) as source,
             copy.open("wb") as target,
@@ -69,8 +69,8 @@ def unpacked(path: Path, name: str, scratch: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _reading(label: str) -> Iterator[None]:
+def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        raise CheckpointDamaged(f"{label}: the archive cannot be read ({error}); download it again") from error
+        raise CheckpointDamaged(f"the archive {path.name} cannot be read ({error}); download it again") from error

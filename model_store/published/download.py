@@ -5,7 +5,6 @@ sources, and no second copy in a cache.
 """
 
 import errno
-import hashlib
 import re
 import shutil
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from time import sleep
 
 import httpx
 
+from model_store.digest import sha256_of
 from model_store.errors import DiskFull, DownloadDamaged, DownloadFailed
 from model_store.published.reading import HEAD_BYTES, is_page
 from model_store.published.sources import Source
@@ -57,12 +57,6 @@ def download(source: Source, folder: Path, on_bytes: OnBytes = lambda *_: None, 
     return path
 
 
-def sha256_of(path: Path) -> str:
-    """The digest of a file of any size, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _fetch_all(client: httpx.Client, source: Source, partial: Path, on_bytes: OnBytes, pause_s: float) -> str:
     """Ask until the whole file is there. Returns the sha256 that the hub gives for it, or ""."""
     failures = 0
@@ -74,15 +68,14 @@ def _fetch_all(client: httpx.Client, source: Source, partial: Path, on_bytes: On
             failures = 1 if _size(partial) > before else failures + 1
             if failures == ATTEMPTS:
                 raise DownloadFailed(
-                    f"{source.name}: {source.address} cannot be reached ({error or type(error).__name__}); what arrived "
-                    "is kept, run the command again to go on"
+                    f"{source.name}: {source.address} cannot be reached ({str(error) or type(error).__name__}); what "
+                    "arrived is kept, run the command again to go on"
                 ) from error
             sleep(min(pause_s * 2 ** (failures - 1), LONGEST_PAUSE_S))
 
 
 def _fetch(client: httpx.Client, source: Source, partial: Path, on_bytes: OnBytes) -> str:
     """One request for what is missing."""
-    assert source.address is not None
     done, mark = _size(partial), _mark(partial)
     headers = {**dict(source.headers), "Accept-Encoding": "identity"}
     if done and mark.is_file():  # without a mark nobody can tell whether the file is still the same
@@ -112,13 +105,13 @@ def _check_answer(response: httpx.Response, source: Source) -> None:
         raise _TryAgain(f"status {status}")
     if status in (401, 403):
         raise DownloadFailed(
-            f"{source.name}: the server refuses {source.address} (status {status}); open it in a browser, fetch the file "
-            "by hand and put it into the download folder"
+            f"{source.name}: the server refuses {source.address} (status {status}); open it in a browser, fetch the "
+            "file by hand and put it into the download folder"
         )
     if status in (404, 410):
         raise DownloadFailed(
-            f"{source.name} is not at {source.address} any more (status {status}); find it elsewhere and put it into the "
-            "download folder, or name a mirror with --sources"
+            f"{source.name} is not at {source.address} any more (status {status}); find it elsewhere and put it into "
+            "the download folder, or name a mirror with --sources"
         )
     if status != httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and not response.is_success:
         raise DownloadFailed(f"{source.name}: {source.address} answers with status {status}; fetch the file by hand")
@@ -128,8 +121,8 @@ def _check_answer(response: httpx.Response, source: Source) -> None:
 
 def _page(source: Source) -> DownloadDamaged:
     return DownloadDamaged(
-        f"{source.name}: {source.address} answers with a web page instead of the file (file hosts ask for a confirmation "
-        "or a login there); open it in a browser and put the file into the download folder"
+        f"{source.name}: {source.address} answers with a web page instead of the file (file hosts ask for a "
+        "confirmation or a login there); open it in a browser and put the file into the download folder"
     )
 
 
@@ -191,7 +184,7 @@ def _validator(response: httpx.Response) -> str:
 def _linked_digest(response: httpx.Response) -> str:
     """The sha256 that Hugging Face's first answer gives for a large file."""
     for answer in (*response.history, response):
-        tag = answer.headers.get("X-Linked-ETag", "").strip('"')
+        tag: str = answer.headers.get("X-Linked-ETag", "").strip('"')
         if re.fullmatch(r"[0-9a-f]{64}", tag):
             return tag
     return ""

@@ -25,7 +25,7 @@ class Piece:
     member: str | None = None
 
     def opened(self, scratch: Path) -> AbstractContextManager[Path]:
-        """A path to its content while the block lasts; members are unpacked into `scratch`. Raises CheckpointDamaged."""
+        """A path to its content while the block lasts; members are unpacked in `scratch`. Raises CheckpointDamaged."""
         return nullcontext(self.file) if self.member is None else unpacked(self.file, self.member, scratch)
 
     @property

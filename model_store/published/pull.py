@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from model_store.digest import sha256_of
 from model_store.errors import DownloadDamaged, DownloadFailed
-from model_store.published.download import PAUSE_S, download, sha256_of
+from model_store.published.download import PAUSE_S, download
 from model_store.published.sources import Source, Sources
 
 OnFile = Callable[[Source, int, int | None], None]
@@ -37,7 +39,7 @@ def pull(
         if source.instead_of and source.instead_of not in failures:
             continue
         try:
-            download(source, folder, lambda done, total, source=source: on_file(source, done, total), pause_s)
+            download(source, folder, partial(on_file, source), pause_s)
         except (DownloadFailed, DownloadDamaged) as error:
             failures[source.name] = error
         else:

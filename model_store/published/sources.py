@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import hf_hub_url
-from huggingface_hub.utils import build_hf_headers
+from huggingface_hub import get_token, hf_hub_url
 
 from model_store.errors import SourcesInvalid
 
@@ -41,10 +40,10 @@ class Source:
 
     name: str
     gives: tuple[str, ...]
-    address: str | None = None
+    address: str = ""
     headers: tuple[tuple[str, str], ...] = ()
-    by_hand: str | None = None
-    instead_of: str | None = None
+    by_hand: str = ""
+    instead_of: str = ""
     optional: bool = False
     sha256: str = ""
     size_bytes: int | None = None
@@ -105,10 +104,11 @@ def _source(row: dict[str, Any]) -> Source:
     """A row of [[files]]; a file on Hugging Face gets its address there, honouring HF_ENDPOINT and the user's token."""
     if repository := row.pop("huggingface", None):
         row["address"] = hf_hub_url(repository, row.pop("path"))
-        row["headers"] = tuple(build_hf_headers(library_name="diffam").items())
+        if token := get_token():
+            row["headers"] = (("Authorization", f"Bearer {token}"),)
     row["sha256"] = row.pop("sha256_starts", row.get("sha256", "")).lower()
     if Path(row["name"]).name != row["name"] or row["name"].startswith("."):
         raise ValueError(f"{row['name']!r} is no plain file name")
-    if (row.get("address") is None) == (row.get("by_hand") is None):
+    if bool(row.get("address")) == bool(row.get("by_hand")):
         raise ValueError(f"{row['name']}: either an address or by_hand says where it is")
     return Source(**{**row, "gives": tuple(row["gives"])})

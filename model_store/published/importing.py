@@ -1,0 +1,211 @@
+"""Makes a bundle of published checkpoints: beside the old one, and only when it is whole in its place."""
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from model_store.additions import check_order, finished
+from model_store.bundle import style_name
+from model_store.catalog import read_catalog, read_manifest
+from model_store.digest import sha256_of
+from model_store.errors import CheckpointConflict, CheckpointDamaged, CheckpointUnknown, ImportFailed, ImportIncomplete
+from model_store.published import layouts, manifest
+from model_store.published.detector import check_detector
+from model_store.published.draft import drafted
+from model_store.published.layouts import Layout
+from model_store.published.looks import write_looks, write_targets
+from model_store.published.pieces import DETECTOR_SUFFIX, Piece, find_pieces
+from model_store.published.reading import read_state
+from model_store.published.sources import Sources, read_sources
+
+Recognise = Callable[[Mapping[str, tuple[int, ...]]], Layout]
+OnPiece = Callable[[str, int, int], None]
+"""`on_piece(label, done, pieces)`, before each."""
+NEEDED = ("unet", "clip_vit_b16", "perceptual", "parser")
+LEAST_RECOGNISERS = 2
+"""One to attack, one to hold out."""
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class StyleFile:
+    """A fine-tuned checkpoint of the noise predictor, and what its trainer made it for."""
+
+    path: Path
+    reference: str
+    target: str
+    held_out: str
+
+
+@dataclass
+class _Draft:
+    """The bundle as it grows: its manifest, and which file came from what in this import."""
+
+    folder: Path
+    sources: Sources
+    recognise: Recognise
+    rows: dict[str, Any]
+    made: dict[str, str] = field(default_factory=dict)
+
+    def note(self, name: str, part: str, **origin: str) -> None:
+        """Put a file of the folder onto the manifest's list."""
+        known = self.sources.parts[part]
+        self.rows["files"][name] = {
+            "sha256": sha256_of(self.folder / name), "licence": known.licence.title, "source": known.source, **origin,
+        }  # fmt: skip
+
+
+def import_checkpoints(
+    paths: Iterable[Path],
+    folder: Path,
+    on_piece: OnPiece = lambda *_: None,
+    style: StyleFile | None = None,
+    recognise: Recognise = layouts.recognise,
+) -> dict[str, str]:
+    """Make or complete the bundle in `folder` from files, folders and archives; everything is told by its content.
+
+    Returns where each new file came from. What the bundle had and was not given anew stays. On any error nothing
+    changes.  Raises ImportFailed (each kind says what to do), UnknownReference, UnknownTarget, UnknownRecogniser,
+    StyleExists, OSError.
+    """
+    pieces = find_pieces(paths)
+    with drafted(folder) as place:
+        draft = _Draft(place, read_sources(), recognise, _rows(place))
+        checkpoints = [piece for piece in pieces if piece.shelf is None]
+        for done, piece in enumerate(checkpoints):
+            on_piece(piece.label, done, len(checkpoints))
+            with _about(piece.label), piece.opened(place) as path:
+                _add_network(draft, piece, path)
+        _add_pictures(draft, pieces)
+        _check_complete(draft)
+        _write_manifest(draft, folder.name)
+        if style is not None:
+            with _about(style.path.name):
+                _add_style(draft, style)
+            _write_manifest(draft, folder.name)
+        return draft.made
+
+
+def _rows(place: Path) -> dict[str, Any]:
+    known = read_manifest(place) if (place / "bundle.toml").is_file() else {}
+    return {name: known.get(name, []) for name in ("references", "targets", "styles")} | {
+        "files": known.get("files", {})
+    }
+
+
+@contextmanager
+def _about(label: str) -> Iterator[None]:
+    """Put the file's name in front of what is wrong with it."""
+    try:
+        yield
+    except ImportFailed as error:
+        raise type(error)(f"{label}: {error}") from error
+
+
+def _read(draft: _Draft, path: Path) -> tuple[Layout, dict[str, Tensor]]:
+    """A checkpoint as the state dict of our network. Raises ImportFailed."""
+    state = read_state(path)
+    layout = draft.recognise({key: tuple(value.shape) for key, value in state.items()})
+    weights = layout.convert(state)
+    for key, value in weights.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise CheckpointDamaged(f"{key} holds values that are no numbers; download the file again")
+    return layout, weights
+
+
+def _save(weights: dict[str, Tensor], path: Path) -> None:
+    with finished(path) as partial:  # a new file: the old name may be a link to the bundle in use
+        save_file({key: value.clone(memory_format=torch.contiguous_format) for key, value in weights.items()}, partial)
+
+
+def _add_network(draft: _Draft, piece: Piece, path: Path) -> None:
+    digest = sha256_of(path)
+    fresh = draft.folder / ".fresh"
+    if piece.path.suffix.lower() == DETECTOR_SUFFIX:
+        check_detector(path)
+        name = manifest.DETECTOR_FILE
+        shutil.copyfile(path, fresh)
+    else:
+        layout, weights = _read(draft, path)
+        name = _file_of(draft, layout, piece, digest)
+        _save(weights, fresh)
+    earlier = draft.made.get(name)
+    if earlier and sha256_of(fresh) != draft.rows["files"][name]["sha256"]:
+        raise CheckpointConflict(f"this and {earlier} are two different files for {name}; leave one of them out")
+    fresh.replace(draft.folder / name)
+    draft.made[name] = piece.label
+    draft.note(name, Path(name).stem, original=piece.label, original_sha256=digest)
+
+
+def _file_of(draft: _Draft, layout: Layout, piece: Piece, digest: str) -> str:
+    """The bundle's file for a checkpoint. IRSE50 comes twice in one layout: digest, else name, tells them apart."""
+    name = manifest.FILES[layout.name]
+    known = draft.sources.giving("identity")
+    if layout.name == "irse50" and known and (digest == known.sha256 or piece.path.name == known.name):
+        return manifest.IDENTITY_FILE
+    return name
+
+
+def _add_pictures(draft: _Draft, pieces: list[Piece]) -> None:
+    for kind, write in (("references", write_looks), ("targets", write_targets)):
+        fresh = write(pieces, draft.folder)
+        merged = {row["id"]: row for row in (*draft.rows[kind], *fresh)}
+        draft.rows[kind] = list(merged.values())
+        for row in fresh:
+            for name in _pictures(row):
+                draft.made[name] = row["title"]
+                draft.note(name, kind)
+
+
+def _pictures(row: dict[str, Any]) -> list[str]:
+    """The files of a look's or target's row."""
+    return row["images"] if "images" in row else [row["image"], row["bare"], *row["masks"].values()]
+
+
+def _check_complete(draft: _Draft) -> None:
+    present = {Path(name).stem for name in draft.rows["files"] if "/" not in name}
+    lacking = [part for part in NEEDED if part not in present]
+    absent = [name for name in manifest.RECOGNISERS if name not in present]
+    short = LEAST_RECOGNISERS - (len(manifest.RECOGNISERS) - len(absent))
+    if short > 0:
+        lacking += absent[:short]
+    if not draft.rows["targets"]:
+        lacking.append("targets")
+    if lacking:
+        raise ImportIncomplete(
+            f"a bundle needs more than these files: {'; '.join(draft.sources.whereabouts(part) for part in lacking)}. "
+            "Nothing was written; name all of them in one import"
+        )
+
+
+def _add_style(draft: _Draft, style: StyleFile) -> None:
+    catalog = read_catalog(draft.folder)
+    order = check_order(catalog, style.reference, style.target, style.held_out, mode="full")
+    layout, weights = _read(draft, style.path)
+    if manifest.FILES[layout.name] != manifest.UNET_FILE:
+        raise CheckpointUnknown(f"this is {layout.name}; a style must be a fine-tuned {manifest.UNET_FILE}")
+    name = f"styles/{style_name(order.reference, order.target)}.safetensors"
+    _save(weights, draft.folder / name)
+    draft.made[name] = style.path.name
+    draft.note(name, "styles", original=style.path.name, original_sha256=sha256_of(style.path))
+    row = {
+        "reference": order.reference, "target": order.target, "held_out": order.held_out,
+        "surrogates": list(order.surrogates), "mode": order.mode, "file": name,
+        "sha256": draft.rows["files"][name]["sha256"],
+    }  # fmt: skip
+    draft.rows["styles"].append(row)
+
+
+def _write_manifest(draft: _Draft, name: str) -> None:
+    table = {"name": name, "grade": manifest.GRADE, "format": FORMAT}
+    table |= manifest.network_rows(draft.rows["files"]) | draft.rows
+    with finished(draft.folder / "bundle.toml") as partial:
+        partial.write_text(tomli_w.dumps(table), encoding="utf-8")
