@@ -146,7 +146,9 @@ def _machine(settings: Settings, needed: int) -> Iterator[Finding]:
         free, _ = torch.cuda.mem_get_info(settings.device)
         yield _memory(torch.cuda.get_device_name(settings.device), free, needed)
     else:
-        yield Finding("accelerator", "bad", f"torch sees no {settings.device!r}; check the driver, or set DIFFAM_DEVICE=cpu")
+        yield Finding(
+            "accelerator", "bad", f"torch sees no {settings.device!r}; set DIFFAM_DEVICE=cpu, or check the driver"
+        )
 
 
 def _memory(what: str, free: int | None, needed: int) -> Finding:

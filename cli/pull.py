@@ -31,7 +31,6 @@ def pull_bundle(
     optional: Annotated[bool, typer.Option("--optional", help="Fetch also what a bundle works without.")] = False,
 ) -> None:
     """Fetch the paper's networks and make a bundle of them. Stopped? Run it again: it goes on where it was."""
-    from model_store.published.pull import pull
     from model_store.published.sources import PUBLISHED, read_sources
 
     table = read_sources(sources or PUBLISHED)
@@ -40,6 +39,8 @@ def pull_bundle(
     settings = Settings()
     folder = settings.data_dir / "downloads" / table.bundle
     _agree(table, folder, accept_licences)
+    from model_store.published.pull import pull  # here, so that nobody waits for torch to be asked
+
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
         bars = {}

@@ -25,7 +25,6 @@ ATTEMPTS = 6
 """Attempts in a row that bring nothing new until the download is given up."""
 PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 TIMEOUT = httpx.Timeout(30, connect=15)
-CHUNK_BYTES = 2**18
 
 
 class _TryAgain(Exception):
@@ -156,7 +155,7 @@ def _write(
     try:
         with partial.open("ab" if start else "wb") as file:
             on_bytes(done, total)
-            for chunk in response.iter_raw(CHUNK_BYTES):
+            for chunk in response.iter_raw():  # as it comes: what waits for a full buffer is lost with the connection
                 if done == 0 and is_page(chunk[:HEAD_BYTES]):
                     raise _page(source)
                 file.write(chunk)

@@ -122,7 +122,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 
 def _refusal(error: UnpicklingError, path: Path) -> CheckpointUnsafe | CheckpointDamaged:
     """torch refuses code and damaged pickles with one exception; only for code there is a global to name."""
-    found = re.search(r"GLOBAL ([\w.]+)", str(error))
+    found = re.search(r"GLOBAL ([\w.]*\w) ", str(error))
     if name := found[1] if found else _first_global(path):
         return CheckpointUnsafe(
             f"this pickle wants to run {name} and was not read; save its state_dict alone, or get the published file"

@@ -5,11 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tomli_w
 import torch
+from safetensors.torch import save_file
 
 from diffam_core.models import Models
+from diffam_core.styles import has_style
 from model_store.bundle import damaged_files, load_models, open_bundle
-from model_store.catalog import BUNDLES, read_catalog, read_manifest
+from model_store.catalog import BUNDLES, find_bundle, read_catalog, read_manifest
+from model_store.digest import sha256_of
 from model_store.errors import BundleDamaged, StyleNotTrained, UnknownBundle, UnknownReference, UnknownTarget
 
 MINI = BUNDLES / "mini"
@@ -74,6 +78,28 @@ def test_a_manifest_that_is_no_toml_is_a_damaged_bundle(copy: Path) -> None:
 def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(UnknownBundle):
         open_bundle(tmp_path)
+
+
+def test_a_bundle_is_found_on_the_first_shelf_that_has_it(copy: Path, tmp_path: Path) -> None:
+    assert find_bundle("mini", (tmp_path / "none", copy.parent)) == copy
+    assert find_bundle("mini", (tmp_path / "none",)) == MINI
+    with pytest.raises(UnknownBundle, match=r"'nobody' in .*none, .*bundles; `diffam models pull"):
+        find_bundle("nobody", (tmp_path / "none",))
+
+
+def test_a_style_of_all_weights_is_loaded_when_it_is_asked_for(copy: Path, models: Models) -> None:
+    weights = {key: value.clone() for key, value in models.eps.state_dict().items()}
+    save_file(weights, copy / "styles/whole.safetensors")
+    manifest = read_manifest(copy)
+    manifest["styles"][0] |= {
+        "mode": "full", "file": "styles/whole.safetensors", "sha256": sha256_of(copy / "styles/whole.safetensors")
+    }  # fmt: skip
+    (copy / "bundle.toml").write_text(tomli_w.dumps(manifest))
+    bundle = open_bundle(copy)
+    assert not has_style(bundle.models.eps, "rose-aurora")
+    assert bundle.find_style("rose", "aurora").mode == "full"
+    assert "rose-aurora" in bundle.models.eps.full_styles
+    assert has_style(bundle.models.eps, "rose-bruno")
 
 
 def test_what_is_not_on_offer_is_refused_by_its_own_name() -> None:

@@ -1,0 +1,372 @@
+"""Published files become a bundle, whole or not at all, and are told by what is in them."""
+
+import shutil
+import stat
+import zipfile
+from collections.abc import Callable
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from model_store.bundle import damaged_files, read_reference
+from model_store.catalog import read_catalog, read_manifest
+from model_store.errors import (
+    ArchiveUnsafe,
+    CheckpointConflict,
+    CheckpointDamaged,
+    CheckpointUnknown,
+    CheckpointUnsafe,
+    ImportFailed,
+    ImportIncomplete,
+    PictureDamaged,
+    StyleExists,
+    UnknownReference,
+)
+from model_store.published.importing import StyleFile, import_checkpoints
+from model_store.published.looks import mt_regions
+from tests.model_store.published.small import RECOGNISE, assets, downloads, encoded, labels, picture, state, write
+from tests.model_store.published.test_reading import Code
+
+bundle_of = partial(import_checkpoints, recognise=RECOGNISE)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return downloads(tmp_path_factory.mktemp("files") / "downloads")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Where the bundle goes; nothing else is there."""
+    return tmp_path / "bundles" / "celebahq-256"
+
+
+@pytest.fixture
+def bundle(files: Path, place: Path) -> Path:
+    bundle_of([files], place)
+    return place
+
+
+def everything(place: Path) -> list[str]:
+    """All paths on the bundle's shelf."""
+    return sorted(str(path.relative_to(place.parent)) for path in place.parent.rglob("*"))
+
+
+def test_files_and_an_archive_become_a_bundle_that_verifies(bundle: Path) -> None:
+    assert damaged_files(bundle) == []
+    catalog = read_catalog(bundle)
+    assert (catalog.name, catalog.grade) == ("celebahq-256", "production")
+    assert catalog.recognisers == ("ir152", "irse50", "facenet", "mobile_face")
+    assert [card.id for card in catalog.references] == ["xmy_060"]
+    assert [card.id for card in catalog.targets] == ["target_1", "target_4"]
+    assert everything(bundle)[0] == "celebahq-256"
+
+
+def test_weights_are_converted_and_keep_their_precision(bundle: Path) -> None:
+    clip, unet = load_file(bundle / "clip_vit_b16.safetensors"), load_file(bundle / "unet.safetensors")
+    assert {value.dtype for value in clip.values()} == {torch.float16}
+    published = state("celeba_hq_ddpm")
+    assert unet.keys() == {"own.weight0", "own.weight1", "own.weight2", "own.weight3"}
+    assert all(torch.equal(unet[f"own.weight{i}"], published[f"celeba_hq_ddpm.weight{i}"]) for i in range(4))
+
+
+def test_every_file_tells_its_licence_source_and_origin(bundle: Path) -> None:
+    rows = read_manifest(bundle)["files"]
+    there = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*.*")} - {"bundle.toml"}
+    assert set(rows) == there
+    assert all(row["licence"] and row["source"] for row in rows.values())
+    assert rows["ir152.safetensors"]["original"] == "assets.zip: assets/models/ir152.pth"
+    assert "research" in rows["ir152.safetensors"]["licence"]
+    assert len(rows["unet.safetensors"]["original_sha256"]) == 64
+
+
+def test_names_do_not_matter(files: Path, place: Path, tmp_path: Path) -> None:
+    swapped = tmp_path / "swapped"
+    swapped.mkdir()
+    shutil.copy(files / "assets.zip", swapped / "pictures.pth")
+    for old, new in (("celeba_hq.ckpt", "irse50.pth"), ("ViT-B-16.pt", "a.bin"), ("79999_iter.pth", "b"),
+                     ("alexnet-owt-7be5be79.pth", "celeba_hq.ckpt")):  # fmt: skip
+        shutil.copy(files / old, swapped / new)
+    made = bundle_of([swapped], place)
+    assert made["unet.safetensors"] == "swapped/irse50.pth"
+    assert made["perceptual.safetensors"] == "swapped/celeba_hq.ckpt"
+    assert damaged_files(place) == []
+
+
+def test_a_look_has_its_pictures_and_the_regions_of_its_mask(bundle: Path) -> None:
+    (row,) = read_manifest(bundle)["references"]
+    look = read_reference(bundle, row)
+    assert look.made_up.shape == look.bare.shape == (1, 3, 256, 256)
+    assert look.regions.shape == (1, 4, 256, 256)
+    assert set(look.regions.unique().tolist()) == {0.0, 1.0}
+    lips, eyes, skin, face = look.regions[0].flatten(1).mean(dim=1).tolist()
+    assert 0 < lips < 0.05
+    assert 0 < eyes < 0.2
+    assert skin < face
+
+
+def test_regions_follow_the_labels_even_at_the_border() -> None:
+    lips, eyes, skin, face = mt_regions(torch.from_numpy(labels()).long())
+    assert lips.sum() == 8 * 4  # teeth are no lips
+    assert not eyes[10:14, 0:6].any()  # the lids, not the eyeball
+    assert eyes[9, 0:6].all()
+    assert not skin[10:14, 30:36].any()
+    assert face.all()
+
+
+def test_a_target_has_the_paper_s_two_pictures(bundle: Path) -> None:
+    row = read_manifest(bundle)["targets"][1]
+    assert row["title"] == "Target 169284"
+    for file, seed in zip(row["images"], (5, 6), strict=True):
+        assert Image.open(bundle / file).tobytes() == Image.open(BytesIO(picture(seed))).tobytes()
+
+
+def test_a_recogniser_that_comes_later_joins_the_bundle(place: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few"
+    for name in ("celeba_hq_ddpm", "clip_vit_b16", "alexnet", "bisenet"):
+        write(name, few)
+    bundle_of([few, assets(tmp_path / "a" / "assets.zip", ("ir152", "facenet"))], place)
+    before = (place / "unet.safetensors").stat().st_ino
+    made = bundle_of([write("mobile_face", tmp_path)], place)
+    assert list(made) == ["mobile_face.safetensors"]
+    assert read_catalog(place).recognisers == ("ir152", "facenet", "mobile_face")
+    assert damaged_files(place) == []
+    assert (place / "unet.safetensors").stat().st_ino == before
+
+
+def test_a_replaced_file_stays_whole_for_whoever_has_it_open(bundle: Path, tmp_path: Path) -> None:
+    with (bundle / "ir152.safetensors").open("rb") as in_use:
+        bundle_of([write("ir152", tmp_path, seed=9)], bundle)
+        assert in_use.read() != (bundle / "ir152.safetensors").read_bytes()
+        in_use.seek(0)
+        assert len(in_use.read()) == (bundle / "ir152.safetensors").stat().st_size
+    assert damaged_files(bundle) == []
+
+
+def test_the_same_file_twice_is_no_conflict(files: Path, place: Path, tmp_path: Path) -> None:
+    save_file(state("celeba_hq_ddpm"), tmp_path / "again.safetensors")
+    bundle_of([files, tmp_path / "again.safetensors"], place)
+    assert damaged_files(place) == []
+
+
+def test_two_different_files_for_one_network_are_both_named(files: Path, place: Path, tmp_path: Path) -> None:
+    other = write("celeba_hq_ddpm", tmp_path, seed=9).rename(tmp_path / "other.ckpt")
+    with pytest.raises(CheckpointConflict, match=r"other\.ckpt: .*downloads/celeba_hq\.ckpt"):
+        bundle_of([files, other], place)
+
+
+def test_the_identity_network_is_told_from_irse50(files: Path, place: Path, tmp_path: Path) -> None:
+    identity = write("irse50", tmp_path, seed=9).rename(tmp_path / "model_ir_se50.pth")
+    made = bundle_of([files, identity], place)
+    assert made["identity.safetensors"] == "model_ir_se50.pth"
+    assert made["irse50.safetensors"] == "assets.zip: assets/models/irse50.pth"
+
+
+def test_what_is_missing_is_named_with_its_place(files: Path, place: Path) -> None:
+    with pytest.raises(ImportIncomplete) as refused:
+        bundle_of([files / "celeba_hq.ckpt", files / "ViT-B-16.pt"], place)
+    for words in ("79999_iter.pth", "download.pytorch.org", "IR152", "IRSE50", "four targets"):
+        assert words in str(refused.value)
+    assert "FaceNet" not in str(refused.value)
+    assert everything(place) == []
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-300])
+
+
+def page(path: Path) -> None:
+    path.write_bytes(b"<!DOCTYPE html><html><body>Google Drive can't scan this file for viruses.</body></html>")
+
+
+def lacking(path: Path) -> None:
+    weights = state("bisenet")
+    del weights["bisenet.weight2"]
+    torch.save(weights, path)
+
+
+def misshapen(path: Path) -> None:
+    torch.save(state("bisenet") | {"bisenet.weight2": torch.zeros(3, 4)}, path)
+
+
+def foreign(path: Path) -> None:
+    torch.save({"encoder.layer": torch.zeros(3), "encoder.bias": torch.zeros(3)}, path)
+
+
+def not_a_number(path: Path) -> None:
+    torch.save(state("bisenet") | {"bisenet.weight1": torch.full((2, 3), float("nan"))}, path)
+
+
+def code(path: Path) -> None:
+    torch.save({"a": Code(path.parent / "trace")}, path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "says"),
+    [
+        (cut, CheckpointDamaged, "ends too early"),
+        (page, CheckpointDamaged, "web page"),
+        (lacking, CheckpointDamaged, r"bisenet.*bisenet\.weight2 is missing"),
+        (misshapen, CheckpointDamaged, r"bisenet\.weight2 is \(3, 4\) instead of \(3, 3\)"),
+        (foreign, CheckpointUnknown, r"encoder\.bias"),
+        (not_a_number, CheckpointDamaged, r"own\.weight1 holds values that are no numbers"),
+        (code, CheckpointUnsafe, r"posix\.mkdir"),
+    ],
+)
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_bad_file_is_named_and_changes_nothing(
+    files: Path, place: Path, tmp_path: Path, spoil: Callable[[Path], None], error: type[ImportFailed], says: str,
+    is_there: bool,
+) -> None:  # fmt: skip
+    if is_there:
+        bundle_of([files], place)
+    before = everything(place)
+    spoiled = Path(shutil.copytree(files, tmp_path / "downloads"))
+    spoil(spoiled / "79999_iter.pth")
+    with pytest.raises(error, match=rf"^downloads/79999_iter\.pth: .*{says}"):
+        bundle_of([spoiled], place)
+    assert everything(place) == before
+    assert not (spoiled / "trace").exists()
+    assert not is_there or damaged_files(place) == []
+
+
+def test_code_inside_the_archive_is_refused_too(files: Path, place: Path, tmp_path: Path) -> None:
+    torch.save({"a": Code(tmp_path / "trace")}, tmp_path / "bad.pth")
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.write(tmp_path / "bad.pth", "models/bad.pth")
+    with pytest.raises(CheckpointUnsafe, match=r"more\.zip: models/bad\.pth"):
+        bundle_of([files, tmp_path / "more.zip"], place)
+    assert not (tmp_path / "trace").exists()
+
+
+def link(archive: zipfile.ZipFile) -> None:
+    member = zipfile.ZipInfo("assets/models/ir152.pth")
+    member.external_attr = (stat.S_IFLNK | 0o777) << 16
+    archive.writestr(member, "/etc/passwd")
+
+
+def bomb(archive: zipfile.ZipFile) -> None:
+    archive.writestr("ir152.pth", bytes(32 * 2**20), zipfile.ZIP_DEFLATED)
+
+
+@pytest.mark.parametrize(
+    ("fill", "says"),
+    [
+        (lambda archive: archive.writestr("../../outside.pth", b"x"), "leads out"),
+        (lambda archive: archive.writestr("/outside.pth", b"x"), "leads out"),
+        (lambda archive: archive.writestr("a\\..\\..\\outside.pth", b"x"), "leads out"),
+        (lambda archive: archive.writestr("C:/outside.pth", b"x"), "leads out"),
+        (link, "is a link"),
+        (bomb, "-fold"),
+    ],
+)
+def test_an_archive_that_no_honest_packer_made_is_refused(
+    files: Path, place: Path, tmp_path: Path, fill: Callable[[zipfile.ZipFile], None], says: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        fill(archive)
+    with pytest.raises(ArchiveUnsafe, match=rf"more\.zip: .*{says}"):
+        bundle_of([files, tmp_path / "more.zip"], place)
+    assert everything(place) == []
+    assert not list(tmp_path.rglob("*outside*"))
+
+
+def test_a_flipped_byte_inside_the_archive_is_found(files: Path, place: Path, tmp_path: Path) -> None:
+    data = bytearray((files / "assets.zip").read_bytes())
+    with zipfile.ZipFile(files / "assets.zip") as archive:
+        start = archive.getinfo("assets/models/facenet.pth").header_offset
+    data[start + 200] ^= 1
+    (tmp_path / "assets.zip").write_bytes(data)
+    with pytest.raises(CheckpointDamaged, match=r"assets\.zip.*download it again"):
+        bundle_of([tmp_path / "assets.zip"], place)
+
+
+@pytest.mark.parametrize(
+    ("member", "says"),
+    [("XMY-060_mask.png", r"XMY-060_mask\.png"), ("XMY-060_nm.png", r"XMY-060_nm\.png"), ("166607.jpg", "test/166607")],
+)
+def test_a_missing_member_is_named(files: Path, place: Path, tmp_path: Path, member: str, says: str) -> None:
+    some = Path(shutil.copytree(files, tmp_path / "downloads"))
+    assets(some / "assets.zip", without=member)
+    with pytest.raises(PictureDamaged, match=says):
+        bundle_of([some], place)
+    assert everything(place) == []
+
+
+@pytest.mark.parametrize(
+    ("mask", "says"),
+    [
+        (picture(1), "labels end at 13"),
+        (encoded(labels() * 0), "shows no lips"),
+        (b"\x89PNG no more", "cannot be decoded"),
+    ],
+)
+def test_a_mask_that_is_none_is_explained(files: Path, place: Path, tmp_path: Path, mask: bytes, says: str) -> None:
+    pairs = tmp_path / "mine" / "pairs"
+    pairs.mkdir(parents=True)
+    for part, data in (("m", picture(1)), ("nm", picture(2)), ("mask", mask)):
+        (pairs / f"Mine_{part}.png").write_bytes(data)
+    with pytest.raises(PictureDamaged, match=says):
+        bundle_of([files, pairs.parent], place)
+
+
+def test_a_fine_tuned_checkpoint_becomes_a_style_of_all_weights(bundle: Path, tmp_path: Path) -> None:
+    tuned = write("celeba_hq_ddpm", tmp_path, seed=9)
+    made = bundle_of([], bundle, style=StyleFile(tuned, "xmy_060", "target_1", "ir152"))
+    assert list(made) == ["styles/xmy_060-target_1.safetensors"]
+    (style,) = read_catalog(bundle).styles
+    assert (style.mode, style.held_out) == ("full", "ir152")
+    assert style.surrogates == ("irse50", "facenet", "mobile_face")
+    assert style.sha256 == read_manifest(bundle)["files"]["styles/xmy_060-target_1.safetensors"]["sha256"]
+    assert damaged_files(bundle) == []
+    with pytest.raises(StyleExists):
+        bundle_of([], bundle, style=StyleFile(tuned, "xmy_060", "target_1", "ir152"))
+
+
+def test_a_style_of_an_unknown_look_or_another_network_changes_nothing(bundle: Path, tmp_path: Path) -> None:
+    before = everything(bundle)
+    with pytest.raises(UnknownReference, match="nobody"):
+        bundle_of([], bundle, style=StyleFile(write("celeba_hq_ddpm", tmp_path), "nobody", "target_1", "ir152"))
+    with pytest.raises(CheckpointUnknown, match=r"facenet\.pth: this is facenet"):
+        bundle_of([], bundle, style=StyleFile(write("facenet", tmp_path), "xmy_060", "target_1", "ir152"))
+    assert everything(bundle) == before
+
+
+def test_a_file_that_holds_nothing_for_a_bundle_is_refused_by_name(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(CheckpointUnknown, match=r"notes\.txt"):
+        bundle_of([tmp_path / "notes.txt"], place)
+
+
+def test_a_detector_must_run(files: Path, place: Path, tmp_path: Path) -> None:
+    (tmp_path / "face.onnx").write_bytes(b"no network")
+    with pytest.raises(CheckpointDamaged, match=r"face\.onnx: OpenCV cannot run"):
+        bundle_of([files, tmp_path / "face.onnx"], place)
+
+
+def test_a_folder_of_something_else_is_left_alone(files: Path, place: Path) -> None:
+    place.mkdir(parents=True)
+    (place / "thesis.tex").write_text("years of work")
+    with pytest.raises(ImportFailed, match="no bundle"):
+        bundle_of([files], place)
+    assert everything(place) == ["celebahq-256", "celebahq-256/thesis.tex"]
+
+
+def test_a_machine_that_stopped_between_two_renames_loses_nothing(bundle: Path, tmp_path: Path) -> None:
+    bundle.rename(bundle.with_name(".celebahq-256.before"))
+    bundle_of([write("ir152", tmp_path, seed=9)], bundle)
+    assert damaged_files(bundle) == []
+    assert [path.name for path in bundle.parent.iterdir()] == ["celebahq-256"]
+
+
+def test_progress_names_each_checkpoint_before_it_is_read(files: Path, place: Path) -> None:
+    seen: list[tuple[str, int, int]] = []
+    bundle_of([files], place, lambda *step: seen.append(step))
+    assert [step[1:] for step in seen] == [(done, 8) for done in range(8)]
+    assert seen[0][0] == "downloads/79999_iter.pth"
+    assert seen[-1][0] == "downloads/celeba_hq.ckpt"
