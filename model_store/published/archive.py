@@ -19,16 +19,8 @@ SMALL_BYTES = 16 * 2**20
 ENCRYPTED = 0x1
 
 
-def check_members(archive: zipfile.ZipFile, label: str) -> None:
-    """Raises ArchiveUnsafe for a path that leads out, a link, a password or an absurd size, wherever it stands."""
-    for member in archive.infolist():
-        if reason := _suspicion(member):
-            raise ArchiveUnsafe(
-                f"{label}: {member.filename!r} {reason}; nothing was unpacked, get the archive from its authors again"
-            )
-
-
 def _suspicion(member: zipfile.ZipInfo) -> str | None:
+    """Why a member is not to be unpacked, if so."""
     path = PurePosixPath(member.filename.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or ":" in member.filename:
         return "leads out of the archive"
@@ -44,10 +36,18 @@ def _suspicion(member: zipfile.ZipInfo) -> str | None:
 
 
 def members(path: Path) -> list[zipfile.ZipInfo]:
-    """The files of an archive, all of them checked. Raises ArchiveUnsafe, CheckpointDamaged."""
+    """The files of an archive.
+
+    Raises ArchiveUnsafe for a path that leads out, a link, a password or an absurd size anywhere, CheckpointDamaged.
+    """
     with _reading(path), zipfile.ZipFile(path) as archive:
-        check_members(archive, path.name)
-        return [member for member in archive.infolist() if not member.is_dir()]
+        found = archive.infolist()
+    for member in found:
+        if reason := _suspicion(member):
+            raise ArchiveUnsafe(
+                f"{path.name}: {member.filename!r} {reason}; nothing was unpacked, get it from its authors again"
+            )
+    return [member for member in found if not member.is_dir()]
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def _fetch_all(client: httpx.Client, source: Source, partial: Path, on_bytes: On
         before = _size(partial)
         try:
             return _fetch(client, source, partial, on_bytes)
-        except (httpx.TransportError, _TryAgain) as error:
+        except (httpx.RequestError, httpx.InvalidURL, _TryAgain) as error:
             failures = 1 if _size(partial) > before else failures + 1
             if failures == ATTEMPTS:
                 raise DownloadFailed(

@@ -139,7 +139,10 @@ def _add_network(draft: _Draft, piece: Piece, path: Path) -> None:
         _save(weights, fresh)
     earlier = draft.made.get(name)
     if earlier and sha256_of(fresh) != draft.rows["files"][name]["sha256"]:
-        raise CheckpointConflict(f"this and {earlier} are two different files for {name}; leave one of them out")
+        raise CheckpointConflict(
+            f"this and {earlier} are two different files for {name}; leave one of them out, or, if one is a fine-tuned "
+            "unet, name it with --style"
+        )
     fresh.replace(draft.folder / name)
     draft.made[name] = piece.label
     draft.note(name, Path(name).stem, original=piece.label, original_sha256=digest)

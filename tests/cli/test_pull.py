@@ -27,15 +27,15 @@ def host() -> Iterator[FileHost]:
         yield listening
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DIFFAM_DATA_DIR", str(tmp_path / "data"))
     return tmp_path / "data"
 
 
 @pytest.fixture
-def pull(host: FileHost, data: Path, tmp_path: Path) -> tuple[str, ...]:
-    """The words that pull from the host into `data`."""
+def pull(host: FileHost, tmp_path: Path) -> tuple[str, ...]:
+    """The words that pull from the host."""
     (tmp_path / "sources.toml").write_text(TABLE.format(host=host.address))
     return ("models", "pull", "celebahq-256", "--sources", str(tmp_path / "sources.toml"))
 
@@ -76,16 +76,13 @@ def test_with_consent_it_fetches_and_says_what_is_left_to_fetch_by_hand(
 def test_at_a_terminal_it_asks(pull: tuple[str, ...], host: FileHost, answer: str, asked: int) -> None:
     ours, theirs = pty.openpty()
     command = (sys.executable, "-m", "cli.main", *pull)
-    with subprocess.Popen(
-        command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        os.write(ours, f"{answer}\n".encode())
-        said, _ = process.communicate(timeout=120)
+    os.write(ours, f"{answer}\n".encode())
+    said = subprocess.run(command, stdin=theirs, capture_output=True, text=True, timeout=120, check=False).stdout
     os.close(ours)
     os.close(theirs)
     assert "Do you agree to all of them?" in said
     assert len(host.asked) == asked
-    assert ("nothing was fetched" in said) == (answer == "n")
+    assert ("To be fetched by hand" in said) == (answer == "y")
 
 
 def test_when_all_is_there_the_import_starts_by_itself(pull: tuple[str, ...], data: Path) -> None:
