@@ -43,7 +43,7 @@ class StageRecipe:
     learning_rate: float = 2e-3
     final_rate: float = 0.25
     batch: int = 4
-    views: int = 3
+    views: int = 2
     bar: VisualBar = field(default_factory=VisualBar)
     precision: Literal["float32", "bfloat16"] = "float32"
     has_gradient_checkpoints: bool = False
@@ -54,7 +54,7 @@ class TransferRecipe:
     """Both stages, as the shipped LoRA styles were trained."""
 
     makeup: StageRecipe = field(default_factory=lambda: StageRecipe(100, Weights()))
-    attack: StageRecipe = field(default_factory=lambda: StageRecipe(300, Weights(impersonate=11.0, dodge=6.0)))
+    attack: StageRecipe = field(default_factory=lambda: StageRecipe(240, Weights(impersonate=18.0, dodge=11.0)))
     rank: int = 8
 
     def with_objective(self, objective: Objective) -> "TransferRecipe":

@@ -59,7 +59,7 @@ class Settings(BaseSettings):
 
     # How styles are trained
     finetune_makeup_steps: PositiveInt = 100
-    finetune_steps: PositiveInt = 300
+    finetune_steps: PositiveInt = 240
     finetune_photos: Annotated[int, Field(ge=4)] = 192
     finetune_timeout_s: PositiveInt = 6 * 3600
 
