@@ -23,7 +23,7 @@ from model_store.published import manifest, origins
 from model_store.published.origins import Origin, Rule, Shape
 
 NEAR = 0.5
-"""The share of common keys from which a checkpoint counts as a damaged one of that layout."""
+"""The share of a checkpoint's keys that a layout must know for it to count as a damaged one of that layout."""
 
 
 def is_optional(key: str) -> bool:
@@ -89,14 +89,20 @@ def recognise(shapes: Mapping[str, Shape], known: Iterable[Layout] | None = None
     Raises CheckpointDamaged when it is nearly one of the known layouts, CheckpointUnknown when it resembles none.
     """
     keys = {key for key in shapes if not is_optional(key)}
-    shares: list[tuple[float, Layout]] = []
-    for layout in layouts() if known is None else known:
+
+    candidates = layouts() if known is None else known
+
+    def likeness(layout: Layout) -> float:
+        own = layout.published
+        shared = own.keys() & keys
+        fitting = sum(tuple(shapes[key]) == own[key] for key in shared)
+        return (len(shared) + fitting) / len(own.keys() | keys)
+
+    for layout in candidates:
         if not layout.problems(shapes):
             return layout
-        fitting = sum(key in keys and tuple(shapes[key]) == shape for key, shape in layout.published.items())
-        shares.append((fitting / len(keys | layout.shapes.keys()), layout))
-    share, nearest = max(shares, key=lambda pair: pair[0])
-    if share < NEAR:
+    nearest = max(candidates, key=likeness)
+    if len(nearest.published.keys() & keys) < max(1, NEAR * len(keys)):
         first = ", ".join(sorted(keys)[:3]) or "none at all"
         raise CheckpointUnknown(f"no published model has these {len(keys)} weights: {first}")
     raise CheckpointDamaged(f"this looks like {nearest.name}, but {'; '.join(nearest.problems(shapes))}")

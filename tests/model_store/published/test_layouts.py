@@ -70,6 +70,17 @@ def test_a_damaged_checkpoint_is_refused_with_the_keys_that_gave_it_away(
         recognise({key: shape for key, shape in changed.items() if shape is not None})
 
 
+def test_a_truncated_checkpoint_is_told_from_one_that_is_unknown() -> None:
+    with pytest.raises(CheckpointDamaged, match=r"this looks like facenet, but .* and 581 more are missing"):
+        recognise(dict(list(layout("facenet").published.items())[:20]))
+
+
+def test_a_model_of_the_same_family_and_another_size_is_named_with_its_shape() -> None:
+    larger = {key: tuple(2 * size for size in shape) for key, shape in layout("clip_vit_b32").shapes.items()}
+    with pytest.raises(CheckpointDamaged, match=r"this looks like clip_vit_b\d\d, but .* is \(\d+"):
+        recognise(larger)
+
+
 @pytest.mark.parametrize("keys", [[], ["weight"], ["conv1.weight", "fc.bias"]])
 def test_what_resembles_no_published_model_is_unknown(keys: list[str]) -> None:
     with pytest.raises(CheckpointUnknown, match=f"these {len(keys)} weights"):
