@@ -4,7 +4,7 @@ A layout is derived from our own network, built without memory: a rule says for 
 keeps it. So what is required, what is recognised and what is loaded cannot drift apart.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -82,14 +82,13 @@ def _several(keys: list[str], what: str) -> list[str]:
     return [f"{keys[0]}{more} {'are' if more else 'is'} {what}"]
 
 
-def recognise(shapes: Mapping[str, Shape], known: Iterable[Layout] | None = None) -> Layout:
+def recognise(shapes: Mapping[str, Shape], known: Sequence[Layout] | None = None) -> Layout:
     """The layout of a checkpoint with these keys and shapes, whatever its file is called.
 
     known: what it may be; by default every published layout.
     Raises CheckpointDamaged when it is nearly one of the known layouts, CheckpointUnknown when it resembles none.
     """
     keys = {key for key in shapes if not is_optional(key)}
-
     candidates = layouts() if known is None else known
 
     def likeness(layout: Layout) -> float:
