@@ -4,6 +4,7 @@ They judge the composite that users get, not the bare portrait. Beyond the paper
 variation, silence outside the face, calm bare skin, and hinges at a visual bar, so that runs can be compared.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -86,10 +87,12 @@ def read_look(models: Models, made_up: Tensor, bare: Tensor, regions: Tensor) ->
     return Look(tables, pair[0] - pair[1])
 
 
-def makeup_terms(models: Models, look: Look, batch: Batch, small: Tensor) -> dict[str, Tensor]:
+def makeup_terms(
+    models: Models, look: Look, batch: Batch, small: Tensor, regions: Mapping[str, float] = REGION_WEIGHTS
+) -> dict[str, Tensor]:
     """L_MT: distance to the histogram-matched self per region (L_px), and CLIP direction (L_dir)."""
     histogram = small.new_zeros(())
-    for name, weight in REGION_WEIGHTS.items():
+    for name, weight in regions.items():
         region = batch.regions[name]
         apart = (small - match_colours(small, region, look.tables[name])).abs() * region
         per_face = apart.sum(dim=(1, 2, 3)) / (3 * region.sum(dim=(1, 2, 3)).clamp(min=8))
@@ -140,10 +143,9 @@ def attack_terms(
     views: int,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
-    """L_adv on random views: towards the target (eq. 11), and away from the owner."""
+    """L_adv on random views, with 0 on the composite itself: towards the target (eq. 11), and away from the owner."""
     impersonate, dodge = [], []
-    for _ in range(views):
-        view = random_view(composite, generator)
+    for view in [random_view(composite, generator) for _ in range(views)] or [composite]:
         for recogniser in surrogates:
             embedding = recogniser.embed(view)
             impersonate.append((1 - embedding @ aims[recogniser.name]).mean())

@@ -21,7 +21,7 @@ from diffam_core.models import Models, Process, Recogniser
 from diffam_core.networks.clip import Clip
 from diffam_core.protect import OnStep
 from diffam_core.styles import has_style, predictor
-from diffam_core.tuning import OnLoss, Terms, Tuning, ignore_loss, weighted
+from diffam_core.tuning import Epoch, OnLoss, Terms, Tuning, ignore_loss, weighted
 
 REMOVAL = "removal"
 """The name of the style that removes make-up."""
@@ -81,7 +81,10 @@ class RemovalWeights:
 
 @dataclass(frozen=True)
 class RemovalRecipe:
-    """How removal is trained: objective, length, rate, weights and prompts (made up, bare) of the direction."""
+    """How removal is trained: objective, length, rate, weights and prompts (made up, bare) of the direction.
+
+    bare_batch: how many bare portraits each step must leave alone; with 0 the term `keep_bare` is left out.
+    """
 
     objective: RemovalObjective = "critics"
     steps: int = 200
@@ -92,6 +95,7 @@ class RemovalRecipe:
     weights: RemovalWeights = field(default_factory=RemovalWeights)
     made_up_prompts: tuple[str, ...] = ("face with makeup",)
     bare_prompts: tuple[str, ...] = ("face without makeup",)
+    epoch: Epoch | None = None
 
 
 def remove_makeup(
@@ -157,7 +161,8 @@ def tune_removal(
 
     made_up, bare: `(n, 3, s, s)` in [-1, 1]; never pairs.  identity: the recogniser of the identity term.
     """
-    worn, plain = _start(models, made_up, process), _start(models, bare, process)
+    worn = _start(models, made_up, process)
+    plain = _start(models, bare, process) if recipe.bare_batch else None
     with torch.no_grad():
         seen = torch.cat([models.clip.embed_images(part) for part in made_up.split(32)])
         own = torch.cat([identity.embed(part) for part in made_up.split(32)])
@@ -168,11 +173,9 @@ def tune_removal(
         wanted = texts[0] - texts[1]
 
     def weigh(generator: torch.Generator) -> tuple[Tensor, Terms]:
-        rows = torch.randperm(len(made_up), generator=generator)[: recipe.batch].to(made_up.device)
-        others = torch.randperm(len(bare), generator=generator)[: recipe.bare_batch].to(made_up.device)
+        rows = tuning.rows(len(made_up), recipe.batch).to(made_up.device)
         x = made_up[rows]
         x_hat = _apply(models, x, worn.rows(rows), process, tuning.style)
-        kept = _apply(models, bare[others], plain.rows(others), process, tuning.style)
         residual = x_hat - x
         terms: Terms = {}
         if recipe.objective == "direction":
@@ -185,7 +188,10 @@ def tune_removal(
         terms["perceptual"] = models.perceptual(x_hat, x).mean()
         terms["l1"] = residual.abs().mean()
         terms["total_variation"] = (residual.diff(dim=-1).abs().mean() + residual.diff(dim=-2).abs().mean()) / 2
-        terms["keep_bare"] = (kept - bare[others]).abs().mean()
+        if plain is not None:
+            others = torch.randperm(len(bare), generator=generator)[: recipe.bare_batch].to(made_up.device)
+            kept = _apply(models, bare[others], plain.rows(others), process, tuning.style)
+            terms["keep_bare"] = (kept - bare[others]).abs().mean()
         return weighted(recipe.weights, terms), terms
 
     tuning.run(weigh, on_loss, keep)

@@ -24,9 +24,9 @@ from diffam_core.losses import (
     shrink,
     visual_terms,
 )
-from diffam_core.models import Models, Recogniser
+from diffam_core.models import Models, Process, Recogniser
 from diffam_core.protect import generate, latents
-from diffam_core.tuning import OnLoss, Terms, Tuning, ignore_loss, weighted
+from diffam_core.tuning import Epoch, OnLoss, Terms, Tuning, ignore_loss, weighted
 
 Objective = Literal["impersonate", "dodge", "both"]
 Mode = Literal["lora", "full"]
@@ -36,7 +36,11 @@ Latents = Callable[[Models, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class StageRecipe:
-    """One stage: how long, how fast, and what its loss weighs. `learning_rate` falls linearly to `final_rate` of it."""
+    """One stage: how long, how fast, and what its loss weighs.
+
+    `learning_rate` falls linearly to `final_rate` of it, or grows with each `epoch`.  views: random views that the
+    recognisers see; with 0 they see the composite itself.  regions: what each counts in the histogram term.
+    """
 
     steps: int
     weights: Weights
@@ -47,15 +51,25 @@ class StageRecipe:
     bar: VisualBar = field(default_factory=VisualBar)
     precision: Literal["float32", "bfloat16"] = "float32"
     has_gradient_checkpoints: bool = False
+    epoch: Epoch | None = None
+    regions: dict[str, float] = field(default_factory=lambda: dict(REGION_WEIGHTS))
 
 
 @dataclass(frozen=True)
 class TransferRecipe:
-    """Both stages, as the shipped LoRA styles were trained."""
+    """Both stages, as the shipped LoRA styles were trained.
+
+    mode: what the learning rates are meant for.  return_timestep, invert_points, denoise_points: the walk in training;
+    None is the bundle's.
+    """
 
     makeup: StageRecipe = field(default_factory=lambda: StageRecipe(100, Weights()))
     attack: StageRecipe = field(default_factory=lambda: StageRecipe(240, Weights(impersonate=18.0, dodge=11.0)))
     rank: int = 8
+    mode: Mode = "lora"
+    return_timestep: int | None = None
+    invert_points: int | None = None
+    denoise_points: int | None = None
 
     def with_objective(self, objective: Objective) -> "TransferRecipe":
         """The same recipe, aiming only at the target (the paper), only away from the owner, or both."""
@@ -74,10 +88,20 @@ class TransferRecipe:
 
     def with_mode(self, mode: Mode) -> "TransferRecipe":
         """The same recipe for LoRA, or for full weights, which learn at a tenth of the rate."""
-        if mode == "lora":
+        if mode == self.mode:
             return self
-        makeup, attack = (replace(s, learning_rate=s.learning_rate / 10) for s in (self.makeup, self.attack))
-        return replace(self, makeup=makeup, attack=attack)
+        slower = 10.0 if mode == "full" else 0.1
+        makeup, attack = (replace(s, learning_rate=s.learning_rate / slower) for s in (self.makeup, self.attack))
+        return replace(self, makeup=makeup, attack=attack, mode=mode)
+
+    def walk(self, process: Process) -> Process:
+        """The process that this recipe trains with, in a bundle that protects with `process`."""
+        return replace(
+            process,
+            return_timestep=self.return_timestep or process.return_timestep,
+            invert_points=self.invert_points or process.invert_points,
+            denoise_points=self.denoise_points or process.denoise_points,
+        )
 
 
 @dataclass(frozen=True)
@@ -142,7 +166,7 @@ def tune(
         aims = {} if aim is None else {r.name: r.embed(aim)[0] for r in surrogates}
 
     def weigh(generator: torch.Generator) -> tuple[Tensor, Terms]:
-        rows = torch.randperm(len(data.photos), generator=generator)[: recipe.batch].to(data.photos.device)
+        rows = tuning.rows(len(data.photos), recipe.batch).to(data.photos.device)
         batch = data.rows(rows)
         with torch.autocast(models.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             generated = generate(
@@ -151,7 +175,7 @@ def tune(
         residual = generated.float() - data.reconstructions[rows]
         composite = (batch.photos + change(residual, batch.face, batch.photos.shape[-1])).clamp(-1, 1)
         small = shrink(composite, models.portrait_px)
-        terms = makeup_terms(models, look, batch, small)
+        terms = makeup_terms(models, look, batch, small, recipe.regions)
         terms |= visual_terms(models, batch, small, residual)
         if surrogates:
             terms |= attack_terms(surrogates, aims, batch, composite, recipe.views, generator)

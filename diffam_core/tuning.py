@@ -1,6 +1,7 @@
 """The one training loop of the method: fine-tunes a style of the noise predictor, and resumes to the bit."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,6 +25,14 @@ def weighted(weights: "DataclassInstance", terms: Terms) -> Tensor:
     return torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over all photos: how many steps it takes, and by what the learning rate grows after it."""
+
+    steps: int
+    growth: float = 1.0
+
+
 def ignore_loss(step: int, steps: int, terms: dict[str, float]) -> None:
     """The `OnLoss` of those who do not look."""
 
@@ -31,18 +40,36 @@ def ignore_loss(step: int, steps: int, terms: dict[str, float]) -> None:
 class Tuning:
     """The state of a training: a style's parameters, optimiser, schedule, random numbers, and the step reached.
 
-    The learning rate falls linearly to `final_rate` of itself.
+    The learning rate falls linearly to `final_rate` of itself; with an `epoch` it grows from pass to pass instead.
     """
 
     def __init__(
-        self, eps: EpsModel, style: str, steps: int, learning_rate: float, final_rate: float, seed: int
+        self,
+        eps: EpsModel,
+        style: str,
+        steps: int,
+        learning_rate: float,
+        final_rate: float,
+        seed: int,
+        epoch: Epoch | None = None,
     ) -> None:
-        self.style, self.steps = style, steps
+        self.style, self.steps, self.epoch = style, steps, epoch
         self.parameters = style_parameters(eps, style)
         self.optimiser = torch.optim.Adam(self.parameters, learning_rate)
-        self.schedule = torch.optim.lr_scheduler.LinearLR(self.optimiser, 1.0, final_rate, steps)
+        self.schedule: torch.optim.lr_scheduler.LRScheduler = (
+            torch.optim.lr_scheduler.LinearLR(self.optimiser, 1.0, final_rate, steps)
+            if epoch is None
+            else torch.optim.lr_scheduler.StepLR(self.optimiser, epoch.steps, epoch.growth)
+        )
         self.generator = torch.Generator().manual_seed(seed)
         self.step = 0
+
+    def rows(self, count: int, batch: int) -> Tensor:
+        """Which of `count` photos this step sees: a random draw, or within epochs the next ones, each once a pass."""
+        if self.epoch is None:
+            return torch.randperm(count, generator=self.generator)[:batch]
+        first = self.step % self.epoch.steps * batch
+        return torch.arange(first, min(first + batch, count))
 
     def state(self) -> dict[str, Any]:
         """All that a later run needs to go on exactly here; tensors, numbers and containers only."""

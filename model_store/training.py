@@ -4,9 +4,11 @@ import hashlib
 import io
 import json
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from safetensors.torch import load
@@ -14,14 +16,18 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from diffam_core.losses import Look
-from diffam_core.models import Models, Recogniser
+from diffam_core.models import Models, Process, Recogniser
 from diffam_core.protect import latents
+from diffam_core.removal import Critic, RemovalRecipe, tune_removal
 from diffam_core.styles import add_full_style, add_style, remove_style, style_weights
 from diffam_core.transfer import Mode, Prepared, StageRecipe, tune
 from diffam_core.tuning import OnLoss, Tuning, ignore_loss
 from model_store.additions import finished
 
 log = logging.getLogger(__name__)
+IN_TRAINING = "in-training"
+"""The name of a style while it is fine-tuned."""
+Keep = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -62,45 +68,78 @@ def fine_tune(
     and finished stages, one file for each `fingerprint` of everything handed in; None keeps nothing.
     Raises OSError when a checkpoint cannot be written; what `on_loss` raises ends the training, to be resumed.
     """
-    name = "in-training"
+    surrogates = attack.surrogates if attack else []
+    _attach(models, seed, mode, rank, start)
+    try:
+        tuning = _begin(models, recipe, seed)
+        made_by = (
+            recipe, seed, look.direction, *look.tables.values(), data.latents, data.reconstructions, data.photos,
+            data.clip, models.process.denoise_points, *(data.own[r.name] for r in surrogates),
+            *([attack.aim] if attack else []),
+        )  # fmt: skip
+        keep = _resume(tuning, checkpoints, made_by)
+        aim = attack.aim if attack else None
+        tune(models, tuning, recipe, look, data, surrogates, aim, on_loss, keep)
+        return style_weights(models.eps, IN_TRAINING)
+    finally:
+        remove_style(models.eps, IN_TRAINING)
+
+
+def train_removal(
+    models: Models,
+    process: Process,
+    recipe: RemovalRecipe,
+    made_up: Tensor,
+    bare: Tensor,
+    identity: Recogniser,
+    seed: int,
+    mode: Mode = "lora",
+    rank: int = 16,
+    critics: Sequence[Critic] = (),
+    checkpoints: Path | None = None,
+    on_loss: OnLoss = ignore_loss,
+) -> dict[str, Tensor]:
+    """The weights of a style that takes make-up off, trained on portraits `(n, 3, s, s)` in [-1, 1]; never pairs.
+
+    models: those whose `eps` is to be fine-tuned, from its base.  process: the walk in training.  bare: may be empty
+    when the recipe's `bare_batch` is 0.  Raises what `fine_tune` raises.
+    """
+    _attach(models, seed, mode, rank, None)
+    try:
+        tuning = _begin(models, recipe, seed)
+        made_by = (
+            recipe, seed, made_up, bare, process.return_timestep, process.invert_points, process.denoise_points,
+            identity.name, *(part for critic in critics for part in (critic.axes, critic.mean, critic.spread)),
+        )  # fmt: skip
+        keep = _resume(tuning, checkpoints, made_by)
+        tune_removal(models, tuning, recipe, process, made_up, bare, list(critics), identity, on_loss, keep)
+        return style_weights(models.eps, IN_TRAINING)
+    finally:
+        remove_style(models.eps, IN_TRAINING)
+
+
+def _attach(models: Models, seed: int, mode: Mode, rank: int, start: dict[str, Tensor] | None) -> None:
     torch.manual_seed(seed)
     if mode == "lora":
-        add_style(models.eps, name, rank, start)
+        add_style(models.eps, IN_TRAINING, rank, start)
     else:
-        add_full_style(models.eps, name, start)
-    try:
-        tuning = Tuning(models.eps, name, recipe.steps, recipe.learning_rate, recipe.final_rate, seed)
-        kept = (
-            None
-            if checkpoints is None
-            else checkpoints / f"{_fingerprint(tuning, recipe, look, data, seed, attack)}.pt"
-        )
-        if kept is not None and (state := _read_checkpoint(kept)) is not None:
-            tuning.restore(state)
-        tune(
-            models,
-            tuning,
-            recipe,
-            look,
-            data,
-            attack.surrogates if attack else [],
-            attack.aim if attack else None,
-            on_loss,
-            keep=None if kept is None else lambda state: _write_checkpoint(state, kept),
-        )
-        return style_weights(models.eps, name)
-    finally:
-        remove_style(models.eps, name)
+        add_full_style(models.eps, IN_TRAINING, start)
 
 
-def _fingerprint(
-    tuning: Tuning, recipe: StageRecipe, look: Look, data: Prepared, seed: int, attack: Attack | None
-) -> str:
-    surrogates = attack.surrogates if attack else []
-    return fingerprint(
-        recipe, seed, look.direction, *look.tables.values(), data.latents, data.photos, data.clip,
-        *tuning.parameters, *(data.own[r.name] for r in surrogates), *([attack.aim] if attack else []),
+def _begin(models: Models, recipe: StageRecipe | RemovalRecipe, seed: int) -> Tuning:
+    return Tuning(
+        models.eps, IN_TRAINING, recipe.steps, recipe.learning_rate, recipe.final_rate, seed, recipe.epoch
     )  # fmt: skip
+
+
+def _resume(tuning: Tuning, folder: Path | None, made_by: tuple[object, ...]) -> Keep | None:
+    """Go on from the checkpoint of the same training, if there is one; returns what writes the next."""
+    if folder is None:
+        return None
+    path = folder / f"{fingerprint(*made_by, *tuning.parameters)}.pt"
+    if (state := _read_checkpoint(path)) is not None:
+        tuning.restore(state)
+    return lambda state: _write_checkpoint(state, path)
 
 
 def _read_checkpoint(path: Path) -> dict[str, object] | None:
