@@ -90,7 +90,10 @@ def write_json(
     """
     table = summary(evaluation, methods)
     matches = [{column: row[column] for column in MATCH_COLUMNS} for row in evaluation.matches]
-    whole = {**facts, "gain": gain(table), "summary": table, "rows": evaluation.rows, "matches": matches}
+    whole = {
+        **facts, "own_match_against": evaluation.subjects.own_match_against, "gain": gain(table), "summary": table,
+        "rows": evaluation.rows, "matches": matches,
+    }  # fmt: skip
     if verification is not None:
         whole["verifiers"] = as_json(verification)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,6 +136,7 @@ def write_report(
     attacked, unseen = judges(evaluation)
     page = environment.get_template("report.html.j2").render(
         facts=facts, table=table, gain=gain(table), attacked=attacked, unseen=unseen, treatments=TREATMENTS,
+        against=evaluation.subjects.own_match_against,
         rows=[row for row in evaluation.rows if row["treatment"] == "clean"],
         matches=[row for row in evaluation.matches if row["method"] == "diffam" and row["treatment"] == "clean"],
         verdicts=said, stopped=verification.stopped if verification else {},

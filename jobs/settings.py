@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     finetune_steps: PositiveInt = 240
     finetune_photos: Annotated[int, Field(ge=4)] = 192
     finetune_timeout_s: PositiveInt = 6 * 3600
+    dataset: Literal["celebahq", "mt", "ladn"] | None = None  # None: the portraits that the bundle describes
+    dataset_dir: Path | None = None
 
     # Commercial verifiers, asked only by `diffam evaluate --verifier`, one key each; None: not subscribed
     facepp_url: str = "https://api-us.faceplusplus.com"

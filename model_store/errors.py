@@ -11,6 +11,11 @@ StoreError
 |-- HeldOutAttacked    the recogniser to hold out is among those to attack
 |-- ReferenceExists    a look of that id is on offer already
 |-- NameInvalid        an id has characters that ids must not have
+|-- RecipeInvalid      a recipe file cannot be read, or asks for what cannot be
+|-- DatasetError       a folder of photos to train on or to measure with
+|   |-- DatasetMissing         it is not there, or nobody said where
+|   |-- DatasetDamaged         it is incomplete, or a file in it cannot be read
+|   `-- DatasetTooSmall        it has fewer faces than were asked for
 |-- ReferenceRefused   a picture that cannot serve as a look
 |   |-- ReferenceGrey            it has no colours
 |   |-- ReferenceWithoutMakeup   nothing tells it from its bare twin
@@ -96,6 +101,36 @@ class NameInvalid(StoreError):
     """Ids of references are 1 to 40 lower-case letters, digits and underscores."""
 
     code = "name_invalid"
+
+
+class RecipeInvalid(StoreError):
+    """A recipe file cannot be read, has a key or a type it must not have, or does not fit the bundle."""
+
+    code = "recipe_invalid"
+
+
+class DatasetError(StoreError):
+    """A folder of photos cannot be used; the message says what was looked for, where, and what was found."""
+
+    code = "dataset_error"
+
+
+class DatasetMissing(DatasetError):
+    """The dataset is not there, or nobody said where it is."""
+
+    code = "dataset_missing"
+
+
+class DatasetDamaged(DatasetError):
+    """The dataset is incomplete, or one of its files cannot be read."""
+
+    code = "dataset_damaged"
+
+
+class DatasetTooSmall(DatasetError):
+    """The dataset has fewer people with a face that the detector finds than were asked for."""
+
+    code = "dataset_too_small"
 
 
 class ReferenceRefused(StoreError):

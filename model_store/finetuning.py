@@ -1,6 +1,7 @@
 """Fine-tunes the style that somebody ordered: the look alone first, once, then for the target; resumes where it was."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import tomli_w
@@ -12,7 +13,8 @@ from diffam_core.tuning import OnLoss, ignore_loss
 from model_store.additions import StyleOrder, check_order, finished, with_additions
 from model_store.bundle import Bundle, Reference, read_reference, read_weights, style_name
 from model_store.catalog import StyleCard
-from model_store.miniature.styling import style_photos
+from model_store.errors import RecipeInvalid
+from model_store.portraits import Portraits, training_portraits
 from model_store.training import Attack, CachedLatents, fine_tune, save_weights
 
 
@@ -38,21 +40,28 @@ def train_style(
     photos: int = 192,
     seed: int = 0,
     on_loss: OnLoss = ignore_loss,
+    portraits: Portraits | None = None,
 ) -> StyleCard:
     """Train and store a style; stopped at any moment and asked for again, it goes on and ends with the same weights.
 
-    on_loss: steps count through both stages.  Raises StoreError, OSError; what `on_loss` raises stops the training.
+    on_loss: steps count through both stages.  portraits: whom to train on; None are the bundle's own.
+    Raises StoreError, OSError; what `on_loss` raises stops the training.
     """
     catalog = with_additions(bundle.catalog, bundle.added)
     check_order(catalog, order.reference, order.target, order.held_out, order.surrogates)
-    folder, models = _added(bundle), bundle.models
+    folder, protecting = _added(bundle), bundle.models.process
     recipe = recipe.with_objective(order.objective).with_mode(order.mode)
+    if recipe.return_timestep not in (None, protecting.return_timestep):
+        raise RecipeInvalid(
+            f"this recipe walks to timestep {recipe.return_timestep}, the bundle {catalog.name!r} protects from"
+            f" {protecting.return_timestep}"
+        )
+    models = replace(bundle.models, process=recipe.walk(protecting))
     pictures = reference_pictures(bundle, order.reference)
     look = read_look(models, *(x.to(models.device) for x in (pictures.made_up, pictures.bare, pictures.regions)))
     surrogates = [models.recognisers[name] for name in order.surrogates]
-    data = prepare(
-        models, style_photos(photos).to(models.device), surrogates, CachedLatents(folder / "training/latents")
-    )
+    faces = (portraits or training_portraits(bundle))(photos).to(models.device)
+    data = prepare(models, faces, surrogates, CachedLatents(folder / "training/latents"))
     checkpoints = folder / "training"
     known = None if order.mode == "full" else catalog.reference(order.reference).makeup
     before = 0 if known is not None else recipe.makeup.steps

@@ -1,10 +1,12 @@
 """Rendered strangers: people of the miniature world whom no network and no style has ever met."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 
-from diffam_core.images import Photo, to_pixels
+from diffam_core.images import to_pixels
+from evaluation.subjects import Pair
 from model_store.miniature.dataset import sample_faces
 from model_store.miniature.renderer import Frame, render
 
@@ -13,7 +15,7 @@ EVALUATION_SEEDS = 2_000_000
 """Added to the caller's seed: no training and no calibration draws people from here."""
 
 
-def strangers(seed: int) -> Iterator[tuple[Photo, Photo]]:
+def strangers(seed: int, _folder: Path | None = None) -> Iterator[Pair]:
     """Two bare-faced photos of each stranger, the face about 300 pixels wide, without end."""
     person = 0
     while True:

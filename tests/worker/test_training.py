@@ -5,7 +5,7 @@ import pytest
 from jobs.ledger import Claim, Ledger
 from jobs.record import BundleName, Output, StyleInput
 from jobs.settings import Settings
-from model_store.errors import StyleExists
+from model_store.errors import DatasetMissing, StyleExists
 from worker.training import Eta, OnTraining, finetune_job
 
 WISH = StyleInput(
@@ -30,6 +30,7 @@ def test_the_time_left_is_told_from_the_steps_of_this_attempt() -> None:
     [
         (OSError(28, "No space left"), "store_unwritable"),
         (StyleExists("there"), "style_exists"),
+        (DatasetMissing("no LADN at /srv/ladn"), "dataset_missing"),
         (KeyError(), "internal"),
     ],
 )
@@ -44,6 +45,7 @@ def test_a_job_that_fails_says_why(
     assert job.status == "failed"
     assert job.error is not None
     assert job.error.code == code
+    assert "/srv" not in job.error.message
 
 
 def test_a_canceled_job_stops_at_its_next_step_and_stays_canceled(
