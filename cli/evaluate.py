@@ -15,6 +15,8 @@ from cli.errors import CliError
 from cli.verifiers import VerifierOrder, agree, ask, check, print_verdicts
 from jobs.settings import Settings
 
+FEWEST_FACES = 4
+
 
 def commit() -> str:
     """The commit at work, with "+changes" when the tree is not what was committed; "unknown" outside git."""
@@ -76,7 +78,11 @@ def evaluate(
         subjects = gather_subjects(
             bundle.models, DATASETS[dataset], faces, seed,
             lambda _name, done, total: progress.update(photos, completed=done, total=total),
+            settings.dataset_dir,
         )  # fmt: skip
+        found = len(subjects.photos)
+        if found < FEWEST_FACES:
+            raise CliError(f"only {found} people with a face in the test side of {dataset!r}; {FEWEST_FACES} needed")
         evaluation = measure(
             bundle, subjects, chosen,
             lambda name, done, total: progress.update(runs, description=name, completed=done, total=total),
@@ -84,15 +90,17 @@ def evaluate(
         )  # fmt: skip
     verification = ask(settings, order, bundle, evaluation, questions)
     facts = {
-        "bundle": bundle.catalog.name, "grade": bundle.catalog.grade, "dataset": dataset, "faces": faces, "seed": seed,
+        "bundle": bundle.catalog.name, "grade": bundle.catalog.grade, "dataset": dataset, "faces": found, "seed": seed,
         "not_found": subjects.not_found, "fid_features": f"CLIP image features of the {bundle.catalog.name} bundle",
         "commit": commit(), "machine": platform.platform(),
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
+    if found < faces:
+        console.print(f"{dataset!r} has {found} people to measure with, not {faces}.")
     table = summary(evaluation, chosen)
     if json_file is not None:
         write_json(json_file, evaluation, chosen, facts, verification)
-    _print_tables(console, table, gain(table))
+    _print_tables(console, table, gain(table), subjects.own_match_against)
     if out is not None:
         console.print(f"Report: {write_report(out, evaluation, chosen, facts, verification)}")
     print_verdicts(console, verification, chosen)
@@ -105,7 +113,7 @@ def _known(kind: str, names: list[str], registry: dict[str, Any]) -> list[str]:
     return names
 
 
-def _print_tables(console: Console, table: list[dict[str, Any]], lead: dict[str, Any] | None) -> None:
+def _print_tables(console: Console, table: list[dict[str, Any]], lead: dict[str, Any] | None, against: str) -> None:
     judges = list(table[0]["asr"])
     rates = Table(
         "method", *judges, "mean", "own match", title="Taken for the target, % at FAR 0.01, held-out recognisers"
@@ -126,6 +134,7 @@ def _print_tables(console: Console, table: list[dict[str, Any]], lead: dict[str,
             f"{line['lip_distance']:.1f}", f"{line['seconds']:.2f}",
         )  # fmt: skip
     console.print(rates, costs)
+    console.print(f"Own match: measured against {against}.")
     if lead is not None:
         points, ours, theirs = lead["points"], lead["ssim"], lead["noise_ssim"]
         console.print(f"{points:+.1f} points against {lead['over']}, at SSIM {ours:.3f} and {theirs:.3f}")

@@ -84,7 +84,10 @@ def evaluate(
     bundle: Annotated[str, typer.Option(help="The bundle to measure.")] = "mini",
     faces: Annotated[int, typer.Option(min=4, help="How many people.")] = 100,
     seed: Annotated[int, typer.Option(help="Which people.")] = 0,
-    dataset: Annotated[str, typer.Option(help="Where the photos come from.")] = "rendered",
+    dataset: Annotated[
+        str, typer.Option(help="Where the photos come from: rendered, celebahq, mt, ladn.")
+    ] = "rendered",
+    dataset_dir: Annotated[Path | None, typer.Option(help="Where it lies; else DIFFAM_DATASET_DIR.")] = None,
     reference: Annotated[list[str] | None, typer.Option(help="Only styles of this look; may be given again.")] = None,
     method: Annotated[list[str] | None, typer.Option(help="Only this method; may be given again.")] = None,
     noise_eps: Annotated[
@@ -107,6 +110,8 @@ def evaluate(
 
     with plain_errors():
         settings = Settings(bundle=bundle)
+        if dataset_dir is not None:
+            settings = settings.model_copy(update={"dataset_dir": dataset_dir})
         order = VerifierOrder(tuple(dict.fromkeys(verifier or ())), verifier_photos, send_photos)
         measure(Console(), settings, dataset, reference, method, faces, seed, noise_eps, json_file, out, order)
 

@@ -10,8 +10,9 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from cli.plan import settle
 from jobs.settings import Settings
-from model_store.additions import Objective, check_name, check_order, with_additions
+from model_store.additions import Objective, check_name, with_additions
 from model_store.catalog import Catalog, Mode, find_bundle, read_catalog
 from model_store.errors import StyleNotTrained
 
@@ -73,12 +74,14 @@ def add(
 
 @references_app.command()
 def train(
-    name: Annotated[str, typer.Argument(help="The look.")],
-    target: Annotated[str, typer.Option(help="The identity to resemble.")],
-    held_out: Annotated[str, typer.Option(help="The recogniser that is never attacked, and judges.")],
+    name: Annotated[str | None, typer.Argument(help="The look; the recipe's if not given.")] = None,
+    target: Annotated[str | None, typer.Option(help="The identity to resemble.")] = None,
+    held_out: Annotated[str | None, typer.Option(help="The recogniser that is never attacked, and judges.")] = None,
     surrogate: Annotated[list[str] | None, typer.Option(help="Attack only this one; may be given again.")] = None,
-    mode: Annotated[Mode, typer.Option(help="LoRA or all weights.")] = "lora",
-    objective: Annotated[Objective, typer.Option(help="Towards the target, away from the owner, or both.")] = "both",
+    mode: Annotated[Mode | None, typer.Option(help="LoRA (the default) or all weights.")] = None,
+    objective: Annotated[
+        Objective | None, typer.Option(help="Towards the target, away from the owner, or both (the default).")
+    ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Steps of the second stage; else DIFFAM_FINETUNE_STEPS.")
     ] = None,
@@ -88,19 +91,29 @@ def train(
     photos: Annotated[
         int | None, typer.Option(min=4, help="Portraits to train on; else DIFFAM_FINETUNE_PHOTOS.")
     ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="A recipe: a TOML file, or `paper`. Other options go before what it says.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="rendered, celebahq, mt, ladn: whose faces to train on; else DIFFAM_DATASET.")
+    ] = None,
+    dataset_dir: Annotated[Path | None, typer.Option(help="Where it lies; else DIFFAM_DATASET_DIR.")] = None,
     seed: int = 0,
     out: Annotated[Path, typer.Option(help="Where the contact sheet goes.")] = Path("out/styles"),
 ) -> None:
     """Train a look's style for a target. Stopped, even by force? Run it again: it goes on where it was."""
     settings = Settings()
-    order = check_order(_catalog(settings), name, target, held_out, tuple(surrogate or ()), mode, objective)
-    from diffam_core.transfer import TransferRecipe
+    given = {
+        "reference": name, "target": target, "held_out": held_out, "surrogates": surrogate, "mode": mode,
+        "objective": objective, "steps": steps, "makeup_steps": makeup_steps, "portraits": photos, "dataset": dataset,
+        "dataset_dir": dataset_dir,
+    }  # fmt: skip
+    plan = settle(settings, _catalog(settings), recipe, given)
     from model_store.finetuning import train_style
+    from model_store.portraits import training_portraits
 
     bundle = _open(settings)
-    recipe = TransferRecipe().with_steps(
-        makeup_steps or settings.finetune_makeup_steps, steps or settings.finetune_steps
-    )
+    portraits = training_portraits(bundle, plan.dataset, plan.folder)
     progress = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     )
@@ -111,8 +124,8 @@ def train(
             progress.update(bar, description="fine-tuning", completed=step, total=total)
             live.update(Group(_losses(terms), progress))
 
-        style = train_style(bundle, order, recipe, photos or settings.finetune_photos, seed, show)
-    sheet = _sheet(bundle, name, target, out)
+        style = train_style(bundle, plan.order, plan.recipe, plan.portraits, seed, show, portraits)
+    sheet = _sheet(bundle, plan.order.reference, plan.order.target, out)
     console.print(f"Trained {style.reference!r} for {style.target!r}: {style.file}; contact sheet: {sheet}")
 
 

@@ -20,19 +20,22 @@ Portraits = Callable[[int], Tensor]
 """`portraits(count)`: that many aligned faces `(count, 3, view, view)` in [-1, 1], the same ones every time."""
 
 
+RENDERED = "rendered"
+
+
 def find_dataset(name: str) -> PublishedDataset:
     """A published dataset by its name. Raises DatasetMissing."""
     if name not in PUBLISHED:
-        raise DatasetMissing(f"no dataset {name!r}; there are: {', '.join(PUBLISHED)}")
+        raise DatasetMissing(f"no dataset {name!r}; there are: {', '.join((RENDERED, *PUBLISHED))}")
     return PUBLISHED[name]
 
 
 def training_portraits(bundle: Bundle, dataset: str | None = None, folder: Path | None = None) -> Portraits:
-    """Faces of the dataset's training side, the first photo of each person; without a name, the bundle's own.
+    """Faces of the dataset's training side, the first photo of each person; "rendered" or None are the bundle's own.
 
     Raises DatasetMissing when there is neither.
     """
-    if dataset is None:
+    if dataset in (None, RENDERED):
         row = read_manifest(bundle.catalog.folder).get("portraits", {})
         if "seed" not in row:
             raise DatasetMissing(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from cli.main import app
+from tests.published_trees import on_side, write_mt
 
 runner = CliRunner()
 
@@ -20,7 +21,29 @@ def test_a_small_evaluation_writes_its_cells_and_its_page(tmp_path: Path) -> Non
     held_out = {row["held_out"] for row in cells["rows"]}
     assert held_out == {"ir152", "irse50", "facenet", "mobile_face", "vit"}
     assert {row["target"] for row in cells["rows"]} == {"aurora", "bruno", "celia"}
-    assert (out / "index.html").is_file()
+    assert cells["own_match_against"] == "another photo"
+    assert "another photo of the same person" in (out / "index.html").read_text()
+
+
+def test_a_dataset_in_its_published_layout_is_measured_on_its_test_side(tmp_path: Path) -> None:
+    folder = write_mt(tmp_path / "MT-dataset", on_side("test", "non-makeup/xfsy_{:04d}", 4))
+    out, file = tmp_path / "report", tmp_path / "cells.json"
+    words = ["evaluate", "--dataset", "mt", "--dataset-dir", str(folder), "--reference", "rose", "--faces", "6"]
+    answer = runner.invoke(app, [*words, "--method", "nothing", "--json", str(file), "--out", str(out)])
+    assert answer.exit_code == 0, answer.output
+    assert "'mt' has 4 people to measure with, not 6" in answer.output
+    assert "measured against the original" in answer.output
+    cells = json.loads(file.read_text())
+    assert (cells["faces"], cells["dataset"], cells["own_match_against"]) == (4, "mt", "the original")
+    assert all(row["own_match"] == 1 for row in cells["rows"] if row["treatment"] == "clean")
+    assert "the unprotected original itself" in (out / "index.html").read_text()
+
+
+def test_a_dataset_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    answer = runner.invoke(app, ["evaluate", "--dataset", "ladn", "--faces", "4", "--dataset-dir", str(tmp_path)])
+    assert answer.exit_code == 1
+    assert "dataset_missing" in answer.output
+    assert "no LADN: looked for" in answer.output
 
 
 def test_an_unknown_method_or_dataset_is_named_with_those_there_are() -> None:

@@ -1,5 +1,6 @@
 """The looks at the command line: listed, added, trained for a few steps, refused in one line."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from model_store.catalog import BUNDLES
+from tests.published_trees import on_side, write_mt
 
 EMBER = BUNDLES / "mini/references/ember"
 runner = CliRunner()
@@ -42,6 +44,88 @@ def test_a_look_is_added_and_trained_and_shown(looks: Path, tmp_path: Path) -> N
     with Image.open(tmp_path / "sheets/dusk-celia.jpg") as sheet:
         assert sheet.width == 3 * 192
     assert "dusk" in call("list")
+
+
+RECIPE = """
+title = "A few steps"
+[transfer]
+reference = "rose"
+target = "bruno"
+held_out = "vit"
+mode = "lora"
+objective = "impersonate"
+portraits = 4
+return_timestep = 60
+invert_points = 4
+denoise_points = 2
+[transfer.makeup]
+epochs = 1
+learning_rate = 1e-3
+batch = 4
+weights = { histogram = 1.0, direction = 0.3 }
+[transfer.attack]
+epochs = 2
+learning_rate = 1e-3
+growth_per_epoch = 1.3
+batch = 2
+views = 0
+weights = { impersonate = 0.5, perceptual = 10.0 }
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    file = tmp_path / "mine.toml"
+    file.write_text(RECIPE)
+    return file
+
+
+def test_a_recipe_trains_and_options_go_before_what_it_says(looks: Path, tmp_path: Path, recipe: Path) -> None:
+    add = ("add", str(EMBER / "look.png"), "--name", "dusk", "--bare", str(EMBER / "bare.png"))
+    assert call(*add).startswith("0")
+    people = write_mt(tmp_path / "MT", on_side("train", "non-makeup/xfsy_{:04d}", 4))
+    words = ("--recipe", str(recipe), "--held-out", "facenet", "--dataset", "mt", "--dataset-dir", str(people))
+    said = call("train", "dusk", *words, "--out", str(tmp_path / "sheets"))
+    assert said.startswith("0"), said
+    row = tomllib.loads((looks / "mini/styles/dusk-bruno.toml").read_text())
+    assert (row["reference"], row["held_out"], row["objective"], row["mode"]) == (
+        "dusk", "facenet", "impersonate", "lora",
+    )  # fmt: skip
+    assert row["surrogates"] == ["ir152", "irse50", "mobile_face"]
+    assert row["steps"] == 1 + 2 * 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("epochs = 2", "epcohs = 2", "recipe_invalid"),
+        ("[transfer]", '[removal]\nobjective = "critics"', "recipe_invalid"),
+        ('"vit"', '"nobody"', "unknown_recogniser"),
+        ('"vit"', '"ir152"', "style_exists"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_one_line(recipe: Path, old: str, new: str, code: str) -> None:
+    recipe.write_text(RECIPE.replace(old, new))
+    said = call("train", "--recipe", str(recipe))
+    assert said.startswith("1"), said
+    assert code in said
+
+
+def test_a_recipe_that_does_not_fit_the_bundle_or_lacks_its_dataset_trains_nothing(looks: Path, recipe: Path) -> None:
+    assert call("add", str(EMBER / "look.png"), "--name", "dusk", "--bare", str(EMBER / "bare.png")).startswith("0")
+    fitting = RECIPE.replace('"vit"', '"facenet"')
+    for old, new, code in (("= 60", "= 40", "recipe_invalid"), ("mode", 'dataset = "mt"\nmode', "dataset_missing")):
+        recipe.write_text(fitting.replace(old, new))
+        said = call("train", "dusk", "--recipe", str(recipe))
+        assert said.startswith("1"), said
+        assert code in said
+    assert not list(looks.rglob("styles/*.toml"))
+
+
+def test_a_training_without_a_target_asks_for_one() -> None:
+    said = call("train", "rose", "--held-out", "ir152")
+    assert said.startswith("1")
+    assert "--target" in said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""The training loop's two ways through the photos: random draws at a falling rate, and epochs at a growing one."""
+
+import pytest
+import torch
+
+from diffam_core.styles import add_style, remove_style
+from diffam_core.tuning import Epoch, Terms, Tuning
+from model_store.bundle import Bundle, open_bundle
+from model_store.catalog import BUNDLES
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return open_bundle(BUNDLES / "mini")
+
+
+def trained(bundle: Bundle, steps: int, epoch: Epoch | None) -> tuple[list[float], list[list[int]]]:
+    """The learning rates and the photos of each step; the loss is a toy, what matters is the order."""
+    add_style(bundle.models.eps, "looped", 2)
+    try:
+        tuning = Tuning(bundle.models.eps, "looped", steps, 1e-3, 0.25, 0, epoch)
+        rates: list[float] = []
+        rows: list[list[int]] = []
+
+        def weigh(_generator: torch.Generator) -> tuple[torch.Tensor, Terms]:
+            rates.append(tuning.optimiser.param_groups[0]["lr"])
+            rows.append(tuning.rows(5, 2).tolist())
+            loss = tuning.parameters[0].square().sum()
+            return loss, {"loss": loss}
+
+        tuning.run(weigh, lambda *_: None)
+        return rates, rows
+    finally:
+        remove_style(bundle.models.eps, "looped")
+
+
+def test_an_epoch_sees_every_photo_once_in_order_and_then_learns_faster(bundle: Bundle) -> None:
+    rates, rows = trained(bundle, 9, Epoch(3, 1.3))
+    assert rows == 3 * [[0, 1], [2, 3], [4]]
+    assert rates == pytest.approx([1e-3] * 3 + [1.3e-3] * 3 + [1.69e-3] * 3)
+
+
+def test_without_epochs_photos_are_drawn_and_the_rate_falls(bundle: Bundle) -> None:
+    rates, rows = trained(bundle, 4, None)
+    assert rates == pytest.approx([1e-3, 8.125e-4, 6.25e-4, 4.375e-4])
+    assert all(len(set(step)) == 2 for step in rows)
+    assert rows == trained(bundle, 4, None)[1]
