@@ -92,7 +92,7 @@ def _people(folder: Path, attribute: str | None) -> list[Person]:
 
 
 def portraits(folder: Path) -> list[Person]:
-    """Everybody, as the paper trains and tests: some wear light make-up. Raises DatasetMissing, DatasetDamaged."""
+    """Everybody, as the paper trains and tests: some wear make-up. Raises DatasetMissing, DatasetDamaged."""
     return _people(folder, None)
 
 

@@ -25,7 +25,7 @@ def bundle() -> Bundle:
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three people to train on; the pictures of all others are broken, so that touching one would be noticed."""
-    bare = {side: on_side(side, BARE, 3) for side in ("train", "validation", "test")}  # type: ignore[arg-type]
+    bare = {side: on_side(side, BARE, 3) for side in ("train", "validation", "test")}
     made_up = on_side("train", MADE_UP, 1)
     folder = write_mt(tmp_path_factory.mktemp("trees") / "MT", [n for side in bare.values() for n in side], made_up)
     for number in bare["validation"] + bare["test"]:
