@@ -37,12 +37,13 @@ class Recogniser:
 
 @dataclass(frozen=True)
 class Process:
-    """How deep the method inverts, and in how many grid points it walks there and back."""
+    """How deep the method inverts, in how many grid points it walks there and back, and how exactly it computes."""
 
     alpha_bar: Tensor
     return_timestep: int
     invert_points: int
     denoise_points: int
+    precision: Literal["float32", "bfloat16"] = "float32"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Invert and make up: what the diffusion model does to a batch of portraits."""
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from jaxtyping import Float
@@ -13,6 +14,21 @@ from diffam_core.styles import predictor
 
 OnStep = Callable[[int, int], None]
 """`on_step(step, steps)` after each forward pass."""
+
+
+@cache
+def has_bfloat16(device_type: str) -> bool:
+    """Whether a "cpu" or "cuda" device of this machine computes in bfloat16; others only imitate it, slowly."""
+    if device_type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def autocast(models: Models) -> torch.autocast:
+    """The precision that the bundle asks for, where the device has it; for inference, around what is below."""
+    kind = models.device.type
+    return torch.autocast(kind, torch.bfloat16, enabled=models.process.precision == "bfloat16" and has_bfloat16(kind))
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ import torch
 from diffam_core.composite import change
 from diffam_core.faces import native_px, paste_change
 from diffam_core.images import Photo
-from diffam_core.protect import generate
+from diffam_core.protect import autocast, generate
 from evaluation.subjects import BATCH, Subjects
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
@@ -35,7 +35,8 @@ class Method:
 @torch.inference_mode()
 def wear(bundle: Bundle, subjects: Subjects, style: str) -> list[Photo]:
     """The photos with a style of the bundle, by its adapter's name, composited as the service does."""
-    made_up = torch.cat([generate(bundle.models, part, style) for part in subjects.latents.split(BATCH)])
+    with autocast(bundle.models):
+        made_up = torch.cat([generate(bundle.models, part, style) for part in subjects.latents.split(BATCH)])
     residuals = made_up - subjects.reconstructions
     photos = []
     for row, (photo, face) in enumerate(zip(subjects.photos, subjects.faces, strict=True)):

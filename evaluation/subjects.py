@@ -14,7 +14,7 @@ from diffam_core.errors import FaceTooSmall, NoFaceFound
 from diffam_core.faces import FoundFace, cut_portrait, stack_portraits
 from diffam_core.images import Photo, decode_photo, encode_photo
 from diffam_core.models import Models
-from diffam_core.protect import generate, latents
+from diffam_core.protect import autocast, generate, latents
 
 JPEG_QUALITY = 92
 BATCH = 20
@@ -113,7 +113,9 @@ def gather_subjects(
     (own_match_against,) = against  # a dataset has second photos of all people, or of none
     portraits = stack_portraits(photos, faces, models.portrait_px).to(models.device)
     started = perf_counter()
-    inverted = torch.cat([latents(models, part) for part in portraits.split(BATCH)])
+    with autocast(models):
+        inverted = torch.cat([latents(models, part) for part in portraits.split(BATCH)])
+        reconstructions = torch.cat([generate(models, part, None) for part in inverted.split(BATCH)])
     return Subjects(
         photos=photos,
         faces=faces,
@@ -122,7 +124,7 @@ def gather_subjects(
         others=torch.cat(others).to(models.device),
         portraits=portraits,
         latents=inverted,
-        reconstructions=torch.cat([generate(models, part, None) for part in inverted.split(BATCH)]),
+        reconstructions=reconstructions,
         masks=torch.cat([face_probability(models.parser, part) for part in portraits.split(BATCH)]),
         invert_s=(perf_counter() - started) / len(photos),
         not_found=not_found,

@@ -167,6 +167,7 @@ def load_models(folder: Path, manifest: dict[str, Any]) -> Models:
             schedule["return_timestep"],
             schedule["invert_points"],
             schedule["denoise_points"],
+            schedule.get("precision", "float32"),
         ),
         clip=tower,
         perceptual=_load(build_perceptual(perceptual["trunk"], perceptual["calibrated"]), folder / perceptual["file"]),

@@ -18,7 +18,7 @@ from diffam_core.errors import DiffAMError
 from diffam_core.faces import FoundFace, cut_portrait, native_px, paste_change, stack_portraits
 from diffam_core.images import OutputFormat, Photo, decode_photo, encode_photo
 from diffam_core.models import Models
-from diffam_core.protect import generate, latents
+from diffam_core.protect import autocast, generate, latents
 from diffam_core.score import Match, Quality, matches, quality
 from model_store.bundle import Bundle, style_name
 from model_store.catalog import StyleCard
@@ -76,10 +76,10 @@ def protect_photos(
     if not faces:
         return [upload for upload in uploads if isinstance(upload, DiffAMError)]
 
-    with _stage("invert", seconds, on_progress) as step, torch.inference_mode():
+    with _stage("invert", seconds, on_progress) as step, torch.inference_mode(), autocast(models):
         portraits = stack_portraits([f.photo for f in faces], [f.face for f in faces], models.portrait_px)
         latent = latents(models, portraits.to(models.device), step)
-    with _stage("make_up", seconds, on_progress) as step, torch.inference_mode():
+    with _stage("make_up", seconds, on_progress) as step, torch.inference_mode(), autocast(models):
         made_up = generate(models, latent, adapter, step)
         reconstruction = generate(models, latent, None)
     with _stage("composite", seconds, on_progress), torch.inference_mode():

@@ -15,6 +15,7 @@ SCHEDULE = {
     "return_timestep": 60,
     "invert_points": 6,
     "denoise_points": 6,
+    "precision": "bfloat16",
 }
 """The paper inverts in 20 points (`PAPER_INVERT_POINTS`); 6 are what this project measured to be enough."""
 PAPER_INVERT_POINTS = 20
