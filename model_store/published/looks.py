@@ -92,7 +92,7 @@ def write_targets(pieces: Iterable[Piece], folder: Path) -> list[dict[str, Any]]
             raise PictureDamaged(
                 f"{aim.label} has no picture to test with: test/{partner.get(name, name)} of the same person is missing"
             )
-        own = f"target_{list(partner).index(name) + 1}" if name in partner else _id(name)
+        own = _id(name)
         files = [f"targets/{own}_{number}.png" for number in range(2)]
         for piece, file in zip((aim, test), files, strict=True):
             _save(_rgb(piece, folder), folder / file)

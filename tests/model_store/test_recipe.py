@@ -36,7 +36,7 @@ def weighed(weights: object) -> dict[str, float]:
 
 def test_the_published_command_line_stands_in_the_recipe(transfer: TransferTable) -> None:
     assert (transfer.return_timestep, transfer.invert_points, transfer.denoise_points) == (60, 20, 6)
-    assert (transfer.reference, transfer.target, transfer.portraits) == ("XMY-060", "085807", 200)
+    assert (transfer.reference, transfer.target, transfer.portraits) == ("xmy_060", "085807", 200)
     assert (transfer.mode, transfer.objective, transfer.dataset) == ("full", "impersonate", "celebahq")
     assert transfer.held_out == ["ir152", "irse50", "mobile_face", "facenet"][2]
     assert {transfer.held_out, *transfer.surrogates} == {"ir152", "irse50", "facenet", "mobile_face"}

@@ -87,7 +87,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
         (folder / name).unlink()
     write_pickle("celeba_hq_ddpm", folder / "tuned.ckpt", seed=1)
     user.diffam(
-        "models", "import", "--style", str(folder / "tuned.ckpt"), "--reference", "xmy_060", "--target", "target_1",
+        "models", "import", "--style", str(folder / "tuned.ckpt"), "--reference", "xmy_060", "--target", "005869",
         "--held-out", "facenet",
     )  # fmt: skip
     return user

@@ -28,7 +28,8 @@ from model_store.errors import (
     UnknownReference,
 )
 from model_store.published.importing import StyleFile, import_checkpoints
-from model_store.published.looks import mt_regions
+from model_store.published.looks import TARGETS, mt_regions
+from model_store.recipe import read_recipe
 from tests.model_store.published.small import RECOGNISE, assets, downloads, encoded, labels, picture, state, write
 from tests.model_store.published.test_reading import Code
 
@@ -63,7 +64,7 @@ def test_files_and_an_archive_become_a_bundle_that_verifies(bundle: Path) -> Non
     assert (catalog.name, catalog.grade) == ("celebahq-256", "production")
     assert catalog.recognisers == ("ir152", "irse50", "facenet", "mobile_face")
     assert [card.id for card in catalog.references] == ["xmy_060"]
-    assert [card.id for card in catalog.targets] == ["target_1", "target_4"]
+    assert [card.id for card in catalog.targets] == ["005869", "169284"]
     assert everything(bundle)[0] == "celebahq-256"
 
 
@@ -317,23 +318,23 @@ def test_a_mask_that_is_none_is_explained(files: Path, place: Path, tmp_path: Pa
 
 def test_a_fine_tuned_checkpoint_becomes_a_style_of_all_weights(bundle: Path, tmp_path: Path) -> None:
     tuned = write("celeba_hq_ddpm", tmp_path, seed=9)
-    made = bundle_of([], bundle, style=StyleFile(tuned, "xmy_060", "target_1", "ir152"))
-    assert list(made) == ["styles/xmy_060-target_1.safetensors"]
+    made = bundle_of([], bundle, style=StyleFile(tuned, "xmy_060", "005869", "ir152"))
+    assert list(made) == ["styles/xmy_060-005869.safetensors"]
     (style,) = read_catalog(bundle).styles
     assert (style.mode, style.held_out) == ("full", "ir152")
     assert style.surrogates == ("irse50", "facenet", "mobile_face")
-    assert style.sha256 == read_manifest(bundle)["files"]["styles/xmy_060-target_1.safetensors"]["sha256"]
+    assert style.sha256 == read_manifest(bundle)["files"]["styles/xmy_060-005869.safetensors"]["sha256"]
     assert damaged_files(bundle) == []
     with pytest.raises(StyleExists):
-        bundle_of([], bundle, style=StyleFile(tuned, "xmy_060", "target_1", "ir152"))
+        bundle_of([], bundle, style=StyleFile(tuned, "xmy_060", "005869", "ir152"))
 
 
 def test_a_style_of_an_unknown_look_or_another_network_changes_nothing(bundle: Path, tmp_path: Path) -> None:
     before = everything(bundle)
     with pytest.raises(UnknownReference, match="nobody"):
-        bundle_of([], bundle, style=StyleFile(write("celeba_hq_ddpm", tmp_path), "nobody", "target_1", "ir152"))
+        bundle_of([], bundle, style=StyleFile(write("celeba_hq_ddpm", tmp_path), "nobody", "005869", "ir152"))
     with pytest.raises(CheckpointUnknown, match=r"facenet\.pth: this is facenet"):
-        bundle_of([], bundle, style=StyleFile(write("facenet", tmp_path), "xmy_060", "target_1", "ir152"))
+        bundle_of([], bundle, style=StyleFile(write("facenet", tmp_path), "xmy_060", "005869", "ir152"))
     assert everything(bundle) == before
 
 
@@ -370,3 +371,13 @@ def test_progress_names_each_checkpoint_before_it_is_read(files: Path, place: Pa
     assert [step[1:] for step in seen] == [(done, 8) for done in range(8)]
     assert seen[0][0] == "downloads/79999_iter.pth"
     assert seen[-1][0] == "downloads/celeba_hq.ckpt"
+
+
+def test_the_papers_recipe_names_looks_and_targets_as_the_bundle_does(bundle: Path) -> None:
+    catalog, transfer = read_catalog(bundle), read_recipe("paper").transfer
+    assert transfer is not None
+    assert catalog.reference(transfer.reference or "").title == "XMY-060"
+    assert transfer.held_out in catalog.attackable
+    aims = [aim for aim, _ in TARGETS]
+    assert transfer.target in aims
+    assert {card.id for card in catalog.targets} <= set(aims)
