@@ -20,7 +20,7 @@ OnStep = Callable[[int, int], None]
 def has_bfloat16(device_type: str) -> bool:
     """Whether a "cpu" or "cuda" device of this machine computes in bfloat16; others only imitate it, slowly."""
     if device_type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
