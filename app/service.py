@@ -51,7 +51,7 @@ class Service:
 @asynccontextmanager
 async def open_service(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     """Serve `app` with a Service. Raises StoreError for a missing or damaged bundle, RedisNotConfigured."""
-    catalog = read_catalog(find_bundle(settings.bundle, settings.shelves))
+    catalog = read_catalog(find_bundle(settings.bundle, settings.shelf))
     bells = {kind: make_celery(settings, kind) for kind in (PROTECT, FINETUNE)}
     with connect(settings) as redis, bells[PROTECT], bells[FINETUNE]:
         app.state.service = Service(settings, catalog, Ledger(redis, settings), bells, Decoder(settings))

@@ -41,7 +41,7 @@ def examine(console: Console, settings: Settings) -> bool:
     with console.status("looking"):
         needed, findings = 0, [*_others(settings)]
         try:
-            folder = find_bundle(settings.bundle, settings.shelves)
+            folder = find_bundle(settings.bundle, settings.shelf)
             findings += _bundle(folder, is_chosen=True)
             needed = needed_bytes(folder)
         except StoreError as error:
@@ -63,14 +63,14 @@ def _others(settings: Settings) -> Iterator[Finding]:
     """The bundles that were not chosen, and what is not finished. Their defects do not keep the chosen one back."""
     from model_store.published.draft import leftovers
 
-    chosen = [shelf / settings.bundle for shelf in (*settings.shelves, BUNDLES)]
-    for shelf in (*settings.shelves, BUNDLES):
+    chosen = [shelf / settings.bundle for shelf in (settings.shelf, BUNDLES)]
+    for shelf in (settings.shelf, BUNDLES):
         for manifest in sorted(shelf.glob("*/bundle.toml")):
             if manifest.parent not in chosen:
                 yield from _bundle(manifest.parent, is_chosen=False)
         for draft in leftovers(shelf):
             yield Finding("unfinished import", "note", f"{draft} may be deleted, unless an import runs now")
-    if PULLED not in {folder.parent.name for shelf in settings.shelves for folder in shelf.glob("*/bundle.toml")}:
+    if PULLED not in {folder.parent.name for folder in settings.shelf.glob("*/bundle.toml")}:
         yield Finding(f"bundle {PULLED}", "note", f"not installed; `diffam models pull {PULLED}` fetches it")
     for partial in sorted((settings.data_dir / "downloads").glob("*/*.partial")):
         size = partial.stat().st_size / 2**20

@@ -56,7 +56,7 @@ def evaluate(
     chosen = {name: METHODS[name] for name in _known("method", names or list(METHODS), METHODS)}
     _known("dataset", [dataset], DATASETS)
     check(settings, order)
-    bundle = open_bundle(find_bundle(settings.bundle, settings.shelves), settings.device, settings.added)
+    bundle = open_bundle(find_bundle(settings.bundle, settings.shelf), settings.device, settings.added)
     catalog = with_additions(bundle.catalog, bundle.added)
     looks = _known(
         "reference", looks or [card.id for card in catalog.references], {c.id: c for c in catalog.references}

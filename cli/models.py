@@ -65,7 +65,7 @@ def verify(name: Name = "mini") -> None:
     from model_store.bundle import damaged_files
 
     try:
-        folder = find_bundle(name, Settings().shelves)
+        folder = find_bundle(name, Settings().shelf)
         catalog = read_catalog(folder)
         problems = damaged_files(folder)
     except StoreError as error:

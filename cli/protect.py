@@ -32,7 +32,7 @@ def protect(
     output_format = FORMATS.get(out.suffix.lower())
     if output_format is None:
         raise CliError(f"--out must end in .png, .jpg or .jpeg, not {out.suffix!r}")
-    folder = find_bundle(settings.bundle, settings.shelves)
+    folder = find_bundle(settings.bundle, settings.shelf)
     catalog = with_additions(read_catalog(folder), settings.added)
     catalog.style_for(look, target)
     limits = PhotoLimits(settings.max_pixels, settings.max_side_px, settings.min_side_px)

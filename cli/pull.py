@@ -54,9 +54,9 @@ def pull_bundle(
     for failure in pulled.failures:
         console.print(f"{failure.code}: {failure}", style="red", markup=False, soft_wrap=True)
     _tell_by_hand(table, folder, pulled.by_hand)
-    if pulled.failures or any(not source.optional for source in pulled.by_hand):
+    if not pulled.is_complete:
         raise typer.Exit(1)
-    _import([folder], settings.pulled / table.bundle)
+    _import([folder], settings.shelf / table.bundle)
 
 
 def import_bundle(
@@ -82,7 +82,7 @@ def import_bundle(
         raise CliError("name the files or folders to import")
     else:
         worn = None
-    _import(paths or [], Settings().pulled / name, worn)
+    _import(paths or [], Settings().shelf / name, worn)
 
 
 def _agree(table: "Sources", folder: Path, accepted: bool) -> None:

@@ -25,7 +25,7 @@ SHEET_FACES, SHEET_SEED = 4, 900
 
 
 def _folder(settings: Settings) -> Path:
-    return find_bundle(settings.bundle, settings.shelves)
+    return find_bundle(settings.bundle, settings.shelf)
 
 
 def _catalog(settings: Settings) -> Catalog:

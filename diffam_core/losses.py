@@ -23,7 +23,7 @@ REGION_WEIGHTS = {"lips": 1.0, "eyes": 1.0, "skin": 0.05}
 DARK = 0.25
 """Added to the lightness in [0, 1] that a change is seen against: the eye judges relative changes (Weber's law)."""
 MOUSTACHE = 4
-"""Portrait pixels around the lips where bare skin counts three times: shade there is seen as a beard."""
+"""Pixels of a 64-pixel portrait around the lips where bare skin counts three times: shade there is seen as a beard."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,8 @@ def visual_terms(models: Models, batch: Batch, small: Tensor, residual: Tensor) 
     seen = smooth / (lightness + DARK)
     tint = seen - seen.mean(dim=1, keepdim=True)
     lips = batch.regions["lips"]
-    near_lips = functional.max_pool2d(lips.float(), 2 * MOUSTACHE + 1, 1, MOUSTACHE)
+    reach = MOUSTACHE * lips.shape[-1] // 64
+    near_lips = functional.max_pool2d(lips.float(), 2 * reach + 1, 1, reach)
     bare = ((batch.face > 0.5) & ~lips & ~batch.regions["eyes"]) * (1 + 2 * near_lips)
     return {
         "perceptual": models.perceptual(small, batch.portraits).mean(),

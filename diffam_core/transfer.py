@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from diffam_core.composite import change, face_probability
+from diffam_core.composite import change
 from diffam_core.losses import (
     REGION_WEIGHTS,
     Batch,
@@ -25,11 +25,16 @@ from diffam_core.losses import (
     visual_terms,
 )
 from diffam_core.models import Models, Process, Recogniser
+from diffam_core.networks.parser import REGIONS
 from diffam_core.protect import generate, latents
 from diffam_core.tuning import Epoch, OnLoss, Terms, Tuning, ignore_loss, weighted
 
 Objective = Literal["impersonate", "dodge", "both"]
 Mode = Literal["lora", "full"]
+AT_ONCE = 32
+"""Portraits in one pass of the networks while training is prepared."""
+CHECKPOINTED_PX = 128
+"""From this size on reverse steps are computed again on the way back: at 256 pixels each would keep 2.8 GB a face."""
 Latents = Callable[[Models, Tensor], Tensor]
 """`latents(models, portraits)`: `diffam_core.protect.latents`, or a cache in front of it."""
 
@@ -133,17 +138,18 @@ class Prepared:
 def prepare(models: Models, photos: Tensor, surrogates: list[Recogniser], invert: Latents = latents) -> Prepared:
     """Latents, reconstructions, masks and own embeddings of photos `(n, 3, view, view)` in [-1, 1]."""
     portraits = shrink(photos, models.portrait_px)
-    inverted = torch.cat([invert(models, part) for part in portraits.split(32)])
-    probabilities = models.parser(portraits).sigmoid()
+    parts = portraits.split(AT_ONCE)
+    inverted = torch.cat([invert(models, part) for part in parts])
+    probabilities = torch.cat([models.parser(part).sigmoid() for part in parts])
     return Prepared(
         photos=photos,
         portraits=portraits,
         latents=inverted,
-        reconstructions=torch.cat([generate(models, part, None) for part in inverted.split(32)]),
-        face=face_probability(models.parser, portraits),
+        reconstructions=torch.cat([generate(models, part, None) for part in inverted.split(AT_ONCE)]),
+        face=probabilities[:, REGIONS.index("face"), None],
         regions={name: probabilities[:, i : i + 1] > 0.5 for i, name in enumerate(REGION_WEIGHTS)},
-        clip=models.clip.embed_images(portraits),
-        own={r.name: torch.cat([r.embed(part) for part in photos.split(32)]) for r in surrogates},
+        clip=torch.cat([models.clip.embed_images(part) for part in parts]),
+        own={r.name: torch.cat([r.embed(part) for part in photos.split(AT_ONCE)]) for r in surrogates},
     )
 
 
@@ -164,13 +170,14 @@ def tune(
     """
     with torch.no_grad():
         aims = {} if aim is None else {r.name: r.embed(aim)[0] for r in surrogates}
+    is_large = models.portrait_px >= CHECKPOINTED_PX
 
     def weigh(generator: torch.Generator) -> tuple[Tensor, Terms]:
         rows = tuning.rows(len(data.photos), recipe.batch).to(data.photos.device)
         batch = data.rows(rows)
         with torch.autocast(models.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             generated = generate(
-                models, data.latents[rows], tuning.style, is_saving_memory=recipe.has_gradient_checkpoints
+                models, data.latents[rows], tuning.style, is_saving_memory=recipe.has_gradient_checkpoints or is_large
             )
         residual = generated.float() - data.reconstructions[rows]
         composite = (batch.photos + change(residual, batch.face, batch.photos.shape[-1])).clamp(-1, 1)

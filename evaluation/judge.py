@@ -14,7 +14,7 @@ from torch.nn import functional
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from diffam_core.errors import NoFaceFound
+from diffam_core.errors import FaceTooSmall, NoFaceFound
 from diffam_core.faces import FoundFace, cut_portrait, find_face
 from diffam_core.images import Photo, to_portrait
 from diffam_core.losses import REGION_WEIGHTS
@@ -64,7 +64,7 @@ def find_again(finished: Photo, known: FoundFace) -> FoundFace:
     """The face as a stranger's detector finds it in the finished file; where it was, if it cannot be found any more."""
     try:
         found = find_face(finished, known.framing)
-    except NoFaceFound:
+    except (FaceTooSmall, NoFaceFound):
         return known
     is_another = abs(found.left_eye[0] - known.left_eye[0]) > known.eye_distance_px
     return known if is_another else found

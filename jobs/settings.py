@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(default=None, repr=False)  # None: `diffam up` starts an embedded Valkey
     data_dir: Path = Path(".diffam")
     bundle: str = "mini"
-    bundles_dir: Path | None = None  # None: pulled bundles in the data folder, then those that ship with the project
+    bundles_dir: Path | None = None  # None: `bundles` in the data folder; then the shipped ones
     looks_dir: Path | None = None  # None: `looks` in the data folder; web and workers must share it
     host: str = "127.0.0.1"
     port: Port = 8000
@@ -76,14 +76,9 @@ class Settings(BaseSettings):
     aliyun_per_second: PositiveFloat = 2
 
     @property
-    def pulled(self) -> Path:
-        """Where bundles made at run time are kept; the package's own folder may be read-only."""
-        return self.data_dir / "bundles"
-
-    @property
-    def shelves(self) -> tuple[Path, ...]:
-        """Where bundles are looked for before the shipped ones."""
-        return (self.pulled,) if self.bundles_dir is None else (self.bundles_dir, self.pulled)
+    def shelf(self) -> Path:
+        """Where bundles made at run time are kept, and looked for before the shipped ones."""
+        return self.bundles_dir or self.data_dir / "bundles"
 
     @property
     def added(self) -> Path:

@@ -72,10 +72,9 @@ def with_additions(catalog: Catalog, folder: Path | None) -> Catalog:
     if folder is None or not folder.is_dir():
         return catalog
     styles = tuple(style for row, path in _rows(folder, "styles/*.toml") if (style := _style(row, path)) is not None)
-    looks = tuple(
-        card for row, path in _rows(folder, "references/*/reference.toml") for card in [_look(row, path, folder)]
-    )
-    return replace(catalog, references=catalog.references + looks, styles=catalog.styles + styles)
+    looks = tuple(_look(row, path) for row, path in _rows(folder, "references/*/reference.toml"))
+    references = tuple(_with_makeup(card, folder) for card in catalog.references + looks)
+    return replace(catalog, references=references, styles=catalog.styles + styles)
 
 
 def _rows(folder: Path, pattern: str) -> Iterator[tuple[dict[str, Any], Path]]:
@@ -86,17 +85,15 @@ def _rows(folder: Path, pattern: str) -> Iterator[tuple[dict[str, Any], Path]]:
             log.warning("addition_unreadable: %s", path.name)
 
 
-def _look(row: dict[str, Any], path: Path, folder: Path) -> ReferenceCard:
+def _look(row: dict[str, Any], path: Path) -> ReferenceCard:
     name = path.parent.name
-    makeup = folder / f"styles/{name}.safetensors"
-    has_makeup = makeup.with_suffix(".toml").is_file()
-    return ReferenceCard(
-        name,
-        row.get("title", name),
-        row.get("description", ""),
-        path.parent / "look.png",
-        makeup if has_makeup else None,
-    )
+    return ReferenceCard(name, row.get("title", name), row.get("description", ""), path.parent / "look.png")
+
+
+def _with_makeup(card: ReferenceCard, folder: Path) -> ReferenceCard:
+    """The card with the make-up alone that was trained for it since, if it had none."""
+    makeup = folder / f"styles/{card.id}.safetensors"
+    return replace(card, makeup=makeup) if card.makeup is None and makeup.with_suffix(".toml").is_file() else card
 
 
 def _style(row: dict[str, Any], path: Path) -> StyleCard | None:

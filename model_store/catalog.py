@@ -1,7 +1,6 @@
 """What a bundle offers, read from `bundle.toml` alone: no weights, no torch, so that the web process may use it."""
 
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -104,9 +103,9 @@ class Catalog:
         )
 
 
-def find_bundle(name: str, shelves: Iterable[Path] = ()) -> Path:
-    """The folder of a bundle: on the first shelf that has it, else among the shipped ones. Raises UnknownBundle."""
-    folders = [shelf / name for shelf in (*shelves, BUNDLES)]
+def find_bundle(name: str, shelf: Path) -> Path:
+    """The folder of a bundle: on the shelf, else among the shipped ones. Raises UnknownBundle."""
+    folders = [shelf / name, BUNDLES / name]
     for folder in folders:
         if (folder / "bundle.toml").is_file():
             return folder

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from diffam_core.errors import FaceTooSmall, NoFaceFound
-from diffam_core.faces import cut_portrait, find_face
+from diffam_core.faces import cut_portrait
+from diffam_core.models import Models
 from model_store.bundle import Bundle
 from model_store.catalog import read_manifest
 from model_store.datasets import PUBLISHED
@@ -45,13 +46,13 @@ def training_portraits(bundle: Bundle, dataset: str | None = None, folder: Path 
     published = find_dataset(dataset)
     if folder is None:
         raise DatasetMissing(f"where is {published.title}? Name its folder")
-    return lambda count: cut_portraits(published, folder, count, bundle.models.view_px)
+    return lambda count: cut_portraits(bundle.models, published, folder, count)
 
 
 def cut_portraits(
-    dataset: PublishedDataset, folder: Path, count: int, size_px: int, is_made_up: bool = False, seed: int = 0
+    models: Models, dataset: PublishedDataset, folder: Path, count: int, is_made_up: bool = False, seed: int = 0
 ) -> Tensor:
-    """The first `count` faces `(count, 3, size_px, size_px)` of the training side that the detector finds.
+    """The first `count` faces `(count, 3, view, view)` of the training side that the detector finds, in their framing.
 
     is_made_up: of those that removal trains on, else of those that transfer trains on.  Raises DatasetMissing,
     DatasetDamaged, DatasetTooSmall.
@@ -63,7 +64,7 @@ def cut_portraits(
             break
         photo = read_photo(person.photos[0])
         try:
-            found.append(cut_portrait(photo, find_face(photo), size_px))
+            found.append(cut_portrait(photo, models.find_face(photo), models.view_px))
         except (NoFaceFound, FaceTooSmall):
             continue
     if len(found) < count:

@@ -49,7 +49,7 @@ class StageTable(_Table):
     learning_rate: PositiveFloat
     growth_per_epoch: PositiveFloat = 1.0
     batch: PositiveInt = 4
-    views: Annotated[int, Field(ge=0)] = 3
+    views: Annotated[int, Field(ge=0)] = StageRecipe.views
     precision: Literal["float32", "bfloat16"] = "float32"
     has_gradient_checkpoints: bool = False
     weights: Annotated[dict[str, float], AfterValidator(_only(asdict(Weights())))]

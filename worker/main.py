@@ -7,8 +7,9 @@ import torch
 
 from jobs.logs import configure_logging
 from jobs.settings import Settings
+from model_store.additions import with_additions
 from model_store.bundle import Bundle, open_bundle
-from model_store.catalog import ReferenceCard, find_bundle, read_catalog
+from model_store.catalog import Catalog, find_bundle
 from worker.pipeline import ProtectRequest, protect_photos
 from worker.serve import serve
 
@@ -21,19 +22,22 @@ def main() -> None:
     configure_logging(settings.log_level)
     if settings.torch_threads:
         torch.set_num_threads(settings.torch_threads)
-    folder = find_bundle(settings.bundle, settings.shelves)
+    folder = find_bundle(settings.bundle, settings.shelf)
     log.info("bundle_opening", bundle=settings.bundle, device=settings.device)
     bundle = open_bundle(folder, settings.device, settings.added)
-    if looks := read_catalog(folder).references:  # a pulled bundle may have none until somebody adds one
-        warm_up(bundle, looks[0])
+    warm_up(bundle, with_additions(bundle.catalog, settings.added))
     log.info("worker_warm", bundle=settings.bundle)
     serve(settings, partial(protect_photos, bundle))
 
 
-def warm_up(bundle: Bundle, look: ReferenceCard) -> None:
-    """Take one photo all the way, so that no user pays for first calls, and a bundle that cannot work fails here."""
-    request = ProtectRequest(look.image.read_bytes(), look.id, None)
-    protect_photos(bundle, [request], lambda *_: None)
+def warm_up(bundle: Bundle, catalog: Catalog) -> None:
+    """Take one photo all the way, so that no user pays for first calls, and a bundle that cannot work fails here.
+
+    A pulled bundle has looks but no style until somebody trains one: then there is nothing to warm up.
+    """
+    for style in catalog.styles[:1]:
+        picture = catalog.reference(style.reference).image.read_bytes()
+        protect_photos(bundle, [ProtectRequest(picture, style.reference, style.target)], lambda *_: None)
 
 
 if __name__ == "__main__":

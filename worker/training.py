@@ -94,7 +94,7 @@ def finetune(claim: Claim, ledger: Ledger, settings: Settings, on_training: OnTr
     if settings.torch_threads:
         torch.set_num_threads(settings.torch_threads)
     on_training("load", 0, 1, {})
-    bundle = open_bundle(find_bundle(settings.bundle, settings.shelves), settings.device, settings.added)
+    bundle = open_bundle(find_bundle(settings.bundle, settings.shelf), settings.device, settings.added)
     on_training("load", 1, 1, {})
     wish, is_first = claim.input, claim.attempt == 1
     if isinstance(wish, LookInput):

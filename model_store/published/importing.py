@@ -29,9 +29,6 @@ from model_store.published.sources import Sources, read_sources
 Recognise = Callable[[Mapping[str, tuple[int, ...]]], Layout]
 OnPiece = Callable[[str, int, int], None]
 """`on_piece(label, done, pieces)`, before each."""
-NEEDED = ("unet", "clip_vit_b16", "perceptual", "parser")
-LEAST_RECOGNISERS = 2
-"""One to attack, one to hold out."""
 FORMAT = 1
 
 
@@ -95,10 +92,9 @@ def import_checkpoints(
 
 
 def _rows(place: Path) -> dict[str, Any]:
+    """The manifest as it was, the operator's own rows included."""
     known = read_manifest(place) if (place / "bundle.toml").is_file() else {}
-    return {name: known.get(name, []) for name in ("references", "targets", "styles")} | {
-        "files": known.get("files", {})
-    }
+    return {"references": [], "targets": [], "styles": [], "files": {}} | known
 
 
 @contextmanager
@@ -174,12 +170,7 @@ def _pictures(row: dict[str, Any]) -> list[str]:
 
 
 def _check_complete(draft: _Draft) -> None:
-    present = {Path(name).stem for name in draft.rows["files"] if "/" not in name}
-    lacking = [part for part in NEEDED if part not in present]
-    absent = [name for name in manifest.RECOGNISERS if name not in present]
-    short = LEAST_RECOGNISERS - (len(manifest.RECOGNISERS) - len(absent))
-    if short > 0:
-        lacking += absent[:short]
+    lacking = manifest.missing_parts(draft.rows["files"])
     if not draft.rows["targets"]:
         lacking.append("targets")
     if lacking:
@@ -208,7 +199,11 @@ def _add_style(draft: _Draft, style: StyleFile) -> None:
 
 
 def _write_manifest(draft: _Draft, name: str) -> None:
-    table = {"name": name, "grade": manifest.GRADE, "format": FORMAT}
-    table |= manifest.network_rows(draft.rows["files"]) | draft.rows
+    own = {"name": name, "grade": manifest.GRADE, "format": FORMAT}
+    networks = manifest.network_rows(draft.rows["files"])
+    table = own | networks | draft.rows
+    table["recognisers"] = networks["recognisers"] | draft.rows.get("recognisers", {})
+    if manifest.DETECTOR_FILE in draft.made:
+        table["detector"] = networks["detector"]
     with finished(draft.folder / "bundle.toml") as partial:
         partial.write_text(tomli_w.dumps(table), encoding="utf-8")

@@ -68,6 +68,8 @@ def _clip(patch_px: int) -> dict[str, Any]:
 
 CLIP = {"clip_vit_b16": _clip(16), "clip_vit_b32": _clip(32)}
 """OpenAI's two, the paper's first."""
+TOWER = "clip_vit_b16"
+"""The one that the bundle works with; the other is kept for those who compare."""
 CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
 CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
 
@@ -94,7 +96,7 @@ NEVER_ATTACKED: list[str] = []
 UNET_FILE, REMOVAL_UNET_FILE = "unet.safetensors", "removal_unet.safetensors"
 PERCEPTUAL_FILE, PARSER_FILE = "perceptual.safetensors", "parser.safetensors"
 IDENTITY_FILE = "identity.safetensors"
-"""`model_ir_se50`, of irse50's layout: the identity that make-up removal keeps. Without it irse50 takes its place."""
+"""`model_ir_se50`, of irse50's layout: for the training of a remover; protection does not need it."""
 DETECTOR_FILE = "detector.onnx"
 
 FILES = {
@@ -108,21 +110,25 @@ FILES = {
 """The bundle's file for each layout of `model_store.published.layouts`."""
 
 
-def missing_files(present: Collection[str]) -> list[str]:
-    """The files without which nothing can be protected; of the two CLIPs and the four recognisers one is enough."""
-    missing = [name for name in (UNET_FILE, PERCEPTUAL_FILE, PARSER_FILE) if name not in present]
-    groups = [[FILES[name] for name in group] for group in (CLIP, RECOGNISERS)]
-    return missing + [group[0] for group in groups if not any(name in present for name in group)]
+NEEDED = ("unet", TOWER, "perceptual", "parser")
+LEAST_RECOGNISERS = 2
+"""One to attack, one to hold out."""
+
+
+def missing_parts(present: Collection[str]) -> list[str]:
+    """The parts, by the stem of their file, without which nothing can be trained or protected."""
+    missing = [part for part in NEEDED if f"{part}.safetensors" not in present]
+    absent = [name for name in RECOGNISERS if FILES[name] not in present]
+    return missing + absent[: max(0, LEAST_RECOGNISERS - (len(RECOGNISERS) - len(absent)))]
 
 
 def network_rows(present: Collection[str]) -> dict[str, Any]:
     """The networks' part of `bundle.toml`, for the bundle's files at hand, by name.
 
-    Raises ValueError when one of `missing_files` is.
+    Raises ValueError when one of `missing_parts` is.
     """
-    if missing := missing_files(present):
+    if missing := missing_parts(present):
         raise ValueError(f"the bundle needs {', '.join(missing)}")
-    clip = next(name for name in CLIP if FILES[name] in present)
     recognisers = {name: row | {"file": FILES[name]} for name, row in RECOGNISERS.items() if FILES[name] in present}
     rows: dict[str, Any] = {
         "never_attacked": NEVER_ATTACKED,
@@ -130,7 +136,7 @@ def network_rows(present: Collection[str]) -> dict[str, Any]:
         "schedule": SCHEDULE,
         "lora": LORA,
         "unet": {"file": UNET_FILE, "unshuffle": 1, "config": UNET},
-        "clip": {"file": FILES[clip], "mean": CLIP_MEAN, "std": CLIP_STD, "config": CLIP[clip]},
+        "clip": {"file": FILES[TOWER], "mean": CLIP_MEAN, "std": CLIP_STD, "config": CLIP[TOWER]},
         "perceptual": {"file": PERCEPTUAL_FILE, "trunk": "alex", "calibrated": True},
         "parser": {"kind": "bisenet", "file": PARSER_FILE},
         "detector": {"kind": "yunet", "file": DETECTOR_FILE} if DETECTOR_FILE in present else {"kind": "opencv-haar"},

@@ -16,10 +16,14 @@ OnFile = Callable[[Source, int, int | None], None]
 
 @dataclass(frozen=True)
 class Pulled:
-    """What a pull left to do: files that only the user can fetch, and why others could not be fetched."""
+    """What a pull left to do: files that only the user can fetch, and why others could not be fetched.
+
+    is_complete: nothing that a bundle needs is left.
+    """
 
     by_hand: tuple[Source, ...]
     failures: tuple[DownloadFailed | DownloadDamaged, ...]
+    is_complete: bool
 
 
 def pull(
@@ -38,6 +42,8 @@ def pull(
             continue
         if source.instead_of and source.instead_of not in failures:
             continue
+        if not (folder / source.name).is_file() and _stands_in(sources, source, folder):
+            continue
         try:
             download(source, folder, partial(on_file, source), pause_s)
         except (DownloadFailed, DownloadDamaged) as error:
@@ -45,7 +51,14 @@ def pull(
         else:
             failures.pop(source.instead_of or source.name, None)
     waiting = tuple(source for source in sources.files if source.by_hand and not (folder / source.name).is_file())
-    return Pulled(waiting, tuple(failures.values()))
+    optional = {source.name for source in sources.files if source.optional}
+    left = failures.keys() | {source.name for source in waiting}
+    return Pulled(waiting, tuple(failures.values()), left <= optional)
+
+
+def _stands_in(sources: Sources, source: Source, folder: Path) -> bool:
+    """Whether an earlier pull could not get the file and fetched its stand-in: two of a kind would be in conflict."""
+    return any(other.instead_of == source.name and (folder / other.name).is_file() for other in sources.files)
 
 
 def _check_placed(sources: Sources, folder: Path) -> None:

@@ -105,9 +105,14 @@ def _read_pickle(path: Path) -> object:
 def _read_torchscript(path: Path) -> dict[str, Tensor]:
     """The weights of a TorchScript archive. Its methods run only when called, except one that is refused here."""
     with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if name.endswith(".py") and b"__setstate__" in archive.read(name):
-                raise CheckpointUnsafe(f"this archive runs code when opened ({name}: __setstate__); do not use it")
+        names = [member.filename.casefold() for member in archive.infolist()]
+        if len(set(names)) < len(names):  # torch ignores case: it could read another one than we do
+            raise CheckpointUnsafe("two members of this archive have the same name; do not use it")
+        for member in archive.infolist():
+            if member.filename.casefold().endswith(".py") and b"__setstate__" in archive.read(member):
+                raise CheckpointUnsafe(
+                    f"this archive runs code when opened ({member.filename}: __setstate__); do not use it"
+                )
     with warnings.catch_warnings():  # torch calls TorchScript a thing of the past; OpenAI's archives are
         warnings.filterwarnings("ignore", message=r".*torch\.jit\.load")
         module = torch.jit.load(path, map_location="cpu")

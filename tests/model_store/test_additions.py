@@ -214,6 +214,16 @@ def test_a_style_whose_file_was_altered_is_not_worn(bundle: Bundle, look: bytes,
         bundle.find_style("dusk", "celia")
 
 
+def test_the_make_up_alone_of_a_bundles_look_is_found_once_it_was_trained(tmp_path: Path) -> None:
+    catalog = read_catalog(BUNDLES / "mini")
+    bare = replace(catalog, references=tuple(replace(card, makeup=None) for card in catalog.references))
+    assert with_additions(bare, tmp_path).reference("rose").makeup is None
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "styles/rose.toml").write_text('reference = "rose"\nmode = "lora"\n', encoding="utf-8")
+    assert with_additions(bare, tmp_path).reference("rose").makeup == tmp_path / "styles/rose.safetensors"
+    assert with_additions(catalog, tmp_path).reference("rose").makeup == catalog.reference("rose").makeup
+
+
 def test_an_unreadable_addition_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "styles").mkdir()
     (tmp_path / "styles/broken.toml").write_text("reference = ")

@@ -81,10 +81,10 @@ def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
 
 
 def test_a_bundle_is_found_on_the_first_shelf_that_has_it(copy: Path, tmp_path: Path) -> None:
-    assert find_bundle("mini", (tmp_path / "none", copy.parent)) == copy
-    assert find_bundle("mini", (tmp_path / "none",)) == MINI
+    assert find_bundle("mini", copy.parent) == copy
+    assert find_bundle("mini", tmp_path / "none") == MINI
     with pytest.raises(UnknownBundle, match=r"'nobody' in .*none, .*bundles; `diffam models pull"):
-        find_bundle("nobody", (tmp_path / "none",))
+        find_bundle("nobody", tmp_path / "none")
 
 
 def test_a_style_of_all_weights_is_loaded_when_it_is_asked_for(copy: Path, models: Models) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from diffam_core.framing import Framing
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import BUNDLES
 from model_store.datasets.mt import MT
@@ -47,8 +48,14 @@ def test_a_dataset_gives_the_same_aligned_faces_of_its_training_side_every_time(
     assert torch.equal(faces[:2], portraits(2))
 
 
-def test_removal_is_trained_on_made_up_faces(tree: Path) -> None:
-    assert cut_portraits(MT, tree, 1, 64, is_made_up=True).shape == (1, 3, 64, 64)
+def test_removal_is_trained_on_made_up_faces(bundle: Bundle, tree: Path) -> None:
+    assert cut_portraits(bundle.models, MT, tree, 1, is_made_up=True).shape == (1, 3, 256, 256)
+
+
+def test_faces_are_framed_as_the_bundle_frames_them(bundle: Bundle, tree: Path) -> None:
+    wider = replace(bundle, models=replace(bundle.models, framing=Framing((0.5, 0.47), 0.2)))
+    close, far = training_portraits(bundle, "mt", tree)(1), training_portraits(wider, "mt", tree)(1)
+    assert float((close - far).abs().mean()) > 0.02
 
 
 def test_too_few_people_are_counted_out(bundle: Bundle, tree: Path) -> None:

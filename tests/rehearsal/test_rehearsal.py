@@ -7,9 +7,11 @@ import hashlib
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +65,7 @@ def sources_of(host: str, served: dict[str, bytes], by_hand: dict[str, bytes]) -
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A user who pulled the bundle: what can be fetched from a host, the rest put there by hand."""
     folder = tmp_path_factory.mktemp("published")
     served = {name: write(folder / name).read_bytes() for name, write in SERVED.items()}
@@ -90,7 +92,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
         "models", "import", "--style", str(folder / "tuned.ckpt"), "--reference", "xmy_060", "--target", "005869",
         "--held-out", "facenet",
     )  # fmt: skip
-    return user
+    yield user
+    shutil.rmtree(folder)
 
 
 def test_the_pulled_bundle_is_whole_and_runs_here(place: Place) -> None:

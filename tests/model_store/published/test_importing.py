@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+import tomli_w
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -327,6 +328,21 @@ def test_a_fine_tuned_checkpoint_becomes_a_style_of_all_weights(bundle: Path, tm
     assert damaged_files(bundle) == []
     with pytest.raises(StyleExists):
         bundle_of([], bundle, style=StyleFile(tuned, "xmy_060", "005869", "ir152"))
+
+
+def test_what_the_operator_wrote_into_the_manifest_stays(bundle: Path, tmp_path: Path) -> None:
+    path = bundle / "bundle.toml"
+    manifest = read_manifest(bundle)
+    manifest["schedule"]["invert_points"] = 20
+    manifest["recognisers"]["ir152"]["thresholds"]["0.01"] = 0.2
+    manifest["portraits"] = {"seed": 3, "count": 4}
+    path.write_text(tomli_w.dumps(manifest), encoding="utf-8")
+    bundle_of([write("mobile_face", tmp_path, seed=4)], bundle)
+    after = read_manifest(bundle)
+    assert after["schedule"]["invert_points"] == 20
+    assert after["recognisers"]["ir152"]["thresholds"]["0.01"] == 0.2
+    assert after["portraits"] == {"seed": 3, "count": 4}
+    assert damaged_files(bundle) == []
 
 
 def test_a_style_of_an_unknown_look_or_another_network_changes_nothing(bundle: Path, tmp_path: Path) -> None:

@@ -78,6 +78,9 @@ def test_a_stand_in_is_fetched_when_the_file_itself_cannot_be_had(
     pulled = pull(table, tmp_path / "here")
     assert [path.name for path in (tmp_path / "here").iterdir()] == ["other.bin"]
     assert pulled.failures == ()
+    host.files["/unet.ckpt"] = Hosted(b"there again")
+    pull(table, tmp_path / "here")
+    assert [path.name for path in (tmp_path / "here").iterdir()] == ["other.bin"], "two of a kind would be in conflict"
 
 
 def test_a_file_that_cannot_be_had_does_not_keep_the_others_back(

@@ -76,11 +76,20 @@ def test_a_pickled_module_is_refused_by_the_name_of_its_class(tmp_path: Path) ->
         read_state(tmp_path / "net.pth")
 
 
-def test_a_torchscript_archive_that_runs_code_when_opened_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["net/code/__torch__/more.py", "net/code/__torch__/more.PY"])
+def test_a_torchscript_archive_that_runs_code_when_opened_is_refused(tmp_path: Path, name: str) -> None:
     save_torchscript(WEIGHTS, tmp_path / "net.pt")
     with zipfile.ZipFile(tmp_path / "net.pt", "a") as archive:
-        archive.writestr("net/code/__torch__/more.py", "def __setstate__(self, state: int) -> None:\n  pass\n")
+        archive.writestr(name, "def __setstate__(self, state: int) -> None:\n  pass\n")
     with pytest.raises(CheckpointUnsafe, match="__setstate__"):
+        read_state(tmp_path / "net.pt")
+
+
+def test_a_torchscript_archive_with_two_members_of_one_name_is_refused(tmp_path: Path) -> None:
+    save_torchscript(WEIGHTS, tmp_path / "net.pt")
+    with zipfile.ZipFile(tmp_path / "net.pt", "a") as archive:
+        archive.writestr(archive.namelist()[0].upper(), b"another")
+    with pytest.raises(CheckpointUnsafe, match="same name"):
         read_state(tmp_path / "net.pt")
 
 
