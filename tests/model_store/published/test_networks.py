@@ -131,12 +131,13 @@ def test_the_face_parser_is_bisenet_on_pictures_normalised_as_imagenets() -> Non
 
 
 def test_the_rows_of_a_manifest_survive_the_file_and_name_only_what_is_there() -> None:
-    files = {"unet.safetensors", "perceptual.safetensors", "parser.safetensors", "clip_vit_b32.safetensors"}
-    rows = manifest.network_rows(files | {"ir152.safetensors"})
+    files = {"unet.safetensors", "perceptual.safetensors", "parser.safetensors", "clip_vit_b16.safetensors"}
+    two = {"ir152.safetensors", "mobile_face.safetensors"}
+    rows = manifest.network_rows(files | two)
     assert tomllib.loads(tomli_w.dumps(rows)) == rows
-    assert list(rows["recognisers"]) == ["ir152"]
-    assert rows["clip"]["config"]["vision_cfg"]["patch_size"] == 32
+    assert list(rows["recognisers"]) == ["ir152", "mobile_face"]
+    assert rows["clip"]["config"]["vision_cfg"]["patch_size"] == 16
     assert "removal_unet" not in rows
-    assert "removal_unet" in manifest.network_rows(files | {"ir152.safetensors", "removal_unet.safetensors"})
-    with pytest.raises(ValueError, match=r"ir152\.safetensors"):
-        manifest.network_rows(files)
+    assert "removal_unet" in manifest.network_rows(files | two | {"removal_unet.safetensors"})
+    with pytest.raises(ValueError, match="irse50"):
+        manifest.network_rows(files | {"ir152.safetensors"})
