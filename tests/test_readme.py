@@ -8,6 +8,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 FIGURES = json.loads((ROOT / "docs/measurements/mini.json").read_text())
 EVALUATION = json.loads((ROOT / "docs/measurements/evaluation.json").read_text())
+NOISE = json.loads((ROOT / "docs/measurements/noise.json").read_text())
 
 
 def test_the_tables_hold_the_measured_figures() -> None:
@@ -19,12 +20,23 @@ def test_the_tables_hold_the_measured_figures() -> None:
 
 
 def test_the_table_of_methods_holds_what_the_evaluation_found() -> None:
-    for line in EVALUATION["summary"]:
+    for line in EVALUATION["summary"] + NOISE["summary"]:
         shares = [line["asr"][name][0] for name in ("ir152", "irse50", "facenet", "mobile_face")]
         shares += [line["mean"][0], line["asr"]["vit"][0], line["own_match"]]
         cells = " | ".join(f"{100 * share:.1f}" for share in shares)
         assert f"| {cells} | {line['psnr_db']:.1f} dB | {line['ssim']:.3f} |" in README, line["method"]
     assert f"commit `{EVALUATION['commit']}`" in README
+    assert f"commit `{NOISE['commit']}`" in README
+    assert {key: NOISE[key] for key in ("faces", "seed", "dataset")} == {
+        key: EVALUATION[key] for key in ("faces", "seed", "dataset")
+    }
+
+
+def test_the_lead_over_noise_is_the_one_between_the_two_measurements() -> None:
+    (ours,) = [line for line in EVALUATION["summary"] if line["method"] == "diffam"]
+    best = max(NOISE["summary"], key=lambda line: line["mean"][0])
+    assert f"{best['title']}, stays {100 * (ours['mean'][0] - best['mean'][0]):.1f} points behind" in README
+    assert ours["ssim"] >= best["ssim"]
 
 
 def test_every_link_of_the_readme_leads_somewhere() -> None:
