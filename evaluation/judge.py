@@ -20,8 +20,9 @@ from diffam_core.images import Photo, to_portrait
 from diffam_core.losses import REGION_WEIGHTS
 from diffam_core.models import Models
 from diffam_core.score import quality
+from diffam_core.survival import scale_face
 from evaluation.subjects import Subjects
-from evaluation.treatments import Treatment, scale_face
+from evaluation.treatments import Treatment
 from model_store.bundle import Bundle, Reference
 
 MATCHING_FACES = 10

@@ -1,13 +1,12 @@
-"""What happens to a finished photo before somebody looks at it: re-encoding, rescaling, another aligner's crop."""
+"""What an evaluation does to finished photos before recognisers look: survival profiles, and another aligner's crop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-
-import cv2
-import numpy as np
+from functools import partial
 
 from diffam_core.faces import FoundFace
-from diffam_core.images import Photo, decode_photo, encode_photo
+from diffam_core.images import Photo
+from diffam_core.survival import PROFILES, treat
 
 
 def _keep(photo: Photo) -> Photo:
@@ -27,19 +26,6 @@ class Treatment:
     face: Callable[[FoundFace], FoundFace] = _in_place
 
 
-def _scaled(photo: Photo, factor: float, interpolation: int) -> Photo:
-    return cv2.resize(photo, None, fx=factor, fy=factor, interpolation=interpolation).astype(np.uint8)
-
-
-def _jpeg(quality: int) -> Callable[[Photo], Photo]:
-    return lambda photo: decode_photo(encode_photo(photo, "jpeg", quality))
-
-
-def _screenshot(photo: Photo) -> Photo:
-    """Shown smaller than it is, grabbed, saved."""
-    return _jpeg(80)(_scaled(photo, 0.75, cv2.INTER_LINEAR))
-
-
 def _off_centre(face: FoundFace) -> FoundFace:
     """Eyes taken 3 % of the crop too far right, 2 % too low and 4 % too far apart."""
     right, down, wider = 0.03 * face.side_px, 0.02 * face.side_px, 0.02 * face.eye_distance_px
@@ -51,22 +37,12 @@ def _off_centre(face: FoundFace) -> FoundFace:
     )
 
 
+def _survival(name: str) -> Treatment:
+    return Treatment(PROFILES[name].title, partial(treat, profile=PROFILES[name]))
+
+
 TREATMENTS = {
     "clean": Treatment("the finished file"),
-    "jpeg75": Treatment("JPEG, quality 75", _jpeg(75)),
-    "jpeg50": Treatment("JPEG, quality 50", _jpeg(50)),
-    "half": Treatment("half the size", lambda photo: _scaled(photo, 0.5, cv2.INTER_AREA)),
-    "blur": Treatment("Gaussian blur, 1.5 px", lambda photo: cv2.GaussianBlur(photo, (0, 0), 1.5).astype(np.uint8)),
-    "screenshot": Treatment("shown at 75 %, JPEG 80", _screenshot),
+    **{name: _survival(name) for name in ("jpeg75", "jpeg50", "half", "blur", "screenshot")},
     "recrop": Treatment("off-centre crop", face=_off_centre),
 }
-
-
-def scale_face(face: FoundFace, factor: float) -> FoundFace:
-    """The same face in a photo scaled by `factor`."""
-
-    def moved(eye: tuple[float, float]) -> tuple[float, float]:
-        return (eye[0] + 0.5) * factor - 0.5, (eye[1] + 0.5) * factor - 0.5
-
-    x, y, width, height = (round(value * factor) for value in face.box)
-    return replace(face, box=(x, y, width, height), left_eye=moved(face.left_eye), right_eye=moved(face.right_eye))

@@ -5,9 +5,10 @@ import pytest
 
 from diffam_core.faces import FoundFace, cut_portrait
 from diffam_core.images import Photo
+from diffam_core.survival import scale_face
 from evaluation.judge import views_of
 from evaluation.subjects import Subjects
-from evaluation.treatments import TREATMENTS, scale_face
+from evaluation.treatments import TREATMENTS
 
 FACE = FoundFace((100, 100, 200, 200), (150.0, 180.0), (250.0, 180.0))
 
