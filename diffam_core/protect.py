@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from diffam_core.diffusion import denoise, invert
+from diffam_core.diffusion import Eps, denoise, invert
 from diffam_core.models import Models
-from diffam_core.styles import predictor
+from diffam_core.styles import predictor, predictor_at
 
 OnStep = Callable[[int, int], None]
 """`on_step(step, steps)` after each forward pass."""
@@ -46,12 +46,19 @@ def generate(
     style: str | None,
     on_step: OnStep | None = None,
     is_saving_memory: bool = False,
+    strengths: Float[Tensor, " batch"] | None = None,
 ) -> Float[Tensor, "batch 3 size size"]:
     """Portraits denoised with a style, or with None by the base model (the reconstruction); differentiable.
 
     is_saving_memory: gradient checkpointing, each reverse step is computed again on the way back.
+    strengths: how much of the style each row wears, in [0, 1]; all of it without them. The base model ignores them.
     """
-    eps, process = predictor(models.eps, style), models.process
+    process = models.process
+    eps: Eps
+    if style is None or strengths is None:
+        eps = predictor(models.eps, style)
+    else:
+        eps = predictor_at(models.eps, style, strengths)
 
     def remembered(x_t: Tensor, timesteps: Tensor) -> Tensor:
         predicted: Tensor = checkpoint(eps, x_t, timesteps, use_reentrant=False)

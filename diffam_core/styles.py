@@ -1,12 +1,17 @@
 """Styles of the noise predictor, by name: LoRA adapters inside it or whole networks beside it; None is the base."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+from jaxtyping import Float
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
+from peft.tuners.lora import LoraLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
+from diffam_core.diffusion import Eps
 from diffam_core.networks.unet import EpsModel
 
 TARGET_MODULES = ["conv1", "conv2", "conv_shortcut", "to_q", "to_k", "to_v", "to_out.0"]
@@ -80,6 +85,39 @@ def predictor(eps: EpsModel, name: str | None) -> EpsModel:
         raise KeyError(f"no style {name!r} is attached")
     select_style(eps, name)
     return eps
+
+
+def predictor_at(eps: EpsModel, name: str, strengths: Float[Tensor, " batch"]) -> Eps:
+    """What to call for a style at a strength in [0, 1] per row; at 1 the style, at 0 the base model, to the last bit.
+
+    LoRA is scaled; a whole network's prediction is blended with the base model's. Raises KeyError when unknown.
+    """
+    network = predictor(eps, name)
+    if network is eps:
+
+        def scaled(x_t: Tensor, timesteps: Tensor) -> Tensor:
+            with _lora_scaled(eps, name, strengths):
+                predicted: Tensor = eps(x_t, timesteps)
+            return predicted
+
+        return scaled
+    base, shares = predictor(eps, None), strengths.view(-1, 1, 1, 1)
+    return lambda x_t, timesteps: torch.lerp(base(x_t, timesteps), network(x_t, timesteps), shares)
+
+
+@contextmanager
+def _lora_scaled(eps: EpsModel, name: str, strengths: Tensor) -> Iterator[None]:
+    """Weaken one adapter row by row: peft multiplies a layer's update by `scaling`, which broadcasts."""
+    layers = [layer for layer in eps.modules() if isinstance(layer, LoraLayer) and name in layer.scaling]
+    before = [layer.scaling[name] for layer in layers]
+    try:
+        for layer, scale in zip(layers, before, strict=True):
+            dims = 4 if isinstance(layer.get_base_layer(), nn.Conv2d) else 3
+            layer.scaling[name] = scale * strengths.view(-1, *[1] * (dims - 1))
+        yield
+    finally:
+        for layer, scale in zip(layers, before, strict=True):
+            layer.scaling[name] = scale
 
 
 def select_style(eps: EpsModel, name: str | None) -> None:
