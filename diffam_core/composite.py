@@ -1,8 +1,20 @@
 """How a protected portrait's change is made ready for the full-size photo; training and product share these lines."""
 
+from collections.abc import Collection
+from typing import Literal
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
+
+from diffam_core.networks import parser as face_parser
+
+Region = Literal["lips", "eyes", "skin"]
+REGIONS: frozenset[Region] = frozenset({"lips", "eyes", "skin"})
+"""Where make-up may go; together they are the whole face."""
+GROW = {"lips": 2, "eyes": 4}
+"""Pixels of a 64-pixel portrait by which a region's make-up exceeds the parser's region: eye shadow lies above the eye."""
 
 
 def feather(
@@ -38,13 +50,17 @@ def change(
     residual: Float[Tensor, "batch 3 size size"],
     face: Float[Tensor, "batch 1 size size"],
     size_px: int,
+    weights: Float[Tensor, "batch 1 size size"] | None = None,
 ) -> Float[Tensor, "batch 3 size_px size_px"]:
     """What to add to a `size_px` view of the photo: what the style changed, smooth, feathered, exactly 0 outside.
 
     residual: the same latent denoised with the style minus without it.
     face: the parser's face probability.
+    weights: how much of the change goes where, in [0, 1], as from `region_weights`; all of it without them.
     """
     residual = low_pass(residual) * feather(face)
+    if weights is not None:
+        residual = residual * weights
     if size_px == residual.shape[-1]:
         return residual
     enlarged = functional.interpolate(residual, size_px, mode="bicubic", align_corners=False)
@@ -52,7 +68,39 @@ def change(
     return enlarged * reach
 
 
+def region_weights(
+    regions: Float[Tensor, "batch 4 size size"], chosen: Collection[Region]
+) -> Float[Tensor, "batch 1 size size"]:
+    """How much of a change goes where when only some regions wear it, in [0, 1]; the regions' weights add up to 1.
+
+    Lips and eyes end softly; skin is the rest. With all of them chosen the weight is exactly 1 everywhere.
+
+    regions: the parser's probabilities.
+    """
+    lips, eyes = (_grown(regions, name) for name in ("lips", "eyes"))
+    eyes = torch.minimum(eyes, 1 - lips)
+    parts: dict[Region, Tensor] = {"lips": lips, "eyes": eyes, "skin": 1 - lips - eyes}
+    weights = torch.ones_like(lips)
+    for name, part in parts.items():
+        if name not in chosen:
+            weights = weights - part
+    return weights.clamp(0, 1)
+
+
+def _grown(regions: Tensor, name: str) -> Tensor:
+    """A region of the parser, grown and then softened by one pixel of a 64-pixel portrait."""
+    region = regions[:, [face_parser.REGIONS.index(name)]].float()
+    reach, soft = (pixels * region.shape[-1] // 64 for pixels in (GROW[name], 1))
+    grown = functional.max_pool2d(region, 2 * reach + 1, 1, reach)
+    return functional.avg_pool2d(grown, 2 * soft + 1, 1, soft, count_include_pad=False)
+
+
+def face_channel(regions: Float[Tensor, "batch 4 size size"]) -> Float[Tensor, "batch 1 size size"]:
+    """The face among the parser's outputs."""
+    return regions[:, [face_parser.REGIONS.index("face")]]
+
+
 def face_probability(parser: nn.Module, portraits: Float[Tensor, "batch 3 size size"]) -> Tensor:
     """The parser's face channel as probability `(batch, 1, size, size)`."""
     regions: Tensor = parser(portraits).sigmoid()
-    return regions[:, 3:4]
+    return face_channel(regions)
