@@ -14,7 +14,7 @@ Region = Literal["lips", "eyes", "skin"]
 REGIONS: frozenset[Region] = frozenset({"lips", "eyes", "skin"})
 """Where make-up may go; together they are the whole face."""
 GROW = {"lips": 2, "eyes": 4}
-"""Pixels of a 64-pixel portrait by which a region's make-up exceeds the parser's region: eye shadow lies above the eye."""
+"""Pixels of a 64-pixel portrait by which make-up exceeds the parser's region: eye shadow lies above the eye."""
 
 
 def feather(

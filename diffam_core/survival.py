@@ -16,7 +16,7 @@ INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
 
 @dataclass(frozen=True)
 class Profile:
-    """A treatment: scaled, then limited in size, then blurred, then saved as JPEG; what is left at its default is not done.
+    """A treatment: scaled, limited in size, blurred, saved as JPEG, in this order; a default means it is not done.
 
     title: what is done, for tables.  happens: the same in plain words, to stand behind "after".
     imitates: where a photo meets it.

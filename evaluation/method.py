@@ -33,10 +33,15 @@ class Method:
 
 
 @torch.inference_mode()
-def wear(bundle: Bundle, subjects: Subjects, style: str) -> list[Photo]:
+def wear(bundle: Bundle, subjects: Subjects, style: str, strength: float = 1.0) -> list[Photo]:
     """The photos with a style of the bundle, by its adapter's name, composited as the service does."""
     with autocast(bundle.models):
-        made_up = torch.cat([generate(bundle.models, part, style) for part in subjects.latents.split(BATCH)])
+        made_up = torch.cat(
+            [
+                generate(bundle.models, part, style, strengths=part.new_full((len(part),), strength))
+                for part in subjects.latents.split(BATCH)
+            ]
+        )
     residuals = made_up - subjects.reconstructions
     photos = []
     for row, (photo, face) in enumerate(zip(subjects.photos, subjects.faces, strict=True)):

@@ -1,0 +1,120 @@
+"""`strength=auto`: the least make-up that hides a face's owner from recognisers that the style was never trained against.
+
+All strengths are denoised in one batch and composited into the photo's surroundings of the face; each goes through the
+treatment of the bar, and is judged by the held-out recognisers.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from diffam_core.composite import change
+from diffam_core.faces import FoundFace, cut_portrait, native_px, paste_change, portrait_transform
+from diffam_core.images import Photo
+from diffam_core.models import Models
+from diffam_core.protect import generate
+from diffam_core.score import DECISION_FAR
+from diffam_core.survival import PROFILES, treat
+from diffam_core.verdict import passes
+
+GRID = (0.2, 0.4, 0.6, 0.8, 1.0)
+BAR = PROFILES["jpeg75"]
+"""What a photo must survive to pass."""
+BLOCK_PX = 16
+"""JPEG's blocks, with halved colour resolution; a crop that starts at one compresses as the whole photo does."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One strength, with the owner's cosine on every held-out recogniser and whether all of them were fooled."""
+
+    strength: float
+    own_match: dict[str, float]
+    passes: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A strength; if it was searched for, whether it passes the bar, and all that was tried, weakest first."""
+
+    strength: float
+    passes: bool | None = None
+    tried: tuple[Tried, ...] = ()
+
+
+@torch.no_grad()
+def choose_strength(
+    models: Models,
+    photo: Photo,
+    face: FoundFace,
+    latent: Float[Tensor, "1 3 size size"],
+    reconstruction: Float[Tensor, "1 3 size size"],
+    mask: Float[Tensor, "1 1 size size"],
+    style: str,
+    held_out: Collection[str],
+    weights: Float[Tensor, "1 1 size size"] | None = None,
+    grid: Sequence[float] = GRID,
+) -> Choice:
+    """The least strength of `grid` at which every `held_out` recogniser fails to match the owner after JPEG 75.
+
+    When none passes, all of the style and `passes=False`. Other faces of the photo are seen as they are.
+
+    latent, reconstruction: the face inverted, and denoised by the base model.  mask: its probability.
+    weights: as `change` takes them.
+    """
+    strengths = sorted(grid)
+    surroundings, moved = around(photo, face)
+    owner = cut_portrait(surroundings, moved, models.view_px)
+    made_up = generate(models, latent.expand(len(strengths), -1, -1, -1), style, strengths=latent.new_tensor(strengths))
+    views = [owner]
+    for picture in made_up.split(1):
+        delta = change(picture.float() - reconstruction, mask, native_px(moved, latent.shape[-1]), weights)[0]
+        finished = treat(paste_change(surroundings, moved, delta), BAR)
+        views.append(cut_portrait(finished, moved, models.view_px))
+    tried = _judge(models, strengths, torch.cat(views).to(models.device), held_out)
+    for trial in tried:
+        if trial.passes:
+            return Choice(trial.strength, True, tried)
+    return Choice(1.0, False, tried)
+
+
+def around(photo: Photo, face: FoundFace) -> tuple[Photo, FoundFace]:
+    """The part of a photo that a face's portrait is cut from, and the face in it.
+
+    It starts at a JPEG block of the whole photo and reaches a block beyond the portrait, so that the portrait comes out
+    of a compressed part as out of the compressed whole.
+    """
+    height, width = photo.shape[:2]
+    inverse = cv2.invertAffineTransform(portrait_transform(face, 1))
+    corners = np.array([[-0.5, 0.5, -0.5, 0.5], [-0.5, -0.5, 0.5, 0.5], [1, 1, 1, 1]])
+    places = inverse @ corners
+    x_0, y_0 = (max(0, int(low // BLOCK_PX - 1) * BLOCK_PX) for low in places.min(axis=1))
+    x_1, y_1 = (int(high // BLOCK_PX + 2) * BLOCK_PX for high in places.max(axis=1))
+    x, y, *box = face.box
+    moved = replace(
+        face,
+        box=(x - x_0, y - y_0, *box),
+        left_eye=(face.left_eye[0] - x_0, face.left_eye[1] - y_0),
+        right_eye=(face.right_eye[0] - x_0, face.right_eye[1] - y_0),
+    )
+    return photo[y_0 : min(y_1, height), x_0 : min(x_1, width)], moved
+
+
+def _judge(models: Models, strengths: Sequence[float], views: Tensor, held_out: Collection[str]) -> tuple[Tried, ...]:
+    """views: the owner's, then one per strength."""
+    matches: list[dict[str, float]] = [{} for _ in strengths]
+    for name in held_out:
+        with torch.autocast(models.device.type, enabled=False):  # as exactly as the finished file is scored
+            owner, *worn = models.recognisers[name].embed(views)
+        for found, embedding in zip(matches, worn, strict=True):
+            found[name] = float(owner @ embedding)
+    thresholds = {name: models.recognisers[name].thresholds[DECISION_FAR] for name in held_out}
+    return tuple(
+        Tried(strength, found, passes([own < thresholds[name] for name, own in found.items()]))
+        for strength, found in zip(strengths, matches, strict=True)
+    )
