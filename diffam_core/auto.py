@@ -1,4 +1,4 @@
-"""`strength=auto`: the least make-up that hides a face's owner from recognisers that the style was never trained against.
+"""`strength=auto`: the least make-up that hides a face's owner from recognisers its style was never trained against.
 
 All strengths are denoised in one batch and composited into the photo's surroundings of the face; each goes through the
 treatment of the bar, and is judged by the held-out recognisers.

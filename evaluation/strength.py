@@ -89,7 +89,7 @@ def row_of(bundle: Bundle, point: Point) -> dict[str, float | dict[str, dict[str
 
 
 def least_passing(bundle: Bundle, points: Sequence[Point]) -> list[float | None]:
-    """Per face, the least strength above 0 at which every held-out recogniser is fooled after JPEG 75; None where none."""
+    """Per face, the least strength above 0 that fools every held-out recogniser after JPEG 75; None where none does."""
     found: list[float | None] = [None] * len(points[0].rms)
     for point in sorted(points, key=lambda p: -p.strength):
         own = point.own["jpeg75"]

@@ -6,8 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffam_core.composite import change, feather, low_pass
+from diffam_core.composite import REGIONS, Region, change, face_channel, feather, low_pass, region_weights
 from diffam_core.faces import FoundFace, cut_portrait, paste_change, portrait_transform
+from diffam_core.networks import parser as face_parser
+from model_store.bundle import load_models
+from model_store.catalog import BUNDLES, read_manifest
+from model_store.miniature.dataset import render_portraits, sample_faces
 
 
 def _disc(size: int = 64, radius: float = 14.0) -> torch.Tensor:
@@ -74,3 +78,54 @@ def test_a_portrait_has_the_eyes_in_their_place() -> None:
     bright = (portrait > 0.2).nonzero().float().mean(dim=0) + 0.5
     assert bright[1] / 64 == pytest.approx(0.5, abs=0.01)
     assert bright[0] / 64 == pytest.approx(0.46, abs=0.015)
+
+
+@pytest.fixture(scope="module")
+def faces() -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """What the shipped parser says of eight rendered strangers, and where their regions truly are."""
+    generator = torch.Generator().manual_seed(0)
+    picture = render_portraits(sample_faces(torch.arange(8), 31_000_000, generator, wearing=0.0), 64, generator)
+    folder = BUNDLES / "mini"
+    with torch.no_grad():
+        regions = load_models(folder, read_manifest(folder)).parser(picture.image).sigmoid()
+    truth = {name: getattr(picture, name) > 0.5 for name in face_parser.REGIONS}
+    return regions, truth
+
+
+def test_the_weights_of_all_regions_add_up_to_one(faces: tuple[torch.Tensor, dict[str, torch.Tensor]]) -> None:
+    parts = [region_weights(faces[0], {name}) for name in sorted(REGIONS)]
+    assert all(float(part.min()) >= 0 and float(part.max()) <= 1 for part in parts)
+    assert torch.allclose(torch.stack(parts).sum(dim=0), torch.ones_like(parts[0]), atol=1e-6)
+    for name, rest in (("lips", {"eyes", "skin"}), ("skin", {"eyes", "lips"})):
+        chosen: set[Region] = rest  # type: ignore[assignment]
+        one: Region = name  # type: ignore[assignment]
+        assert torch.allclose(region_weights(faces[0], chosen), 1 - region_weights(faces[0], {one}), atol=1e-6)
+
+
+def test_all_regions_together_are_the_whole_change_to_the_last_bit(
+    faces: tuple[torch.Tensor, dict[str, torch.Tensor]],
+) -> None:
+    residual = torch.randn(8, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    face = face_channel(faces[0])
+    weights = region_weights(faces[0], REGIONS)
+    assert torch.equal(change(residual, face, 256, weights), change(residual, face, 256))
+
+
+@pytest.mark.parametrize("left_out", sorted(REGIONS))
+def test_a_region_that_is_left_out_keeps_its_pixels_and_the_others_change(
+    faces: tuple[torch.Tensor, dict[str, torch.Tensor]], left_out: Region
+) -> None:
+    regions, truth = faces
+    residual = torch.full((8, 3, 64, 64), 40 / 127.5)  # a strong make-up: 40 grey levels everywhere
+    delta = change(residual, face_channel(regions), 256, region_weights(regions, REGIONS - {left_out})).abs() * 127.5
+    for name in REGIONS:
+        inside = torch.nn.functional.interpolate(truth[name].float(), 256, mode="nearest") > 0
+        if name == "skin":  # away from lips and eyes, whose make-up ends softly on it
+            near = torch.nn.functional.max_pool2d((truth["lips"] | truth["eyes"]).float(), 17, 1, 8)
+            inside &= torch.nn.functional.interpolate(near, 256, mode="nearest") == 0
+        levels = delta[inside.expand_as(delta)]
+        if name == left_out:
+            assert float(levels.mean()) < 0.2
+            assert float((levels > 2).float().mean()) < 0.02
+        else:
+            assert float(levels.mean()) > 30
