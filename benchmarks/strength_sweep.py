@@ -79,12 +79,13 @@ def main() -> None:
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    measured_at = commit()
     bundle = open_bundle(BUNDLES / "mini")
     styles = [bundle.catalog.style_for(*name.split("-")) for name in arguments.styles.split(",")]
     measured = measure(bundle, styles, arguments.faces, arguments.seed)
     facts = {
         "styles": measured, "faces": arguments.faces, "seed": arguments.seed,
-        "commit": commit(), "machine": platform.platform(),
+        "commit": measured_at, "machine": platform.platform(),
     }  # fmt: skip
     print(json.dumps(facts, indent=2))  # noqa: T201
     if arguments.json:

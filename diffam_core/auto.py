@@ -95,10 +95,10 @@ def around(photo: Photo, face: FoundFace) -> tuple[Photo, FoundFace]:
     places = inverse @ corners
     x_0, y_0 = (max(0, int(low // BLOCK_PX - 1) * BLOCK_PX) for low in places.min(axis=1))
     x_1, y_1 = (int(high // BLOCK_PX + 2) * BLOCK_PX for high in places.max(axis=1))
-    x, y, *box = face.box
+    x, y, box_width, box_height = face.box
     moved = replace(
         face,
-        box=(x - x_0, y - y_0, *box),
+        box=(x - x_0, y - y_0, box_width, box_height),
         left_eye=(face.left_eye[0] - x_0, face.left_eye[1] - y_0),
         right_eye=(face.right_eye[0] - x_0, face.right_eye[1] - y_0),
     )
