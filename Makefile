@@ -12,6 +12,9 @@ PHOTO ?=
 REFERENCE ?=
 TARGET ?=
 
+# Test workers: whole files each, in the order of tests/conftest.py. Bare `pytest` runs everything in one process.
+WORKERS ?= 2
+
 .PHONY: help demo serve test chaos check fix clean
 .DEFAULT_GOAL := help
 
@@ -35,7 +38,7 @@ serve: $(STAMP)
 	@$(BIN)/diffam up
 
 test: $(STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 chaos: $(STAMP)
 	$(BIN)/pytest -m chaos

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from redis import Redis
@@ -14,10 +15,37 @@ from jobs.connect import connect
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 
+if TYPE_CHECKING:
+    from model_store.bundle import Bundle
+
 # Before anything imports torch: on busy cores OpenMP's spinning barriers make small networks up to 80 times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are shared already; services that tests start inherit it
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+LONGEST = (
+    "rehearsal/test_rehearsal.py",
+    "story/test_finetune.py",
+    "model_store/test_additions.py",
+    "story/test_journey.py",
+    "diffam_core/test_transfer.py",
+    "diffam_core/test_removal.py",
+    "model_store/test_measure.py",
+    "story/test_demo.py",
+    "cli/test_stack.py",
+    "model_store/test_training.py",
+    "evaluation/test_evaluate.py",
+)
+"""Files of many seconds, longest first: begun first, they leave no worker alone in the end."""
 
 ASSETS = Path(__file__).parents[2] / "shared" / "assets"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the order inside a file stays."""
+    here = Path(__file__).parent
+    places = {here / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +77,15 @@ def redis(settings: Settings) -> Iterator[Redis]:
 def ledger(redis: Redis, settings: Settings) -> Ledger:
     """An empty ledger."""
     return Ledger(redis, settings)
+
+
+@pytest.fixture(scope="session")
+def bundle() -> "Bundle":
+    """The bundle that users get, opened once: a test that attaches a style of its own takes it off again."""
+    from model_store.bundle import open_bundle  # here, because most tests do without torch
+    from model_store.catalog import BUNDLES
+
+    return open_bundle(BUNDLES / "mini")
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from diffam_core.detection import find_face
 from diffam_core.diffusion import denoise
 from diffam_core.errors import DiffAMError
-from diffam_core.faces import find_face
 from diffam_core.framing import EYE_MIDDLE
 from diffam_core.images import to_pixels
 from diffam_core.models import Models
@@ -37,8 +37,13 @@ MEASURING_SEEDS = 1_000_000
 OnMeasure = Callable[[str, int, int], None]
 
 
-def measure_bundle(bundle: Bundle, identities: int, seed: int, on_measure: OnMeasure) -> dict[str, Any]:
-    """The figures of a bundle's networks on `identities` fresh people, as JSON-able numbers."""
+def measure_bundle(
+    bundle: Bundle, identities: int, seed: int, on_measure: OnMeasure, removals: int | None = None
+) -> dict[str, Any]:
+    """The figures of a bundle's networks on `identities` fresh people, as JSON-able numbers.
+
+    removals: on how many of them make-up removal is judged, the slowest part; None is half of them and at least 96.
+    """
     world = MEASURING_SEEDS + seed
     models = bundle.models
     parts: dict[str, Callable[[], Any]] = {
@@ -47,7 +52,7 @@ def measure_bundle(bundle: Bundle, identities: int, seed: int, on_measure: OnMea
         "clip": lambda: _clip(models, identities, world),
         "parser": lambda: _parser(models, identities, world),
         "detector": lambda: _detector(identities, world),
-        "removal": lambda: measure_removal(models, max(96, identities // 2), world, bundle.removal),
+        "removal": lambda: measure_removal(models, removals or max(96, identities // 2), world, bundle.removal),
     }
     figures: dict[str, Any] = {}
     for index, (name, measure) in enumerate(parts.items()):

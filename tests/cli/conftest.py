@@ -73,11 +73,11 @@ def watched(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     settings, reports = own_settings(bundles, tmp_path_factory.mktemp("stack")), list[str]()
     with running_stack(settings, reports.append, STAND_IN) as stack:
         stack.wait_until_ready()
-        with httpx.Client(base_url=stack.url, timeout=30) as client:
+        with httpx.Client(base_url=stack.url, timeout=60) as client:
             yield Watched(stack, client, reports)
 
 
-def eventually(is_so: Callable[[], object], timeout_s: float = 10) -> bool:
+def eventually(is_so: Callable[[], object], timeout_s: float = 60) -> bool:
     """Whether `is_so` comes true in time; what is not there yet counts as false."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

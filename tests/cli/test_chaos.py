@@ -26,7 +26,7 @@ def test_no_job_is_lost_and_none_ends_twice_when_workers_are_killed_again_and_ag
         for _ in range(KILLS):
             time.sleep(chance.uniform(0.5, 3))
             os.kill(stack.supervisor.pid("worker"), signal.SIGKILL)
-            assert eventually(lambda: client.get("/readyz").is_success, timeout_s=60)
+            assert eventually(lambda: client.get("/readyz").is_success)
         finished = [follow(client, job, lambda _: None) for job in jobs]
         revisions = [client.get(f"/v1/jobs/{job['id']}").json()["revision"] for job in jobs]
     assert [job["status"] for job in finished] == ["succeeded"] * JOBS

@@ -14,17 +14,11 @@ from diffam_core.protect import generate
 from diffam_core.styles import add_full_style, add_style, remove_style, style_weights
 from diffam_core.transfer import Mode, Prepared, StageRecipe, TransferRecipe, prepare, tune
 from diffam_core.tuning import Tuning
-from model_store.bundle import Bundle, open_bundle
-from model_store.catalog import BUNDLES
+from model_store.bundle import Bundle
 from model_store.miniature.styling import style_photos
 from model_store.training import Attack, CachedLatents, fine_tune
 
 RECIPE = replace(TransferRecipe().attack, steps=6, batch=2, views=1)
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return open_bundle(BUNDLES / "mini")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +42,7 @@ def attack(bundle: Bundle, surrogates: list[Recogniser]) -> Attack:
     return Attack(surrogates, bundle.targets["bruno"].aim)
 
 
-def _equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+def same_weights(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 
 
@@ -75,7 +69,7 @@ def test_a_training_that_was_stopped_ends_with_the_same_bits(
         on_loss=lambda step, _steps, _terms: seen.append(step),
     )  # fmt: skip
     assert seen == [11, 12]
-    assert _equal(whole, resumed)
+    assert same_weights(whole, resumed)
 
 
 def test_another_recipe_never_resumes_from_this_ones_checkpoint(
@@ -93,7 +87,7 @@ def test_a_torn_checkpoint_is_left_aside(bundle: Bundle, look: Look, data: Prepa
     first = fine_tune(bundle.models, look, data, recipe, 0, checkpoints=tmp_path)
     (kept,) = tmp_path.glob("*.pt")
     kept.write_bytes(kept.read_bytes()[:1000])
-    assert _equal(first, fine_tune(bundle.models, look, data, recipe, 0, checkpoints=tmp_path))
+    assert same_weights(first, fine_tune(bundle.models, look, data, recipe, 0, checkpoints=tmp_path))
 
 
 def test_training_moves_the_style_and_nothing_else(bundle: Bundle, look: Look, data: Prepared, attack: Attack) -> None:

@@ -5,13 +5,7 @@ import torch
 
 from diffam_core.styles import add_style, remove_style
 from diffam_core.tuning import Epoch, Terms, Tuning
-from model_store.bundle import Bundle, open_bundle
-from model_store.catalog import BUNDLES
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return open_bundle(BUNDLES / "mini")
+from model_store.bundle import Bundle
 
 
 def trained(bundle: Bundle, steps: int, epoch: Epoch | None) -> tuple[list[float], list[list[int]]]:

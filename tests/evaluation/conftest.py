@@ -1,17 +1,10 @@
-"""The shipped bundle and a few rendered strangers."""
+"""A few rendered strangers."""
 
 import pytest
 
 from evaluation.datasets import DATASETS
 from evaluation.subjects import Subjects, gather_subjects
-from model_store.bundle import Bundle, open_bundle
-from model_store.catalog import BUNDLES
-
-
-@pytest.fixture(scope="session")
-def bundle() -> Bundle:
-    """The bundle that users get."""
-    return open_bundle(BUNDLES / "mini")
+from model_store.bundle import Bundle
 
 
 @pytest.fixture(scope="session")

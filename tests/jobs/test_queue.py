@@ -29,7 +29,7 @@ def test_ringing_a_dead_broker_says_so_within_seconds(settings: Settings) -> Non
     started = time.monotonic()
     with make_celery(settings.model_copy(update={"redis_url": NOBODY})) as celery:
         assert not ring(celery, "job-1")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize("kind", ["protect", "finetune"])

@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from model_store.bundle import open_bundle
-from model_store.catalog import BUNDLES
+from model_store.bundle import Bundle
 from model_store.miniature.measure import measure_bundle
 
 
 @pytest.fixture(scope="module")
-def figures() -> dict[str, Any]:
-    return measure_bundle(open_bundle(BUNDLES / "mini"), identities=48, seed=7, on_measure=lambda *_: None)
+def figures(bundle: Bundle) -> dict[str, Any]:
+    return measure_bundle(bundle, identities=30, seed=7, on_measure=lambda *_: None, removals=4)
 
 
 def test_figures_are_json(figures: dict[str, Any]) -> None:

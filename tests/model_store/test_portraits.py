@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from diffam_core.framing import Framing
-from model_store.bundle import Bundle, open_bundle
-from model_store.catalog import BUNDLES
+from model_store.bundle import Bundle
 from model_store.datasets.mt import MT
 from model_store.errors import DatasetMissing, DatasetTooSmall
 from model_store.miniature.styling import style_photos
@@ -16,11 +15,6 @@ from model_store.portraits import cut_portraits, training_portraits
 from tests.published_trees import on_side, write_mt
 
 BARE, MADE_UP = "non-makeup/xfsy_{:04d}", "makeup/xfsy_{:04d}"
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return open_bundle(BUNDLES / "mini")
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from tests.model_store.published.file_server import Hosted, file_host
 from tests.rehearsal.published_files import BY_HAND, SERVED, write_pickle
 
 LARGEST_PROCESS_BYTES = 12 * 2**30
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Place:
         environment |= {"DIFFAM_DATA_DIR": str(self.folder / "data"), "COLUMNS": "200"} | settings
         done = subprocess.run(
             [sys.executable, "-m", "cli.main", *words], cwd=Path(__file__).parents[2], env=environment,
-            capture_output=True, text=True, timeout=500, check=False,
+            capture_output=True, text=True, timeout=900, check=False,
         )  # fmt: skip
         assert (done.returncode != 0) == fails, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout + done.stderr

@@ -31,7 +31,7 @@ def shout(items: Sequence[str]) -> list[str]:
 
 
 def results(futures: Sequence[Future[str]]) -> list[str]:
-    return [future.result(timeout=5) for future in futures]
+    return [future.result(timeout=60) for future in futures]
 
 
 class Recorder:
@@ -57,7 +57,7 @@ def test_a_full_batch_leaves_without_waiting(start: Start) -> None:
     batcher = start(shout, batch_size=2, wait_s=60)
     started = monotonic()
     results([batcher.submit(item) for item in ("a1", "a2")])
-    assert monotonic() - started < 5
+    assert monotonic() - started < 20
 
 
 def test_no_batch_is_larger_than_allowed_nor_mixed(start: Start) -> None:
@@ -95,19 +95,19 @@ def test_an_item_that_raises_fails_alone_in_its_batch(start: Start) -> None:
     batcher = start(picky)
     good, bad, fine = (batcher.submit(item) for item in ("a1", "abad", "a3"))
     assert results([good, fine]) == ["A1", "A3"]
-    assert isinstance(bad.exception(timeout=5), ValueError)
+    assert isinstance(bad.exception(timeout=60), ValueError)
 
 
 def test_an_exception_in_an_items_place_is_its_own(start: Start) -> None:
     batcher = start(lambda items: [KeyError(item) if item == "a2" else item for item in items])
     first, second = batcher.submit("a1"), batcher.submit("a2")
-    assert first.result(timeout=5) == "a1"
-    assert isinstance(second.exception(timeout=5), KeyError)
+    assert first.result(timeout=60) == "a1"
+    assert isinstance(second.exception(timeout=60), KeyError)
 
 
 def test_work_that_loses_a_result_fails_its_items_instead_of_hanging(start: Start) -> None:
     batcher = start(lambda _: [])
-    assert isinstance(batcher.submit("a1").exception(timeout=5), ValueError)
+    assert isinstance(batcher.submit("a1").exception(timeout=60), ValueError)
 
 
 def test_closing_finishes_what_was_submitted_and_takes_nothing_more() -> None:
