@@ -14,6 +14,7 @@ from rich.table import Table
 from cli.errors import CliError
 from cli.verifiers import VerifierOrder, agree, ask, check, print_verdicts
 from jobs.settings import Settings
+from model_store.catalog import Catalog, find_bundle
 
 FEWEST_FACES = 4
 
@@ -51,7 +52,6 @@ def evaluate(
     from evaluation.verification import questions_of
     from model_store.additions import with_additions
     from model_store.bundle import open_bundle
-    from model_store.catalog import find_bundle
 
     chosen = {name: METHODS[name] for name in _known("method", names or list(METHODS), METHODS)}
     _known("dataset", [dataset], DATASETS)
@@ -67,6 +67,10 @@ def evaluate(
     for style in styles:
         bundle.find_style(style.reference, style.target)
     bundle = replace(bundle, catalog=replace(catalog, styles=styles))
+    if not names:
+        for name, reason in _out_of_reach(bundle.catalog).items():
+            console.print(f"Without the method {name!r}: {reason}.")
+            del chosen[name]
     questions = questions_of(chosen, styles)
     agree(console, settings, order, questions, faces)
     columns = (
@@ -104,6 +108,18 @@ def evaluate(
     if out is not None:
         console.print(f"Report: {write_report(out, evaluation, chosen, facts, verification)}")
     print_verdicts(console, verification, chosen)
+
+
+def _out_of_reach(catalog: Catalog) -> dict[str, str]:
+    """The methods that these styles leave nothing to measure with, and why."""
+    looks = {style.reference for style in catalog.styles}
+    alone = [look for look in looks if catalog.reference(look).makeup is None]
+    single = [look for look in looks if len({s.target for s in catalog.styles if s.reference == look}) == 1]
+    reasons = {
+        "makeup": alone and f"no style without a target is trained for {', '.join(sorted(alone))}",
+        "wrong_identity": single and f"only one target is trained for {', '.join(sorted(single))}",
+    }
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def _known(kind: str, names: list[str], registry: dict[str, Any]) -> list[str]:

@@ -136,7 +136,7 @@ def _outcome(
     photos = method.protect(bundle, subjects, task, eps or 0.0)
     seconds = (perf_counter() - started) / len(photos)
     finished = [save_and_open(photo) for photo in photos] if method.kind != "nothing" else photos
-    found = [find_again(photo, face) for photo, face in zip(finished, subjects.faces, strict=True)]
+    found = [find_again(models, photo, face) for photo, face in zip(finished, subjects.faces, strict=True)]
     treatments = {"clean": TREATMENTS["clean"]} if method.kind == "control" else TREATMENTS
     embeddings = {
         label: embed(models, views_of(finished, found, treatment, models.view_px))

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from evaluation.errors import VerifierError, VerifierRefused, VerifierUnavailable
+from evaluation.errors import VerifierError, VerifierRefused, VerifierUnauthorised, VerifierUnavailable
 from evaluation.fitting import PictureLimits, fit_picture
 
 FALSE_ACCEPTS = ("1e-3", "1e-4", "1e-5")
@@ -79,6 +79,13 @@ class Service:
     limits: PictureLimits
     form: Callable[[Access, bytes, bytes], dict[str, Any]]
     read: Callable[[dict[str, Any]], Confidence]
+
+
+def refusal(said: str, unauthorised: tuple[str, ...], busy: tuple[str, ...]) -> VerifierError:
+    """The error for a service's code or message, told by how it begins: it is about the key, will pass, or neither."""
+    if said.startswith(unauthorised):
+        return VerifierUnauthorised(said)
+    return VerifierUnavailable(said) if said.startswith(busy) else VerifierRefused(said)
 
 
 @dataclass(frozen=True)

@@ -36,23 +36,31 @@ StoreError
     `-- ImportIncomplete     too little for a bundle that works
 """
 
+from typing import ClassVar
+
 
 class StoreError(Exception):
-    """Base of every error of the model store; `code` is stable."""
+    """Base of every error of the model store; `code` is stable.
+
+    told: what a client of the service reads instead of the message, where that may name files of the machine.
+    """
 
     code = "store_error"
+    told: ClassVar[str | None] = None
 
 
 class BundleDamaged(StoreError):
     """A bundle's file is missing, altered or unreadable."""
 
     code = "bundle_damaged"
+    told = "a file of the service's models is missing or damaged"
 
 
 class UnknownBundle(StoreError):
     """No bundle of that name is installed."""
 
     code = "unknown_bundle"
+    told = "the service does not find its models"
 
 
 class UnknownReference(StoreError):
@@ -107,12 +115,14 @@ class RecipeInvalid(StoreError):
     """A recipe file cannot be read, has a key or a type it must not have, or does not fit the bundle."""
 
     code = "recipe_invalid"
+    told = "the service's recipe does not fit its models"
 
 
 class DatasetError(StoreError):
     """A folder of photos cannot be used; the message says what was looked for, where, and what was found."""
 
     code = "dataset_error"
+    told = "the service cannot read the faces to train on"
 
 
 class DatasetMissing(DatasetError):
@@ -161,6 +171,7 @@ class PullFailed(StoreError):
     """Published files could not be fetched."""
 
     code = "pull_failed"
+    told = "the service's models could not be fetched"
 
 
 class SourcesInvalid(PullFailed):
@@ -197,6 +208,7 @@ class ImportFailed(StoreError):
     """Published files could not be made into a bundle."""
 
     code = "import_failed"
+    told = "the service's models could not be imported"
 
 
 class CheckpointUnknown(ImportFailed):

@@ -162,7 +162,6 @@ class Recipe(_Table):
     title: str
     transfer: TransferTable | None = None
     removal: RemovalTable | None = None
-    looks: list[str] = []
     targets: list[TargetTable] = []
 
 

@@ -85,7 +85,7 @@ def fine_tune(
         remove_style(models.eps, IN_TRAINING)
 
 
-def train_removal(
+def fine_tune_removal(
     models: Models,
     process: Process,
     recipe: RemovalRecipe,

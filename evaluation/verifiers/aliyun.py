@@ -1,21 +1,25 @@
 """Alibaba Cloud CompareFace (Visual Intelligence API, facebody 2019-12-30).
 
 Sources, all at help.aliyun.com: "Face comparison 1:1" (CompareFace: fields, picture limits, thresholds of the answer),
-"Request syntax and signature method V2 for RPC APIs" (HMAC-SHA1 signature), "Face and body error codes".
+"Request syntax and signature method V3" (ACS3-HMAC-SHA256), "Face and body error codes".
 """
 
 import hmac
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 from uuid import uuid4
 
-from evaluation.errors import VerifierNoFace, VerifierRefused, VerifierUnauthorised, VerifierUnavailable
-from evaluation.fitting import PictureLimits
-from evaluation.verifier import FALSE_ACCEPTS, Access, Confidence, Service
+import httpx
 
+from evaluation.errors import VerifierNoFace
+from evaluation.fitting import PictureLimits
+from evaluation.verifier import FALSE_ACCEPTS, Access, Confidence, Service, refusal
+
+ALGORITHM = "ACS3-HMAC-SHA256"
 NO_FACE = "InvalidImage.NotFoundFace"
 UNAUTHORISED = (
     "AuthFailed", "EntityNotExist.Role", "Forbidden", "IncompleteSignature", "InvalidAccessKey", "InvalidApi.",
@@ -24,29 +28,34 @@ UNAUTHORISED = (
 BUSY = ("InternalError", "ServiceUnavailable", "SignatureNonceUsed", "Throttling")
 
 
-def sign(fields: Mapping[str, str], secret: str, method: str = "POST") -> str:
-    """The signature of an RPC request: base64(HMAC-SHA1(secret + "&", method & "/" & sorted fields)).
+def authorise(headers: Mapping[str, str], access: Access, query: str = "") -> str:
+    """The Authorization header of a POST to "/" with these headers, all of them signed; names in lower case.
 
-    Percent-encoding leaves letters, digits and `-_.~` alone; the list of fields is encoded once more as a whole.
+    The signature is hex(HMAC-SHA256(secret, algorithm and digest of the canonical request)).  headers: `host` and
+    `x-acs-content-sha256`, the hex digest of the body, must be among them.  query: sorted and percent-encoded.
     """
-    canonical = "&".join(f"{_percent(name)}={_percent(value)}" for name, value in sorted(fields.items()))
-    text = f"{method}&{_percent('/')}&{_percent(canonical)}"
-    return b64encode(hmac.digest(f"{secret}&".encode(), text.encode(), "sha1")).decode()
-
-
-def _percent(text: str) -> str:
-    return quote(text, safe="")
+    names = ";".join(sorted(headers))
+    lines = "".join(f"{name}:{value.strip()}\n" for name, value in sorted(headers.items()))
+    canonical = "\n".join(["POST", "/", query, lines, names, headers["x-acs-content-sha256"]])
+    text = f"{ALGORITHM}\n{sha256(canonical.encode()).hexdigest()}"
+    signature = hmac.digest(access.secret.encode(), text.encode(), "sha256").hex()
+    return f"{ALGORITHM} Credential={access.key},SignedHeaders={names},Signature={signature}"
 
 
 def _form(access: Access, a: bytes, b: bytes) -> dict[str, Any]:
-    """Everything in the body: an address, with a key in it, would end up in logs."""
-    fields = {
-        "Action": "CompareFace", "Version": "2019-12-30", "Format": "JSON", "AccessKeyId": access.key,
-        "SignatureMethod": "HMAC-SHA1", "SignatureVersion": "1.0", "SignatureNonce": str(uuid4()),
-        "Timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "ImageDataA": b64encode(a).decode(), "ImageDataB": b64encode(b).decode(),
-    }  # fmt: skip
-    return {"data": fields | {"Signature": sign(fields, access.secret)}}
+    """Nothing in the address: it, and a key in it, would end up in logs."""
+    body = urlencode({"ImageDataA": b64encode(a).decode(), "ImageDataB": b64encode(b).decode()}).encode()
+    headers = {
+        "host": httpx.URL(access.url).netloc.decode(),
+        "content-type": "application/x-www-form-urlencoded",
+        "x-acs-action": "CompareFace",
+        "x-acs-content-sha256": sha256(body).hexdigest(),
+        "x-acs-date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "x-acs-signature-nonce": uuid4().hex,
+        "x-acs-version": "2019-12-30",
+    }
+    signed = {"authorization": authorise(headers, access), "accept": "application/json"}
+    return {"content": body, "headers": headers | signed}
 
 
 def _read(facts: dict[str, Any]) -> Confidence:
@@ -58,9 +67,7 @@ def _read(facts: dict[str, Any]) -> Confidence:
     code = str(facts["Code"])
     if code == NO_FACE:
         raise VerifierNoFace(code)
-    if code.startswith(UNAUTHORISED):
-        raise VerifierUnauthorised(code)
-    raise VerifierUnavailable(code) if code.startswith(BUSY) else VerifierRefused(code)
+    raise refusal(code, UNAUTHORISED, BUSY)
 
 
 VERIFIER = Service(

@@ -6,9 +6,9 @@ limits, `confidence` and `thresholds`, "Unique ERROR_MESSAGE of this API" and "C
 
 from typing import Any
 
-from evaluation.errors import VerifierNoFace, VerifierRefused, VerifierUnauthorised, VerifierUnavailable
+from evaluation.errors import VerifierNoFace
 from evaluation.fitting import PictureLimits
-from evaluation.verifier import FALSE_ACCEPTS, Access, Confidence, Service
+from evaluation.verifier import FALSE_ACCEPTS, Access, Confidence, Service, refusal
 
 UNAUTHORISED = ("AUTHENTICATION_ERROR", "AUTHORIZATION_ERROR")
 BUSY = ("CONCURRENCY_LIMIT_EXCEEDED", "IMAGE_DOWNLOAD_TIMEOUT", "INTERNAL_ERROR")
@@ -23,12 +23,8 @@ def _form(access: Access, a: bytes, b: bytes) -> dict[str, Any]:
 
 def _read(facts: dict[str, Any]) -> Confidence:
     said = str(facts.get("error_message", ""))
-    if said.startswith(UNAUTHORISED):
-        raise VerifierUnauthorised(said)
-    if said.startswith(BUSY):
-        raise VerifierUnavailable(said)
     if said:
-        raise VerifierRefused(said)
+        raise refusal(said, UNAUTHORISED, BUSY)
     if "confidence" not in facts and [] in (facts["faces1"], facts["faces2"]):
         raise VerifierNoFace("no face in one of the pictures")
     return Confidence(float(facts["confidence"]), {far: float(facts["thresholds"][far]) for far in FALSE_ACCEPTS})

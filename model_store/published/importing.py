@@ -69,9 +69,9 @@ def import_checkpoints(
 ) -> dict[str, str]:
     """Make or complete the bundle in `folder` from files, folders and archives; everything is told by its content.
 
-    Returns where each new file came from. What the bundle had and was not given anew stays. On any error nothing
-    changes.  Raises ImportFailed (each kind says what to do), UnknownReference, UnknownTarget, UnknownRecogniser,
-    StyleExists, OSError.
+    Returns where each new file came from; published networks that nothing here reads are left out. What the bundle had
+    and was not given anew stays. On any error nothing changes.  Raises ImportFailed (each kind says what to do),
+    UnknownReference, UnknownTarget, UnknownRecogniser, StyleExists, OSError.
     """
     pieces = find_pieces(paths)
     with drafted(folder) as place:
@@ -131,7 +131,9 @@ def _add_network(draft: _Draft, piece: Piece, path: Path) -> None:
         shutil.copyfile(path, fresh)
     else:
         layout, weights = _read(draft, path)
-        name = _file_of(draft, layout, piece, digest)
+        if (used := _file_of(layout, piece, digest)) is None:
+            return
+        name = used
         _save(weights, fresh)
     earlier = draft.made.get(name)
     if earlier and sha256_of(fresh) != draft.rows["files"][name]["sha256"]:
@@ -144,13 +146,13 @@ def _add_network(draft: _Draft, piece: Piece, path: Path) -> None:
     draft.note(name, Path(name).stem, original=piece.label, original_sha256=digest)
 
 
-def _file_of(draft: _Draft, layout: Layout, piece: Piece, digest: str) -> str:
-    """The bundle's file for a checkpoint. IRSE50 comes twice in one layout: digest, else name, tells them apart."""
-    name = manifest.FILES[layout.name]
-    known = draft.sources.giving("identity")
-    if layout.name == "irse50" and known and (digest == known.sha256 or piece.path.name == known.name):
-        return manifest.IDENTITY_FILE
-    return name
+def _file_of(layout: Layout, piece: Piece, digest: str) -> str | None:
+    """The bundle's file for a checkpoint; None for those that nothing reads.
+
+    IRSE50 comes twice in one layout, as a recogniser and as the identity network: digest, else name, tells them apart.
+    """
+    is_identity = digest == manifest.IDENTITY_SHA256 or piece.path.name == manifest.IDENTITY_NAME
+    return None if layout.name == "irse50" and is_identity else manifest.FILES.get(layout.name)
 
 
 def _add_pictures(draft: _Draft, pieces: list[Piece]) -> None:
@@ -184,7 +186,7 @@ def _add_style(draft: _Draft, style: StyleFile) -> None:
     catalog = read_catalog(draft.folder)
     order = check_order(catalog, style.reference, style.target, style.held_out, mode="full")
     layout, weights = _read(draft, style.path)
-    if manifest.FILES[layout.name] != manifest.UNET_FILE:
+    if manifest.FILES.get(layout.name) != manifest.UNET_FILE:
         raise CheckpointUnknown(f"this is {layout.name}; a style must be a fine-tuned {manifest.UNET_FILE}")
     name = f"styles/{style_name(order.reference, order.target)}.safetensors"
     _save(weights, draft.folder / name)

@@ -20,9 +20,8 @@ from model_store.additions import NAME, finished
 from model_store.errors import PictureDamaged
 from model_store.published.manifest import PORTRAIT
 from model_store.published.pieces import Piece
+from model_store.recipe import read_recipe
 
-TARGETS = (("005869", "008793"), ("085807", "047073"), ("116481", "055622"), ("169284", "166607"))
-"""The paper's four: the picture to aim at, and another one of the same person to test with."""
 SIDE_PX: int = PORTRAIT["view_px"]  # type: ignore[assignment]  # the row holds fractions too
 LOOK_PARTS = ("m", "nm", "mask")
 LARGEST_LABEL = 13
@@ -84,7 +83,7 @@ def write_targets(pieces: Iterable[Piece], folder: Path) -> list[dict[str, Any]]
     for piece in pieces:
         if piece.shelf in shelves:
             shelves[piece.shelf][piece.path.stem] = piece
-    partner = dict(TARGETS)
+    partner = {Path(row.aim).stem: Path(row.test).stem for row in read_recipe("paper").targets}
     rows = []
     for name, aim in sorted(shelves["target"].items()):
         test = shelves["test"].get(partner.get(name, name))

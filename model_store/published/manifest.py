@@ -17,8 +17,7 @@ SCHEDULE = {
     "denoise_points": 6,
     "precision": "bfloat16",
 }
-"""The paper inverts in 20 points (`PAPER_INVERT_POINTS`); 6 are what this project measured to be enough."""
-PAPER_INVERT_POINTS = 20
+"""The paper inverts in 20 points; 6 are what this project measured to be enough."""
 LORA = {"rank": 8}
 
 UNET: dict[str, Any] = {
@@ -67,9 +66,9 @@ def _clip(patch_px: int) -> dict[str, Any]:
 
 
 CLIP = {"clip_vit_b16": _clip(16), "clip_vit_b32": _clip(32)}
-"""OpenAI's two, the paper's first."""
+"""OpenAI's two; both are known, so that a folder with the other one is no riddle."""
 TOWER = "clip_vit_b16"
-"""The one that the bundle works with; the other is kept for those who compare."""
+"""The paper's, and the bundle's."""
 CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
 CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
 
@@ -95,8 +94,10 @@ NEVER_ATTACKED: list[str] = []
 
 UNET_FILE, REMOVAL_UNET_FILE = "unet.safetensors", "removal_unet.safetensors"
 PERCEPTUAL_FILE, PARSER_FILE = "perceptual.safetensors", "parser.safetensors"
-IDENTITY_FILE = "identity.safetensors"
-"""`model_ir_se50`, of irse50's layout: for the training of a remover; protection does not need it."""
+IDENTITY_NAME, IDENTITY_SHA256 = (
+    "model_ir_se50.pth", "a035c768259b98ab1ce0e646312f48b9e1e218197a0f80ac6765e88f8b6ddf28"
+)  # fmt: skip
+"""Of irse50's layout and the identity term of the authors' remover. Nothing here reads it, nor CLIP ViT-B/32."""
 DETECTOR_FILE = "detector.onnx"
 
 FILES = {
@@ -106,8 +107,8 @@ FILES = {
     "makeup_improved_ddpm": REMOVAL_UNET_FILE,
     "alexnet": PERCEPTUAL_FILE,
     "bisenet": PARSER_FILE,
-} | {name: f"{name}.safetensors" for name in (*CLIP, *RECOGNISERS)}
-"""The bundle's file for each layout of `model_store.published.layouts`."""
+} | {name: f"{name}.safetensors" for name in (TOWER, *RECOGNISERS)}
+"""The bundle's file for each layout of `model_store.published.layouts` that it uses."""
 
 
 NEEDED = ("unet", TOWER, "perceptual", "parser")

@@ -1,11 +1,17 @@
 """`diffam evaluate` at the command line."""
 
 import json
+import tomllib
 from pathlib import Path
+from shutil import copytree
 
+import pytest
+import tomli_w
 from typer.testing import CliRunner
 
 from cli.main import app
+from evaluation.methods import METHODS
+from model_store.catalog import BUNDLES
 from tests.published_trees import on_side, write_mt
 
 runner = CliRunner()
@@ -37,6 +43,27 @@ def test_a_dataset_in_its_published_layout_is_measured_on_its_test_side(tmp_path
     assert (cells["faces"], cells["dataset"], cells["own_match_against"]) == (4, "mt", "the original")
     assert all(row["own_match"] == 1 for row in cells["rows"] if row["treatment"] == "clean")
     assert "the unprotected original itself" in (out / "index.html").read_text()
+
+
+def test_what_one_style_alone_cannot_be_measured_with_is_left_out_unless_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = tmp_path / "bundles"
+    copytree(BUNDLES / "mini", shelf / "one", symlinks=True)
+    manifest = tomllib.loads((shelf / "one/bundle.toml").read_text())
+    manifest |= {"name": "one", "styles": [row for row in manifest["styles"] if row.get("target") == "bruno"][:1]}
+    for row in manifest["references"]:
+        del row["makeup"]
+    (shelf / "one/bundle.toml").write_text(tomli_w.dumps(manifest))
+    monkeypatch.setenv("DIFFAM_BUNDLES_DIR", str(shelf))
+    monkeypatch.setattr("evaluation.methods.METHODS", {n: METHODS[n] for n in ("nothing", "makeup", "wrong_identity")})
+    words = ["evaluate", "--bundle", "one", "--faces", "4"]
+    answer = runner.invoke(app, [*words, "--json", str(tmp_path / "cells.json")])
+    assert answer.exit_code == 0, answer.output
+    assert "Without the method 'wrong_identity': only one target is trained for" in answer.output
+    assert "Without the method 'makeup': no style without a target is trained for" in answer.output
+    assert {row["method"] for row in json.loads((tmp_path / "cells.json").read_text())["rows"]} == {"nothing"}
+    assert runner.invoke(app, [*words, "--method", "wrong_identity"]).exit_code == 1
 
 
 def test_a_dataset_that_is_not_there_is_one_line(tmp_path: Path) -> None:

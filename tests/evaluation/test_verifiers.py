@@ -22,7 +22,7 @@ from evaluation.errors import (
 )
 from evaluation.verifier import Access, Confidence, Patience, RemoteVerifier, Verifier
 from evaluation.verifiers import VERIFIERS
-from evaluation.verifiers.aliyun import sign
+from evaluation.verifiers.aliyun import authorise
 from tests.evaluation.verifier_server import KEY, SECRET, Reply, VerifierServer, likeness, serving
 
 SHORT = Patience(attempts=3, first_s=0.01)
@@ -81,7 +81,7 @@ def test_a_comparison_is_accepted_by_a_server_that_checks_the_protocol(asked: As
     assert confidence.thresholds["1e-3"] < confidence.thresholds["1e-4"] < confidence.thresholds["1e-5"]
 
 
-def test_face_plus_plus_gets_a_form_with_key_secret_and_two_files(asked: Asked) -> None:
+def test_each_gets_its_keys_where_its_documentation_wants_them(asked: Asked) -> None:
     asked.verifier().compare(picture(1), picture(2))
     (request,) = asked.server.requests
     if asked.name == "facepp":
@@ -89,7 +89,8 @@ def test_face_plus_plus_gets_a_form_with_key_secret_and_two_files(asked: Asked) 
         assert request.fields == {"api_key": KEY, "api_secret": SECRET}
     else:
         assert request.path == "/"
-        assert SECRET not in json.dumps(request.fields)
+        assert request.fields == {}
+        assert SECRET not in json.dumps(request.headers)
 
 
 def test_every_request_to_aliyun_has_a_nonce_of_its_own_repeats_included() -> None:
@@ -98,16 +99,22 @@ def test_every_request_to_aliyun_has_a_nonce_of_its_own_repeats_included() -> No
         verifier = Asked("aliyun", server, client).verifier()
         verifier.compare(picture(1), picture(2))
         verifier.compare(picture(1), picture(2))
-        assert len({request.fields["SignatureNonce"] for request in server.requests}) == 3
+        assert len({request.headers["x-acs-signature-nonce"] for request in server.requests}) == 3
 
 
 def test_the_signature_is_the_one_of_the_published_example() -> None:
-    fields = {
-        "Timestamp": "2016-02-23T12:46:24Z", "Format": "XML", "AccessKeyId": "testid", "Action": "DescribeRegions",
-        "SignatureMethod": "HMAC-SHA1", "SignatureNonce": "3ee8c1b8-83d3-44af-a94f-4e0ad82fd6cf",
-        "Version": "2014-05-26", "SignatureVersion": "1.0",
+    headers = {
+        "host": "ecs.cn-shanghai.aliyuncs.com", "x-acs-action": "RunInstances", "x-acs-date": "2023-10-26T10:22:32Z",
+        "x-acs-signature-nonce": "3156853299f313e23d1673dc12e1703d", "x-acs-version": "2014-05-26",
+        "x-acs-content-sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     }  # fmt: skip
-    assert sign(fields, "testsecret", "GET") == "OLeaidS1JvxuMvnyHOwuJ+uX5qY="
+    query = "ImageId=win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd&RegionId=cn-shanghai"
+    access = Access("https://ecs.cn-shanghai.aliyuncs.com", "YourAccessKeyId", "YourAccessKeySecret")
+    assert authorise(headers, access, query) == (
+        "ACS3-HMAC-SHA256 Credential=YourAccessKeyId,SignedHeaders=host;x-acs-action;x-acs-content-sha256;x-acs-date;"
+        "x-acs-signature-nonce;x-acs-version,"
+        "Signature=06563a9e1b43f5dfe96b81484da74bceab24a1d853912eee15083a6f0f3283c0"
+    )
 
 
 def test_a_small_picture_in_another_format_arrives_within_the_limits(asked: Asked) -> None:

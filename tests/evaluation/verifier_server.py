@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import io
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -27,8 +28,7 @@ from PIL import Image, UnidentifiedImageError
 
 KEY, SECRET = "key-of-the-tests", "secret-nobody-may-see"
 THRESHOLDS = {"1e-3": 62.327, "1e-4": 69.101, "1e-5": 73.975}
-UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
-PERCENT = [chr(byte) if byte in UNRESERVED else f"%{byte:02X}" for byte in range(256)]
+CREDENTIALS = re.compile(r"ACS3-HMAC-SHA256 Credential=([^,]*),SignedHeaders=([^,]*),Signature=([0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,11 @@ class Reply:
 
 @dataclass(frozen=True)
 class Request:
-    """What came: when, where, the text fields and the pictures."""
+    """What came: when, where, the headers by names in lower case, the text fields and the pictures."""
 
     at: float
     path: str
+    headers: dict[str, str]
     fields: dict[str, str]
     pictures: list[bytes]
 
@@ -94,9 +95,9 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             fields = dict(parse_qsl(body.decode(), strict_parsing=True))
             pictures = [base64.b64decode(fields.pop(name), validate=True) for name in ("ImageDataA", "ImageDataB")]
-            request = Request(time.monotonic(), self.path, fields, pictures)
-            used = {earlier.fields.get("SignatureNonce") for earlier in self.server.requests}
-            status, facts = _aliyun(request, used)
+            request = Request(time.monotonic(), self.path, self._headers(), fields, pictures)
+            used = {earlier.headers.get("x-acs-signature-nonce") for earlier in self.server.requests}
+            status, facts = _aliyun(request, body, used)
         self.server.requests.append(request)
         reply = Reply(status, json.dumps(facts))
         if self.server.replies:
@@ -121,9 +122,11 @@ class _Handler(BaseHTTPRequestHandler):
                     pictures[name] = content
                 else:
                     fields[name] = content.decode()
-        return Request(
-            time.monotonic(), self.path, fields, [pictures[f"image_file{number}"] for number in (1, 2) if pictures]
-        )
+        both = [pictures[f"image_file{number}"] for number in (1, 2) if pictures]
+        return Request(time.monotonic(), self.path, self._headers(), fields, both)
+
+    def _headers(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in self.headers.items()}
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's name
         """Say nothing."""
@@ -146,23 +149,26 @@ def _facepp(request: Request, size: int) -> tuple[int, dict[str, Any]]:
     return 200, facts
 
 
-def _aliyun(request: Request, used: set[str | None]) -> tuple[int, dict[str, Any]]:
-    fields = request.fields
-    if fields["AccessKeyId"] != KEY:
-        return 404, {"Code": "InvalidAccessKeyId.NotFound", "Message": f"no key {fields['AccessKeyId']}"}
-    pictures = dict(zip(("ImageDataA", "ImageDataB"), map(base64.b64encode, request.pictures), strict=True))
-    signed = fields | {name: picture.decode() for name, picture in pictures.items()}
-    given = signed.pop("Signature")
-    if given != signature(signed, SECRET):
-        echoed = "&".join(f"{name}={value}" for name, value in signed.items())
-        return 400, {"Code": "SignatureDoesNotMatch", "Message": f"server string to sign is: {echoed}"}
-    sent = datetime.strptime(fields["Timestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+def _aliyun(request: Request, body: bytes, used: set[str | None]) -> tuple[int, dict[str, Any]]:
+    headers = request.headers
+    given = CREDENTIALS.fullmatch(headers.get("authorization", ""))
+    if given is None:
+        return 400, {"Code": "IncompleteSignature", "Message": "not the documented header"}
+    key, names, signature = given.groups()
+    if key != KEY:
+        return 404, {"Code": "InvalidAccessKeyId.NotFound", "Message": f"no key {key}"}
+    owed = {"host", "content-type"} | {name for name in headers if name.startswith("x-acs-")}
+    canonical = canonical_request(request.path, headers, names.split(";"), body)
+    if set(names.split(";")) != owed or signature != signature_of(canonical, SECRET):
+        return 400, {"Code": "SignatureDoesNotMatch", "Message": f"server canonical request is: {canonical}"}
+    sent = datetime.strptime(headers["x-acs-date"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     if abs(datetime.now(UTC) - sent) > timedelta(minutes=15):
         return 400, {"Code": "InvalidTimeStamp.Expired", "Message": "too old"}
-    if fields["SignatureNonce"] in used:
+    if headers["x-acs-signature-nonce"] in used:
         return 400, {"Code": "SignatureNonceUsed", "Message": "seen before"}
-    fixed = ("Action", "Version", "Format", "SignatureMethod", "SignatureVersion")
-    if [fields[name] for name in fixed] != ["CompareFace", "2019-12-30", "JSON", "HMAC-SHA1", "1.0"]:
+    fixed = ("x-acs-action", "x-acs-version", "content-type", "x-acs-content-sha256")
+    call = ["CompareFace", "2019-12-30", "application/x-www-form-urlencoded", hashlib.sha256(body).hexdigest()]
+    if [headers[name] for name in fixed] != call or request.fields:
         return 400, {"Code": "InvalidParameter", "Message": "not the documented call"}
     if any(_problem(picture, ("JPEG", "PNG"), 33, 4095) for picture in request.pictures):
         return 400, {"Code": "InvalidImage.Resolution", "Message": "size"}
@@ -174,15 +180,17 @@ def _aliyun(request: Request, used: set[str | None]) -> tuple[int, dict[str, Any
     }
 
 
-def signature(fields: dict[str, str], secret: str) -> str:
-    """The RPC signature of a POST, from the published rule."""
+def canonical_request(path: str, headers: dict[str, str], names: list[str], body: bytes) -> str:
+    """The canonical request of a POST without a query, from the published rule: six parts, a line end between them."""
+    digest = hashlib.sha256(body).hexdigest()
+    chosen = "".join([name + ":" + headers[name] + "\n" for name in sorted(names)])
+    return "POST\n" + path + "\n" + "\n" + chosen + "\n" + ";".join(sorted(names)) + "\n" + digest
 
-    def percent(text: str) -> str:
-        return "".join([PERCENT[byte] for byte in text.encode()])
 
-    pairs = "&".join(f"{percent(name)}={percent(fields[name])}" for name in sorted(fields))
-    mac = hmac.new((secret + "&").encode(), f"POST&%2F&{percent(pairs)}".encode(), hashlib.sha1)
-    return base64.b64encode(mac.digest()).decode()
+def signature_of(canonical: str, secret: str) -> str:
+    """Its signature, in hex."""
+    text = "ACS3-HMAC-SHA256\n" + hashlib.sha256(canonical.encode()).hexdigest()
+    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def likeness(a: bytes, b: bytes) -> float:

@@ -5,18 +5,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
 from diffam_core.losses import Look, Weights, read_look
 from diffam_core.models import Process
 from diffam_core.removal import RemovalRecipe, RemovalWeights
 from diffam_core.transfer import Mode, Prepared, StageRecipe, TransferRecipe, prepare
 from diffam_core.tuning import Epoch
-from model_store.bundle import Bundle, open_bundle
-from model_store.catalog import BUNDLES
+from model_store.bundle import Bundle
 from model_store.miniature.removal import draw
 from model_store.miniature.styling import style_photos
-from model_store.training import Attack, fine_tune, train_removal
+from model_store.training import Attack, fine_tune, fine_tune_removal
+from tests.diffam_core.test_transfer import Stopped, same_weights
 
 STAGE = StageRecipe(12, Weights(impersonate=0.5), learning_rate=1e-3, batch=2, views=0, epoch=Epoch(2, 1.3))
 REMOVAL = RemovalRecipe(
@@ -25,18 +24,9 @@ REMOVAL = RemovalRecipe(
 )  # fmt: skip
 
 
-class Stopped(Exception):
-    """Raised by a test in the middle of a training."""
-
-
 def stop(step: int, _steps: int, _terms: dict[str, float]) -> None:
     if step == 11:
         raise Stopped
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return open_bundle(BUNDLES / "mini")
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +45,13 @@ def data(bundle: Bundle, attack: Attack) -> Prepared:
     return prepare(bundle.models, style_photos(4), attack.surrogates)
 
 
-def _equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
-
-
 def test_epochs_that_were_stopped_end_with_the_same_bits(
     bundle: Bundle, look: Look, data: Prepared, attack: Attack, tmp_path: Path
 ) -> None:
     whole = fine_tune(bundle.models, look, data, STAGE, 3, attack=attack)
     with pytest.raises(Stopped):
         fine_tune(bundle.models, look, data, STAGE, 3, attack=attack, checkpoints=tmp_path, on_loss=stop)
-    assert _equal(whole, fine_tune(bundle.models, look, data, STAGE, 3, attack=attack, checkpoints=tmp_path))
+    assert same_weights(whole, fine_tune(bundle.models, look, data, STAGE, 3, attack=attack, checkpoints=tmp_path))
 
 
 def test_another_walk_or_region_weight_never_resumes_from_this_ones_checkpoint(
@@ -97,7 +83,7 @@ def test_removal_is_trained_towards_bare_and_leaves_the_base_alone(bundle: Bundl
     before = {key: value.clone() for key, value in models.eps.state_dict().items()}
     seen: list[float] = []
     recipe = replace(REMOVAL, steps=8, learning_rate=1e-3 if mode == "lora" else 1e-4)
-    train_removal(
+    fine_tune_removal(
         models, Process(models.process.alpha_bar, 120, 4, 3), recipe, worn, worn[:0], models.recognisers["irse50"], 0,
         mode, on_loss=lambda _step, _steps, terms: seen.append(terms["direction"]),
     )  # fmt: skip
@@ -109,7 +95,7 @@ def test_removal_is_trained_towards_bare_and_leaves_the_base_alone(bundle: Bundl
 def test_a_removal_that_was_stopped_ends_with_the_same_bits(bundle: Bundle, tmp_path: Path) -> None:
     models, worn = bundle.models, draw(2, 93, 1.0)[0]
     asked = (models, Process(models.process.alpha_bar, 60, 2, 2), REMOVAL, worn, worn[:0], models.recognisers["irse50"])
-    whole = train_removal(*asked, 0)
+    whole = fine_tune_removal(*asked, 0)
     with pytest.raises(Stopped):
-        train_removal(*asked, 0, checkpoints=tmp_path, on_loss=stop)
-    assert _equal(whole, train_removal(*asked, 0, checkpoints=tmp_path))
+        fine_tune_removal(*asked, 0, checkpoints=tmp_path, on_loss=stop)
+    assert same_weights(whole, fine_tune_removal(*asked, 0, checkpoints=tmp_path))

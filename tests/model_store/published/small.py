@@ -18,6 +18,7 @@ from model_store.published.origins import Origin
 KEYS = 4
 NAMES = {
     "celeba_hq_ddpm": "celeba_hq.ckpt", "makeup_improved_ddpm": "makeup.pt", "clip_vit_b16": "ViT-B-16.pt",
+    "clip_vit_b32": "ViT-B-32.pt",
     "alexnet": "alexnet-owt-7be5be79.pth", "bisenet": "79999_iter.pth", "ir152": "ir152.pth", "irse50": "irse50.pth",
     "facenet": "facenet.pth", "mobile_face": "mobile_face.pth",
 }  # fmt: skip
@@ -31,7 +32,7 @@ def layout(name: str) -> Layout:
     return Layout(name, shapes, {}, origins)
 
 
-RECOGNISE = partial(recognise, known=[layout(name) for name in manifest.FILES])
+RECOGNISE = partial(recognise, known=[layout(name) for name in manifest.FILES.keys() | manifest.CLIP.keys()])
 
 
 def state(name: str, seed: int = 0) -> dict[str, Tensor]:

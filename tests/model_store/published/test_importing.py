@@ -29,7 +29,7 @@ from model_store.errors import (
     UnknownReference,
 )
 from model_store.published.importing import StyleFile, import_checkpoints
-from model_store.published.looks import TARGETS, mt_regions
+from model_store.published.looks import mt_regions
 from model_store.recipe import read_recipe
 from tests.model_store.published.small import RECOGNISE, assets, downloads, encoded, labels, picture, state, write
 from tests.model_store.published.test_reading import Code
@@ -162,11 +162,14 @@ def test_two_different_files_for_one_network_are_both_named(files: Path, place: 
         bundle_of([files, other], place)
 
 
-def test_the_identity_network_is_told_from_irse50(files: Path, place: Path, tmp_path: Path) -> None:
+def test_networks_that_nothing_reads_are_left_out_and_told_from_those_of_their_layout(
+    files: Path, place: Path, tmp_path: Path
+) -> None:
     identity = write("irse50", tmp_path, seed=9).rename(tmp_path / "model_ir_se50.pth")
-    made = bundle_of([files, identity], place)
-    assert made["identity.safetensors"] == "model_ir_se50.pth"
+    made = bundle_of([files, identity, write("clip_vit_b32", tmp_path)], place)
     assert made["irse50.safetensors"] == "assets.zip: assets/models/irse50.pth"
+    assert not {"model_ir_se50.pth", "ViT-B-32.pt"} & set(made.values())
+    assert set(read_manifest(place)["files"]) == set(made)
 
 
 def test_what_is_missing_is_named_with_its_place(files: Path, place: Path) -> None:
@@ -390,10 +393,11 @@ def test_progress_names_each_checkpoint_before_it_is_read(files: Path, place: Pa
 
 
 def test_the_papers_recipe_names_looks_and_targets_as_the_bundle_does(bundle: Path) -> None:
-    catalog, transfer = read_catalog(bundle), read_recipe("paper").transfer
+    catalog, recipe = read_catalog(bundle), read_recipe("paper")
+    transfer = recipe.transfer
     assert transfer is not None
     assert catalog.reference(transfer.reference or "").title == "XMY-060"
     assert transfer.held_out in catalog.attackable
-    aims = [aim for aim, _ in TARGETS]
+    aims = [target.id for target in recipe.targets]
     assert transfer.target in aims
     assert {card.id for card in catalog.targets} <= set(aims)

@@ -125,7 +125,7 @@ def test_a_table_that_is_none_says_what_is_wrong(tmp_path: Path, old: str, new: 
 def test_the_published_table_brings_every_file_of_the_bundle() -> None:
     table = read_sources()
     assert table.bundle == manifest.NAME
-    files = {*manifest.FILES.values(), manifest.IDENTITY_FILE, manifest.DETECTOR_FILE}
+    files = {*manifest.FILES.values(), manifest.DETECTOR_FILE}
     parts = {Path(file).stem for file in files} | {"references", "targets"}
     assert parts <= {part for source in table.files for part in source.gives}
     assert parts | {"styles"} == set(table.parts)
