@@ -48,6 +48,7 @@ FACTS: Mapping[str, Fact] = {
     "photo_damaged": Fact(422, "photo"),
     "photo_animated": Fact(422, "photo"),
     "photo_too_small": Fact(422, "photo"),
+    "photo_transparent": Fact(422, "photo"),
     "missing_field": Fact(422),
     "invalid_field": Fact(422),
     "unknown_reference": Fact(422, "reference_id"),
@@ -119,6 +120,8 @@ def to_problem(error: Exception) -> Problem:
     match error:
         case Problem():
             return error
+        case StoreError(code=code, told=str(told)) if code in FACTS:
+            return Problem(code, told)
         case PhotoRejected(code=code) | StoreError(code=code) | LedgerError(code=code) if code in FACTS:
             return Problem(code, str(error))
         case HTTPException(status_code=status) if status in CODE_OF_STATUS:

@@ -3,7 +3,10 @@
 DiffAMError
 |-- NoFaceFound     the detector saw no face in the photo
 |-- FaceTooSmall    the face is there, but has too few pixels to carry make-up
-`-- PhotoUnreadable the bytes do not decode to a picture
+|-- FaceInProfile   the face is seen from the side
+|-- FaceUnknown     the photo has fewer faces than the one that was asked for
+|-- PhotoUnreadable the bytes do not decode to a picture
+`-- PhotoUnwritable the format cannot hold the photo, or its writer is not installed
 """
 
 
@@ -25,7 +28,25 @@ class FaceTooSmall(DiffAMError):
     code = "face_too_small"
 
 
+class FaceInProfile(DiffAMError):
+    """The face is seen from the side."""
+
+    code = "face_in_profile"
+
+
+class FaceUnknown(DiffAMError):
+    """The photo has fewer faces than the one that was asked for."""
+
+    code = "face_unknown"
+
+
 class PhotoUnreadable(DiffAMError):
     """The bytes do not decode to a picture."""
 
     code = "photo_unreadable"
+
+
+class PhotoUnwritable(DiffAMError):
+    """The format cannot hold the photo, or its writer is not installed."""
+
+    code = "photo_unwritable"

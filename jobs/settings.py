@@ -32,8 +32,9 @@ class Settings(BaseSettings):
     max_pixels: PositiveInt = 50_000_000
     max_side_px: PositiveInt = 16_384
     min_side_px: PositiveInt = 64
+    extra_formats: tuple[Literal["avif", "heic"], ...] = ()  # beside JPEG, PNG and WebP: each is one more decoder
     upload_timeout_s: PositiveFloat = 60
-    decode_timeout_s: PositiveFloat = 30
+    decode_timeout_s: PositiveFloat = 60
     decode_processes: PositiveInt = 2
     max_wait_s: PositiveInt = 30
 

@@ -2,16 +2,36 @@
 
 import asyncio
 import struct
+import subprocess
+import sys
 import time
 from io import BytesIO
+from pathlib import Path
 
+import pillow_heif
 import psutil
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
-from app.decoder import Decoder
-from app.photo import CanonicalPhoto, PhotoDamaged, PhotoLimits, PhotoRejected, PhotoTooSmall, canonical_photo
+from app.decoder import BYTES_PER_PIXEL, Decoder, photo_limits
+from app.photo import CanonicalPhoto, PhotoDamaged, PhotoRejected, PhotoTooSmall, canonical_photo
 from jobs.settings import Settings
+from tests.app.colours import display_p3
+
+STARVED = """
+import resource, sys
+from app.formats import open_photo
+from app.photo import PhotoLimits, PhotoRejected, canonical_photo
+upload, photo_format = sys.stdin.buffer.read(), sys.argv[1]
+open_photo(upload, photo_format)  # its library is loaded, no pixel is
+now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (now + 2**23, now + 2**23))
+try:
+    canonical_photo(upload, PhotoLimits(10**8, 10**4, 64, (photo_format,)))
+except PhotoRejected as error:
+    sys.exit(error.code)
+"""
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits, and tells, a process's memory")
 
 
 def slow_png() -> bytes:
@@ -35,11 +55,10 @@ def decode(settings: Settings, *uploads: bytes) -> list[CanonicalPhoto | BaseExc
 
 
 def test_the_child_answers_as_the_function_does(settings: Settings, jpeg: bytes) -> None:
-    limits = PhotoLimits(settings.max_pixels, settings.max_side_px, settings.min_side_px)
     small = BytesIO()
     Image.new("RGB", (9, 9)).save(small, "PNG")
     good, bad = decode(settings, jpeg, small.getvalue())
-    assert good == canonical_photo(jpeg, limits)
+    assert good == canonical_photo(jpeg, photo_limits(settings))
     assert isinstance(bad, PhotoTooSmall)
     assert "9 by 9 pixels" in str(bad)
 
@@ -75,6 +94,52 @@ def test_a_header_that_claims_gigabytes_gets_none(settings: Settings) -> None:
     bomb = b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
     [answer] = decode(settings, bomb)
     assert isinstance(answer, PhotoRejected)
+
+
+@linux_only
+def test_a_large_photo_costs_few_bytes_a_pixel(settings: Settings, jpeg: bytes) -> None:
+    wide = Image.linear_gradient("L").resize((4000, 2000)).convert("RGB")
+    wide.putalpha(Image.linear_gradient("L").resize((4000, 2000)))
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    uploads = []
+    for photo_format in ("PNG", "WEBP"):  # WebP's own reader is the hungriest: canvases, a copy, a turned copy
+        upload = BytesIO()
+        wide.save(upload, photo_format, exif=turned, icc_profile=display_p3())
+        uploads.append(upload.getvalue())
+    others = set(psutil.Process().children())
+
+    def most_bytes() -> int:
+        [child] = set(psutil.Process().children()) - others
+        [line] = [line for line in Path(f"/proc/{child.pid}/status").read_text().splitlines() if "VmHWM" in line]
+        return int(line.split()[1]) * 1024
+
+    async def measure() -> list[float]:
+        child, seen = Decoder(settings.model_copy(update={"decode_processes": 1})), []
+        await child.decode(jpeg)
+        before = most_bytes()
+        for upload in uploads:
+            photo = await child.decode(upload)
+            assert photo.source.is_turned
+            seen.append((most_bytes() - before) / (photo.width * photo.height))
+        return seen
+
+    png, webp = asyncio.run(measure())
+    assert png < 12
+    assert webp < 20 < BYTES_PER_PIXEL
+
+
+@linux_only
+@pytest.mark.parametrize("photo_format", ["avif", "heic"])
+def test_the_extra_decoders_fail_in_order_when_memory_ends(photo_format: str) -> None:
+    photo, upload = Image.new("RGB", (2000, 2000)), BytesIO()
+    if photo_format == "avif":
+        photo.save(upload, "AVIF", speed=10)
+    else:
+        pillow_heif.from_pillow(photo).save(upload, enc_params={"preset": "ultrafast"})
+    command = [sys.executable, "-c", STARVED, photo_format]
+    child = subprocess.run(command, input=upload.getvalue(), capture_output=True, check=False, timeout=60)
+    assert child.stderr.decode().strip() in ("photo_too_large", "photo_damaged")
 
 
 def test_no_child_outlives_its_parent(settings: Settings, jpeg: bytes) -> None:
