@@ -5,7 +5,7 @@ treatment of the bar, and is judged by the held-out recognisers.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffam_core.composite import change
-from diffam_core.faces import FoundFace, cut_portrait, native_px, paste_change, portrait_transform
+from diffam_core.faces import FoundFace, cut_portrait, native_px, paste_change, portrait_transform, shift_face
 from diffam_core.images import Photo
 from diffam_core.models import Models
 from diffam_core.protect import generate
@@ -95,14 +95,7 @@ def around(photo: Photo, face: FoundFace) -> tuple[Photo, FoundFace]:
     places = inverse @ corners
     x_0, y_0 = (max(0, int(low // BLOCK_PX - 1) * BLOCK_PX) for low in places.min(axis=1))
     x_1, y_1 = (int(high // BLOCK_PX + 2) * BLOCK_PX for high in places.max(axis=1))
-    x, y, box_width, box_height = face.box
-    moved = replace(
-        face,
-        box=(x - x_0, y - y_0, box_width, box_height),
-        left_eye=(face.left_eye[0] - x_0, face.left_eye[1] - y_0),
-        right_eye=(face.right_eye[0] - x_0, face.right_eye[1] - y_0),
-    )
-    return photo[y_0 : min(y_1, height), x_0 : min(x_1, width)], moved
+    return photo[y_0 : min(y_1, height), x_0 : min(x_1, width)], shift_face(face, -x_0, -y_0)
 
 
 def _judge(models: Models, strengths: Sequence[float], views: Tensor, held_out: Collection[str]) -> tuple[Tried, ...]:

@@ -1,9 +1,7 @@
-"""Finds the face in a photo and cuts it out the way every network here expects it: upright, eyes in their place."""
+"""A found face, cut out the way every network here expects it (upright, eyes in their place), and pasted back."""
 
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -12,30 +10,55 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from diffam_core.errors import FaceTooSmall, NoFaceFound
 from diffam_core.framing import MINIATURE, Framing
 from diffam_core.images import Photo, to_portrait
-from diffam_core.yunet import Box, Point, yunet_faces
 
-SEARCH_PX = 720
-"""Detection runs on a copy whose longer side has at most this many pixels."""
 SMALLEST_EYE_DISTANCE_PX = 12.0
 """Below this the portrait holds fewer pixels than the smallest bundle's networks look at."""
-BOX_EYES = ((0.297, 0.412), (0.707, 0.412))
-"""Where the cascade's box has its eyes on average; used where the eyes are not seen (measured on rendered faces)."""
+STRIP_PX = 2**20
+"""Large faces are warped, averaged and pasted in strips of at most so many pixels: floats of one are 4 megabytes."""
+FACE_CODES = {
+    "face_too_small": "The face has too few pixels to carry make-up.",
+    "face_in_profile": "The face is seen from the side, where make-up cannot be laid on reliably.",
+}
+"""Why a face is reported and left alone, by code."""
+FACE_NOTES = {
+    "face_cut_off": "A part of the face lies outside the photo.",
+    "face_overlaps": "Another face is so near that the two may hide each other.",
+}
+"""What to know about a face that may be protected nevertheless."""
 
 
 @dataclass(frozen=True)
 class FoundFace:
     """A face: detector's `box` (x, y, width, height) and both eye centres, in photo pixels; left means image left.
 
-    framing: of the portraits that are cut out of it.
+    framing: of the portraits that are cut out of it.  code: why it is left alone (`FACE_CODES`), or None.
+    notes: of `FACE_NOTES`.  others: further landmarks, where the detector gives them: nose and mouth corners.
     """
 
     box: tuple[int, int, int, int]
     left_eye: tuple[float, float]
     right_eye: tuple[float, float]
     framing: Framing = MINIATURE
+    code: str | None = None
+    notes: tuple[str, ...] = ()
+    others: dict[str, tuple[float, float]] = field(default_factory=dict, hash=False)
+
+    @property
+    def is_protectable(self) -> bool:
+        """Whether nothing speaks against laying make-up on it."""
+        return self.code is None
+
+    @property
+    def landmarks(self) -> dict[str, tuple[float, float]]:
+        """Points by name, in photo pixels: both eyes, and what else the detector saw."""
+        return {"left_eye": self.left_eye, "right_eye": self.right_eye, **self.others}
+
+    @property
+    def eye_middle(self) -> tuple[float, float]:
+        """The point between the eyes."""
+        return (self.left_eye[0] + self.right_eye[0]) / 2, (self.left_eye[1] + self.right_eye[1]) / 2
 
     @property
     def eye_distance_px(self) -> float:
@@ -43,99 +66,39 @@ class FoundFace:
         return float(np.hypot(self.right_eye[0] - self.left_eye[0], self.right_eye[1] - self.left_eye[1]))
 
     @property
+    def roll_deg(self) -> float:
+        """How far the head leans; positive is clockwise."""
+        across = np.subtract(self.right_eye, self.left_eye)
+        return float(np.degrees(np.arctan2(across[1], across[0])))
+
+    @property
     def side_px(self) -> float:
         """Side of the portrait square in photo pixels."""
         return self.eye_distance_px / self.framing.eye_distance
 
 
-@cache
-def _cascade(name: str) -> cv2.CascadeClassifier:
-    return cv2.CascadeClassifier(str(files("cv2.data").joinpath(f"haarcascade_{name}.xml")))
+def scale_face(face: FoundFace, factor: float) -> FoundFace:
+    """The same face in a photo scaled by `factor`."""
+    return _moved(face, factor, (0, 0))
 
 
-def _boxes(grey: NDArray[Any], cascade: str, neighbours: int) -> list[tuple[int, int, int, int]]:
-    smallest = max(24, min(grey.shape) // 12)
-    found = _cascade(cascade).detectMultiScale(grey, 1.08, neighbours, minSize=(smallest, smallest))
-    return [(int(x), int(y), int(w), int(h)) for x, y, w, h in found]
+def shift_face(face: FoundFace, x: int, y: int) -> FoundFace:
+    """The same face in a photo whose corner lies `x` and `y` pixels further left and up."""
+    return _moved(face, 1.0, (x, y))
 
 
-def _eyes(grey: NDArray[Any], box: tuple[int, int, int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both eye centres in the pixels of `grey`: seen by the eye cascade if plausible, else where eyes usually are."""
-    x, y, w, h = box
-    corner, size = np.array([x, y]), np.array([w, h])
-    usual = [corner + size * np.array(eye) for eye in BOX_EYES]
-    top = grey[y + int(0.2 * h) : y + int(0.6 * h), x : x + w]
-    scale = 160 / w
-    enlarged = cv2.resize(top, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    seen = _cascade("eye").detectMultiScale(enlarged, 1.05, 4, minSize=(22, 22), maxSize=(64, 64))
-    centres = [corner + np.array([(a + c / 2) / scale, 0.2 * h + (b + d / 2) / scale]) for a, b, c, d in seen]
-    pair = []
-    for place in usual:
-        near = [centre for centre in centres if np.abs(centre - place).max() < 0.12 * w]
-        if not near:
-            return usual[0], usual[1]
-        pair.append(np.mean(near, axis=0))
-    return pair[0], pair[1]
+def _moved(face: FoundFace, factor: float, shift: tuple[int, int]) -> FoundFace:
+    def moved(point: tuple[float, float]) -> tuple[float, float]:
+        return (point[0] + 0.5) * factor - 0.5 + shift[0], (point[1] + 0.5) * factor - 0.5 + shift[1]
 
-
-def _calm_eyes(photo: Photo) -> NDArray[np.uint8]:
-    """A grey picture in which eyes are darker than cheeks on dark skin too, as the cascades expect.
-
-    Red light, where all skin is bright, without bright spots smaller than 2 % of the photo: the whites of the eyes.
-    """
-    width = max(2, round(0.02 * max(photo.shape)))
-    spot = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    return cv2.morphologyEx(np.ascontiguousarray(photo[..., 0]), cv2.MORPH_OPEN, spot).astype(np.uint8)
-
-
-def _search(grey: NDArray[Any], margin: int) -> tuple[int, int, int, int] | None:
-    """The largest face box whose middle lies inside the padded grey photo."""
-    for cascade, neighbours in (("frontalface_alt2", 3), ("frontalface_default", 5)):
-        inside = [box for box in _boxes(grey, cascade, neighbours) if _covers(box, margin, grey.shape)]
-        if inside:
-            return max(inside, key=lambda found: found[2])
-    return None
-
-
-def _cascades(small: NDArray[Any], margin: int) -> tuple[Box, Point, Point] | None:
-    """The largest face that OpenCV's cascades find, with its eyes."""
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    box = _search(grey, margin) or _search(_calm_eyes(small), margin)
-    return None if box is None else (box, *_eyes(grey, box))
-
-
-def find_face(photo: Photo, framing: Framing = MINIATURE, yunet: cv2.FaceDetectorYN | None = None) -> FoundFace:
-    """The largest face of a photo. Raises NoFaceFound, FaceTooSmall.
-
-    framing: of the portraits to be cut out of it.  yunet: the detector to use; OpenCV's cascades without one.
-    """
-    height, width = photo.shape[:2]
-    scale = min(1.0, SEARCH_PX / max(height, width))
-    small = photo if scale == 1 else cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    margin = max(small.shape) // 6
-    small = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE).astype(np.uint8)
-    if yunet is None:
-        found = _cascades(small, margin)
-    else:
-        inside = [face for face in yunet_faces(yunet, small) if _covers(face[0], margin, small.shape)]
-        found = max(inside, key=lambda face: face[0][2], default=None)
-    if found is None:
-        raise NoFaceFound(f"no face was found in this {width} x {height} photo")
-    box = found[0]
-    left, right = ((eye - margin) / scale for eye in found[1:])
-    x, y, w, h = (round(v) for v in (np.array(box) - [margin, margin, 0, 0]) / scale)
-    face = FoundFace((x, y, w, h), (float(left[0]), float(left[1])), (float(right[0]), float(right[1])), framing)
-    if face.eye_distance_px < SMALLEST_EYE_DISTANCE_PX:
-        raise FaceTooSmall(
-            f"the eyes are {face.eye_distance_px:.0f} pixels apart, {SMALLEST_EYE_DISTANCE_PX:.0f} needed"
-        )
-    return face
-
-
-def _covers(box: tuple[int, int, int, int], margin: int, shape: tuple[int, ...]) -> bool:
-    """Whether a box found on the padded copy has its middle inside the photo itself."""
-    x, y = box[0] + box[2] / 2, box[1] + box[3] / 2
-    return margin <= x < shape[1] - margin and margin <= y < shape[0] - margin
+    x, y, width, height = (round(value * factor) for value in face.box)
+    return replace(
+        face,
+        box=(x + shift[0], y + shift[1], width, height),
+        left_eye=moved(face.left_eye),
+        right_eye=moved(face.right_eye),
+        others={name: moved(point) for name, point in face.others.items()},
+    )
 
 
 def portrait_transform(face: FoundFace, size_px: int) -> NDArray[np.float64]:
@@ -160,28 +123,102 @@ def cut_portrait(photo: Photo, face: FoundFace, size_px: int) -> Tensor:
     transform = portrait_transform(face, warped_px)
     warped = cv2.warpAffine(
         photo, transform, (warped_px, warped_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return functional.avg_pool2d(to_portrait(warped.astype(np.uint8)), warped_px // size_px)
+    ).astype(np.uint8, copy=False)
+    times = warped_px // size_px
+    rows = times * max(1, STRIP_PX // (warped_px * times))
+    strips = (warped[top : top + rows] for top in range(0, warped_px, rows))
+    return torch.cat([functional.avg_pool2d(to_portrait(strip), times) for strip in strips], dim=2)
 
 
-def paste_change(photo: Photo, face: FoundFace, change: Tensor) -> Photo:
+def paste_change(photo: Photo, face: FoundFace, change: Tensor, out: Photo | None = None) -> Photo:
     """The photo with `change (3, s, s)` (in units of [-1, 1] portraits) added where the face is.
 
-    Pixels whose change rounds to nothing keep their bytes.
+    Pixels whose change rounds to nothing keep their bytes.  out: where to write, instead of into a new copy; holds the
+    photo already and may be the photo itself.
     """
-    height, width = photo.shape[:2]
-    size = change.shape[-1]
-    inverse = cv2.invertAffineTransform(portrait_transform(face, size))
-    corners = inverse @ np.array([[0, size, 0, size], [0, 0, size, size], [1, 1, 1, 1]], dtype=np.float64)
-    x_0, y_0 = np.maximum(np.floor(corners.min(axis=1)).astype(int) - 1, 0)
-    x_1, y_1 = np.minimum(np.ceil(corners.max(axis=1)).astype(int) + 2, [width, height])
-    inverse[:, 2] -= [x_0, y_0]
-    layer = np.ascontiguousarray((change * 127.5).permute(1, 2, 0).detach().float().cpu().numpy())
-    warped = cv2.warpAffine(layer, inverse, (int(x_1 - x_0), int(y_1 - y_0)), flags=cv2.INTER_LINEAR)
-    result = photo.copy()
-    region = result[y_0:y_1, x_0:x_1]
-    region[...] = np.clip(np.rint(region + warped), 0, 255).astype(np.uint8)
+    return paste_changes(photo, [(face, change)], out)
+
+
+def paste_changes(photo: Photo, changes: Sequence[tuple[FoundFace, Tensor]], out: Photo | None = None) -> Photo:
+    """The photo with every face's change added; `out` as in `paste_change`.
+
+    Where changes c of several faces meet, `sum(c |c|) / sum(|c|)` is added: the larger one wins softly, so that nothing
+    is doubled and no seam shows. A pixel that one change reaches gets exactly that one. Works in strips of rows.
+    """
+    result = photo.copy() if out is None else out
+    layers = [(_Layer(face, change), _reach(face, photo)) for face, change in changes]
+    for group in _groups(layers):
+        left, top = (min(reach[i] for _, reach in group) for i in (0, 1))
+        right, bottom = (max(reach[i] for _, reach in group) for i in (2, 3))
+        rows = max(1, STRIP_PX // max(1, right - left))
+        for start in range(top, bottom, rows):
+            area = (left, start, right, min(start + rows, bottom))
+            near = [layer for layer, reach in group if _meet(reach, area)]
+            for channel in range(3 if near else 0):
+                part = result[area[1] : area[3], left:right, channel]
+                changed = _blended([layer.warped(channel, area) for layer in near])
+                changed += part
+                part[...] = np.clip(np.rint(changed, out=changed), 0, 255, out=changed)
     return result
+
+
+Area = tuple[int, int, int, int]
+"""Left, top, right and bottom in photo pixels; the last two lie outside."""
+
+
+class _Layer:
+    """A change with the transform from photo pixels to its own, ready to be warped part by part."""
+
+    def __init__(self, face: FoundFace, change: Tensor) -> None:
+        self._planes = change.detach().float().cpu().numpy()
+        self._transform = portrait_transform(face, change.shape[-1])
+
+    def warped(self, channel: int, area: Area) -> NDArray[np.float32]:
+        """One channel's change of the photo's bytes on an area."""
+        left, top, right, bottom = area
+        transform = self._transform.copy()
+        transform[:, 2] += transform[:, :2] @ [left, top]
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        plane = cv2.warpAffine(self._planes[channel], transform, (right - left, bottom - top), flags=flags)
+        return (plane * 127.5).astype(np.float32, copy=False)
+
+
+def _blended(changes: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """One change out of several, see `paste_changes`; each pixel that only one reaches has that one's exact value."""
+    if len(changes) == 1:
+        return changes[0]
+    total, weight, squares, largest = (np.zeros_like(changes[0]) for _ in range(4))
+    for change in changes:
+        size = np.abs(change)
+        total += change
+        weight += size
+        squares += change * size
+        np.maximum(largest, size, out=largest)
+    return np.where(largest == weight, total, squares / np.maximum(weight, 1e-12))
+
+
+def _reach(face: FoundFace, photo: Photo) -> Area:
+    """The area of a photo that a face's portrait covers."""
+    height, width = photo.shape[:2]
+    inverse = cv2.invertAffineTransform(portrait_transform(face, 1))
+    corners = inverse @ np.array([[-0.5, 0.5, -0.5, 0.5], [-0.5, -0.5, 0.5, 0.5], [1, 1, 1, 1]], dtype=np.float64)
+    left, top = np.clip(np.floor(corners.min(axis=1)).astype(int) - 1, 0, [width, height])
+    right, bottom = np.clip(np.ceil(corners.max(axis=1)).astype(int) + 2, 0, [width, height])
+    return int(left), int(top), int(right), int(bottom)
+
+
+def _meet(one: Area, other: Area) -> bool:
+    return all(max(one[i], other[i]) < min(one[i + 2], other[i + 2]) for i in (0, 1))
+
+
+def _groups(layers: list[tuple[_Layer, Area]]) -> list[list[tuple[_Layer, Area]]]:
+    """Layers that meet, directly or through others, together."""
+    groups: list[list[tuple[_Layer, Area]]] = []
+    for layer in layers:
+        touched = [group for group in groups if any(_meet(layer[1], area) for _, area in group)]
+        groups = [group for group in groups if group not in touched]
+        groups.append([layer, *(member for group in touched for member in group)])
+    return groups
 
 
 def stack_portraits(photos: list[Photo], faces: list[FoundFace], size_px: int) -> Tensor:

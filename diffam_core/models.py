@@ -9,11 +9,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffam_core.faces import FoundFace, find_face
+from diffam_core.detection import GROUP_SEARCH_PX, find_face, find_faces
+from diffam_core.faces import FoundFace
 from diffam_core.framing import MINIATURE, Framing
 from diffam_core.images import Photo
 from diffam_core.networks.clip import Clip
 from diffam_core.networks.unet import EpsModel
+from diffam_core.plausibility import parser_check
 
 FalseAcceptRate = Literal["0.1", "0.01", "0.001"]
 
@@ -64,6 +66,11 @@ class Models:
     def find_face(self, photo: Photo) -> FoundFace:
         """The largest face of a photo, framed as these networks expect. Raises NoFaceFound, FaceTooSmall."""
         return find_face(photo, self.framing, self.yunet)
+
+    def find_faces(self, photo: Photo, search_px: int = GROUP_SEARCH_PX) -> list[FoundFace]:
+        """All faces of a photo, largest first; those with a `code` are reported, not protected."""
+        check = parser_check(self.parser, self.portrait_px, self.device) if self.yunet is None else None
+        return find_faces(photo, self.framing, self.yunet, check, search_px)
 
     def to(self, device: str) -> "Models":
         """The same networks, moved in place to a torch device."""

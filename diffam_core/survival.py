@@ -1,14 +1,13 @@
 """What happens to a finished photo before somebody looks at it, as data: `docs/survival.md` tells what it imitates."""
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from diffam_core.faces import FoundFace
 from diffam_core.images import Photo, decode_photo
 
 INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
@@ -107,13 +106,3 @@ def treat(photo: Photo, profile: Profile) -> Photo:
         Image.fromarray(photo).save(buffer, "JPEG", quality=profile.jpeg_quality, subsampling=profile.subsampling)
         photo = decode_photo(buffer.getvalue())
     return photo
-
-
-def scale_face(face: FoundFace, factor: float) -> FoundFace:
-    """The same face in a photo scaled by `factor`."""
-
-    def moved(eye: tuple[float, float]) -> tuple[float, float]:
-        return (eye[0] + 0.5) * factor - 0.5, (eye[1] + 0.5) * factor - 0.5
-
-    x, y, width, height = (round(value * factor) for value in face.box)
-    return replace(face, box=(x, y, width, height), left_eye=moved(face.left_eye), right_eye=moved(face.right_eye))

@@ -1,5 +1,6 @@
 """YuNet through OpenCV, for bundles that bring its ONNX file: faces with eyes, also turned and half hidden ones."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from diffam_core.cascades import Find
+
 LEAST_SCORE = 0.7
-Box = tuple[int, int, int, int]
-Point = NDArray[np.float64]
+_ONE_AT_A_TIME = threading.Lock()
+"""A detector keeps the picture's size between two calls, so threads that share it take turns."""
 
 
 def open_yunet(file: Path) -> cv2.FaceDetectorYN:
@@ -20,17 +23,20 @@ def open_yunet(file: Path) -> cv2.FaceDetectorYN:
         raise ValueError(f"{file.name} is not a face detector: {error}") from error
 
 
-def yunet_faces(detector: cv2.FaceDetectorYN, picture: NDArray[Any]) -> list[tuple[Box, Point, Point]]:
-    """Boxes with both eye centres, image left first, in pixels of an RGB picture.
+def yunet_faces(detector: cv2.FaceDetectorYN, picture: NDArray[Any]) -> list[Find]:
+    """Faces with eyes, nose and mouth corners in an RGB picture.
 
     A row of the detector is x, y, width, height, then the person's right eye, left eye, nose and mouth corners.
     """
     height, width = picture.shape[:2]
-    detector.setInputSize((width, height))
-    _, rows = detector.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    with _ONE_AT_A_TIME:
+        detector.setInputSize((width, height))
+        _, rows = detector.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     found = []
     for row in [] if rows is None else rows.astype(np.float64):
         x, y, w, h = (round(value) for value in row[:4])
         left, right = sorted((row[4:6], row[6:8]), key=lambda eye: float(eye[0]))
-        found.append(((x, y, w, h), left, right))
+        left_mouth, right_mouth = sorted((row[10:12], row[12:14]), key=lambda corner: float(corner[0]))
+        others = {"nose": row[8:10], "left_mouth": left_mouth, "right_mouth": right_mouth}
+        found.append(Find((x, y, w, h), left, right, others))
     return found

@@ -15,12 +15,11 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from diffam_core.errors import FaceTooSmall, NoFaceFound
-from diffam_core.faces import FoundFace, cut_portrait, find_face
+from diffam_core.faces import FoundFace, cut_portrait, scale_face
 from diffam_core.images import Photo, to_portrait
 from diffam_core.losses import REGION_WEIGHTS
 from diffam_core.models import Models
 from diffam_core.score import quality
-from diffam_core.survival import scale_face
 from evaluation.subjects import Subjects
 from evaluation.treatments import Treatment
 from model_store.bundle import Bundle, Reference
@@ -61,10 +60,10 @@ class _ClipFeatures(nn.Module):
         return models.clip.embed_images(functional.interpolate(views, models.portrait_px, mode="area")).double()
 
 
-def find_again(finished: Photo, known: FoundFace) -> FoundFace:
-    """The face as a stranger's detector finds it in the finished file; where it was, if it cannot be found any more."""
+def find_again(models: Models, finished: Photo, known: FoundFace) -> FoundFace:
+    """The face as the bundle's detector finds it in the finished file; where it was, if it cannot be found any more."""
     try:
-        found = find_face(finished, known.framing)
+        found = models.find_face(finished)
     except (FaceTooSmall, NoFaceFound):
         return known
     is_another = abs(found.left_eye[0] - known.left_eye[0]) > known.eye_distance_px

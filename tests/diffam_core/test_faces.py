@@ -1,54 +1,85 @@
-"""Finding faces in rendered scenes and real photos."""
+"""Pasting changes back: in strips, of several faces, into a given array."""
 
-from contextlib import suppress
-from pathlib import Path
+import tracemalloc
 
 import numpy as np
 import pytest
 import torch
 
-from diffam_core.errors import FaceTooSmall, NoFaceFound
-from diffam_core.faces import find_face
-from diffam_core.framing import EYE_MIDDLE
-from diffam_core.images import decode_photo, to_pixels
-from model_store.miniature.people import sample_identities, sample_makeup, sample_nuisance
-from model_store.miniature.renderer import Frame, render
-from model_store.miniature.scenes import demo_scene
+from diffam_core import faces
+from diffam_core.faces import FACE_CODES, FACE_NOTES, FoundFace, cut_portrait, paste_change, paste_changes
+from diffam_core.images import Photo
 
 
-def test_the_eyes_of_a_rendered_person_are_found() -> None:
-    photo = np.array(demo_scene(seed=0, size=768))
-    face = find_face(photo)
-    assert face.eye_distance_px == pytest.approx(0.17 * 768, rel=0.15)
+def _face(x: float, y: float, distance: float, roll: float = 0.0) -> FoundFace:
+    half = np.array([np.cos(roll), np.sin(roll)]) * distance / 2
+    return FoundFace((0, 0, 1, 1), (x - half[0], y - half[1]), (x + half[0], y + half[1]))
 
 
-@pytest.mark.parametrize("name", ["astronaut_nasa.png", "pillow_hopper.jpg", "two_faces.jpg", "astronaut_gray.jpg"])
-def test_a_real_face_is_found(assets: Path, name: str) -> None:
-    face = find_face(decode_photo((assets / "photos" / name).read_bytes()))
-    assert face.left_eye[0] < face.right_eye[0]
-    assert face.eye_distance_px > 12
+def _noise(height: int, width: int) -> Photo:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def test_dark_skin_is_found_as_light_skin_is() -> None:
-    count = 40
-    generator = torch.Generator().manual_seed(3)
-    people = sample_identities(count, 3) | sample_nuisance(count, generator) | sample_makeup(count, generator, 0.0)
-    people |= {"melanin": torch.linspace(0.8, 1.0, count), "yaw": people["yaw"] / 3, "pitch": people["pitch"] / 3}
-    frame = Frame(*(torch.full((count,), place) for place in (0.5, EYE_MIDDLE[1], 0.2, 0.0)))
-    found = 0
-    for picture in render(people, 256, frame, generator).image:
-        with suppress(NoFaceFound):
-            found += bool(find_face(to_pixels(picture)))
-    assert found >= 0.95 * count
+def _change(seed: int, size: int) -> torch.Tensor:
+    place = torch.linspace(-1, 1, size)
+    fade = (1 - place[:, None] ** 2 - place[None, :] ** 2).clamp(min=0)
+    return 0.4 * fade * torch.randn(3, size, size, generator=torch.Generator().manual_seed(seed))
 
 
-def test_a_photo_without_a_face_says_so() -> None:
-    grain = np.random.default_rng(1).integers(90, 130, (400, 300, 3), dtype=np.uint8)
-    with pytest.raises(NoFaceFound, match="300 x 400"):
-        find_face(grain)
+@pytest.mark.parametrize("seed", range(8))
+def test_strips_give_the_bytes_of_one_piece(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    photo = _noise(500, 600)
+    face = _face(chance.uniform(0, 600), chance.uniform(0, 500), chance.uniform(20, 150), chance.uniform(-0.6, 0.6))
+    change = _change(seed, 256)
+    whole, portrait = paste_change(photo, face, change), cut_portrait(photo, face, 64)
+    monkeypatch.setattr(faces, "STRIP_PX", 3000)
+    assert np.array_equal(paste_change(photo, face, change), whole)
+    assert torch.equal(cut_portrait(photo, face, 64), portrait)
 
 
-def test_a_face_of_a_few_pixels_is_refused_with_its_size() -> None:
-    scene = demo_scene(seed=0, size=64)
-    with pytest.raises((FaceTooSmall, NoFaceFound)):
-        find_face(np.array(scene))
+def test_pasting_on_a_large_photo_needs_little_memory() -> None:
+    photo = _noise(3000, 4000)
+    face, change = _face(2000, 1400, 800), _change(0, 1024)
+    tracemalloc.start()
+    paste_change(photo, face, change, out=photo)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 60e6
+
+
+def test_a_change_can_be_written_into_the_photo_itself() -> None:
+    photo = _noise(200, 300)
+    face, change = _face(150, 90, 40), _change(0, 64)
+    copy = paste_change(photo, face, change)
+    assert not np.array_equal(copy, photo)
+    assert paste_change(photo, face, change, out=photo) is photo
+    assert np.array_equal(photo, copy)
+
+
+def test_faces_apart_get_the_changes_they_get_alone() -> None:
+    photo = _noise(200, 500)
+    changes = [(_face(100, 90, 30), _change(0, 64)), (_face(390, 90, 40), _change(1, 64))]
+    one_by_one = paste_change(paste_change(photo, *changes[0]), *changes[1])
+    assert np.array_equal(paste_changes(photo, changes), one_by_one)
+
+
+def test_where_changes_meet_nothing_is_doubled() -> None:
+    photo = np.full((200, 300, 3), 100, np.uint8)
+    changes = [(_face(130, 90, 40), torch.full((3, 64, 64), 0.2)), (_face(170, 90, 40), torch.full((3, 64, 64), 0.2))]
+    added = paste_changes(photo, changes).astype(int) - photo
+    assert added.max() == round(0.2 * 127.5)
+    assert added[90, 150].tolist() == [round(0.2 * 127.5)] * 3
+
+
+def test_the_order_of_faces_that_meet_does_not_matter() -> None:
+    photo = _noise(200, 300)
+    changes = [(_face(120 + 25 * i, 90 + 5 * i, 40), _change(i, 64)) for i in range(3)]
+    difference = paste_changes(photo, changes).astype(int) - paste_changes(photo, changes[::-1])
+    assert np.abs(difference).max() <= 1
+
+
+def test_codes_and_notes_have_sentences() -> None:
+    for sentence in (FACE_CODES | FACE_NOTES).values():
+        assert sentence.endswith(".")
+    assert not FoundFace((0, 0, 1, 1), (0.0, 0.0), (20.0, 0.0), code="face_too_small").is_protectable

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from diffam_core.detection import find_face, find_faces
 from diffam_core.errors import NoFaceFound
-from diffam_core.faces import find_face
 from diffam_core.framing import Framing
 from diffam_core.yunet import open_yunet
 
@@ -82,6 +82,13 @@ def test_a_face_has_its_box_and_eyes_in_the_photos_own_pixels(detector_file: Pat
     assert face.right_eye == pytest.approx((8 * CELL_PX - margin, 4 * CELL_PX - margin))
     assert face.box == (28 - margin, 20 - margin, 5 * CELL_PX, 5 * CELL_PX)
     assert face.side_px == pytest.approx(4 * CELL_PX / 0.25)
+
+
+def test_landmarks_below_the_eyes_are_handed_on(detector_file: Path) -> None:
+    (face,) = find_faces(np.zeros((72, 72, 3), np.uint8), yunet=open_yunet(detector_file))
+    assert set(face.landmarks) == {"left_eye", "right_eye", "nose", "left_mouth", "right_mouth"}
+    assert face.landmarks["left_mouth"][0] < face.landmarks["nose"][0] < face.landmarks["right_mouth"][0]
+    assert face.landmarks["nose"][1] > face.left_eye[1]
 
 
 def test_a_face_that_is_only_in_the_margin_was_made_up_by_the_padding(detector_file: Path) -> None:

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from diffam_core.faces import FoundFace, cut_portrait
+from diffam_core.faces import FoundFace, cut_portrait, scale_face
 from diffam_core.images import Photo
-from diffam_core.survival import scale_face
 from evaluation.judge import views_of
 from evaluation.subjects import Subjects
 from evaluation.treatments import TREATMENTS

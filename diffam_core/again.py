@@ -1,0 +1,38 @@
+"""Finds a known face anew in another state of its photo, as a system would that never saw the original."""
+
+import cv2
+import numpy as np
+
+from diffam_core.faces import FoundFace, scale_face, shift_face
+from diffam_core.images import Photo
+from diffam_core.models import Models
+
+REACH = 1.0
+"""The surroundings that are searched reach this many box widths beyond the box."""
+LOOK_PX = 400
+"""They are looked at in a copy whose longer side has at most this many pixels: the face fills a third of it."""
+
+
+def find_again(models: Models, photo: Photo, known: FoundFace) -> FoundFace | None:
+    """The face that the bundle's detector finds and aligns where `known` is; None when it finds none there.
+
+    photo: in the size in which `known` is told.
+    """
+    x, y, width, height = known.box
+    reach = round(REACH * max(width, height))
+    left, top = max(0, x - reach), max(0, y - reach)
+    part = photo[top : max(0, y + height + reach), left : max(0, x + width + reach)]
+    if min(part.shape[:2]) == 0:
+        return None
+    scale = min(1.0, LOOK_PX / max(part.shape[:2]))
+    small = part if scale == 1 else cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    expected = scale_face(shift_face(known, -left, -top), scale)
+
+    def away(face: FoundFace) -> float:
+        return float(np.hypot(*np.subtract(face.eye_middle, expected.eye_middle)))
+
+    seen = [face for face in models.find_faces(small.astype(np.uint8)) if face.is_protectable]
+    nearest = min(seen, key=away, default=None)
+    if nearest is None or away(nearest) >= expected.eye_distance_px / 2:
+        return None
+    return shift_face(scale_face(nearest, 1 / scale), left, top)
