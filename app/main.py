@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from app.envelope import Envelope
 from app.problem import register_problems
-from app.routes import catalog, finetuning, health, jobs
+from app.routes import catalog, faces, finetuning, health, jobs
 from app.routes.docs import add_docs
 from app.service import open_service
 from jobs.logs import configure_logging
@@ -29,7 +29,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.add_middleware(Envelope, settings=settings)
     register_problems(app)
-    for routes in (jobs, catalog, finetuning, health):
+    for routes in (jobs, faces, catalog, finetuning, health):
         app.include_router(routes.router)
     add_docs(app)
     return app

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from app.decoder import Decoder
 from jobs.connect import connect
 from jobs.ledger import Ledger
-from jobs.queue import FINETUNE, PROTECT, make_celery, ring
+from jobs.queue import FINETUNE, PROTECT, make_bells, ring
 from jobs.record import AnyInput, BundleName, Kind
 from jobs.settings import Settings
 from model_store.additions import with_additions
@@ -52,7 +52,7 @@ class Service:
 async def open_service(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     """Serve `app` with a Service. Raises StoreError for a missing or damaged bundle, RedisNotConfigured."""
     catalog = read_catalog(find_bundle(settings.bundle, settings.shelf))
-    bells = {kind: make_celery(settings, kind) for kind in (PROTECT, FINETUNE)}
+    bells = make_bells(settings)
     with connect(settings) as redis, bells[PROTECT], bells[FINETUNE]:
         app.state.service = Service(settings, catalog, Ledger(redis, settings), bells, Decoder(settings))
         yield

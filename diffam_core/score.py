@@ -51,22 +51,23 @@ def _cosine(a: Tensor, b: Tensor) -> float:
 def matches(
     models: Models,
     original: Float[Tensor, "1 3 size size"],
-    protected: Float[Tensor, "1 3 size size"],
+    protected: Float[Tensor, "views 3 size size"],
     target: Float[Tensor, "1 3 any any"],
-) -> dict[str, Match]:
-    """Per recogniser, how the views of a face match their owner's original and the target's test picture."""
-    result = {}
+) -> list[dict[str, Match]]:
+    """Per view of a protected face and recogniser, how it matches its owner and the target's test picture."""
+    found: list[dict[str, Match]] = [{} for _ in protected]
     for name, recogniser in models.recognisers.items():
-        before, after = recogniser.embed(torch.cat([original, protected]))
+        before, *after = recogniser.embed(torch.cat([original, protected]))
         aim = recogniser.embed(target)[0]
-        result[name] = Match(
-            own_before=_cosine(before, before),
-            own_after=_cosine(before, after),
-            target_before=_cosine(before, aim),
-            target_after=_cosine(after, aim),
-            threshold=recogniser.thresholds[DECISION_FAR],
-        )
-    return result
+        for view, embedding in zip(found, after, strict=True):
+            view[name] = Match(
+                own_before=_cosine(before, before),
+                own_after=_cosine(before, embedding),
+                target_before=_cosine(before, aim),
+                target_after=_cosine(embedding, aim),
+                threshold=recogniser.thresholds[DECISION_FAR],
+            )
+    return found
 
 
 @torch.no_grad()

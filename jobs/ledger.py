@@ -20,6 +20,7 @@ from jobs.record import (
     INPUT,
     AnyInput,
     BundleName,
+    Candidate,
     Job,
     JobError,
     Kind,
@@ -32,6 +33,7 @@ from jobs.record import (
 from jobs.settings import Settings
 
 Blob = Literal["photo", "twin", "result", "comparison"]
+PICTURES: tuple[Literal["result", "comparison"], ...] = ("result", "comparison")
 
 STAGED_S = 120  # life of a blob that no script has taken into the ledger yet
 REAP_LIMIT = 200  # jobs per kind and sweep: a script must not hold Redis for long
@@ -52,8 +54,8 @@ class Claim:
     photo: bytes = field(repr=False, compare=False)
 
 
-class Protected(Protocol):
-    """What the pipeline hands back; `seconds` per stage, `comparison` a JPEG."""
+class Picture(Protocol):
+    """A finished file and its before/after picture (JPEG), with what it wears and how it scores."""
 
     @property
     def photo(self) -> bytes: ...
@@ -66,7 +68,20 @@ class Protected(Protocol):
     @property
     def comparison(self) -> bytes: ...
     @property
+    def reference(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def strength(self) -> float | Literal["auto"]: ...
+    @property
     def faces(self) -> Sequence[Mapping[str, Any]]: ...
+
+
+class Protected(Protocol):
+    """What the pipeline hands back: the pictures to choose from, and `seconds` per stage."""
+
+    @property
+    def candidates(self) -> Sequence[Picture]: ...
     @property
     def seconds(self) -> Mapping[str, float]: ...
 
@@ -171,16 +186,12 @@ class Ledger:
 
     def commit(self, claim: Claim, protected: Protected, batch_size: int) -> bool:
         """End the job as `succeeded` and delete its input. False: the claim is stale, the result was dropped."""
-        for kind, blob in (("result", protected.photo), ("comparison", protected.comparison)):
-            self._redis.set(f"diffam:{kind}:{claim.job_id}:{claim.attempt}", blob, ex=STAGED_S)
-        photo = OutputPhoto(
-            media_type=protected.media_type,
-            bytes=len(protected.photo),
-            sha256=hashlib.sha256(protected.photo).hexdigest(),
-            width=protected.width,
-            height=protected.height,
-        )
-        output = Output(photo=photo, faces=[dict(face) for face in protected.faces])
+        for number, picture in enumerate(protected.candidates):
+            for kind, blob in zip(PICTURES, (picture.photo, picture.comparison), strict=True):
+                self._redis.set(_key(kind, f"{claim.job_id}:{claim.attempt}", number), blob, ex=STAGED_S)
+        pictures = [_candidate(picture) for picture in protected.candidates]
+        chosen = pictures[0]
+        output = Output(photo=chosen.photo, faces=chosen.faces, candidates=pictures if len(pictures) > 1 else [])
         timings = Timings(batch_size=batch_size, stages_s=dict(protected.seconds))
         documents = (output.model_dump_json(), timings.model_dump_json())
         return bool(self._run("commit", claim.job_id, claim.attempt, *documents, *self._ends))
@@ -197,9 +208,14 @@ class Ledger:
             raise UnknownJob(job_id)
         return answer == 1
 
+    def is_waiting(self, job_id: str) -> bool:
+        """Whether the job is queued; one whose lease ran out is not, until a sweep has put it back."""
+        return self._redis.zscore("diffam:queued", job_id) is not None
+
     def kind(self, job_id: str) -> Kind:
         """What kind of job it is; a forgotten one counts as `protect`."""
-        return "finetune" if self._redis.hget(_key("job", job_id), "kind") == b"finetune" else "protect"
+        kind = cast("bytes | None", self._redis.hget(_key("job", job_id), "kind"))  # the client never decodes
+        return cast("Kind", kind.decode()) if kind else "protect"
 
     def fail(self, claim: Claim, error: JobError) -> bool:
         """End the job as `failed`, for good, and delete its input. False: the claim is stale."""
@@ -229,9 +245,9 @@ class Ledger:
             return Job.from_hash(job_id, record, None if rank is None else rank + 1)
         raise ErasedJob(job_id) if is_gone else UnknownJob(job_id)
 
-    def blob(self, kind: Blob, job_id: str) -> bytes | None:
+    def blob(self, kind: Blob, job_id: str, candidate: int = 0) -> bytes | None:
         """The bytes of a photo, result or comparison; None when there are none (yet, or any more)."""
-        return cast("bytes | None", self._redis.get(_key(kind, job_id)))  # the client never decodes
+        return cast("bytes | None", self._redis.get(_key(kind, job_id, candidate)))  # the client never decodes
 
     def erase(self, job_id: str) -> None:
         """Delete everything about a job now, running or not; a tombstone stays a while. Raises UnknownJob."""
@@ -249,9 +265,26 @@ class Ledger:
         return self._scripts[name](args=args)
 
 
-def _key(kind: Blob | Literal["job", "gone"], job_id: str) -> str:
-    """Mirrors `key` in lua/prelude.lua."""
-    return f"diffam:{kind}:{job_id}"
+def _candidate(picture: Picture) -> Candidate:
+    photo = OutputPhoto(
+        media_type=picture.media_type,
+        bytes=len(picture.photo),
+        sha256=hashlib.sha256(picture.photo).hexdigest(),
+        width=picture.width,
+        height=picture.height,
+    )
+    return Candidate(
+        reference_id=picture.reference,
+        target_id=picture.target,
+        strength=picture.strength,
+        photo=photo,
+        faces=[dict(face) for face in picture.faces],
+    )
+
+
+def _key(kind: Blob | Literal["job", "gone"], job_id: str, candidate: int = 0) -> str:
+    """Mirrors `key` and PICTURES in lua/prelude.lua."""
+    return f"diffam:{kind}.{candidate}:{job_id}" if candidate else f"diffam:{kind}:{job_id}"
 
 
 def _script(redis: Redis, name: str) -> Script:

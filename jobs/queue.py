@@ -14,6 +14,7 @@ from jobs.settings import Settings
 
 PROTECT: Kind = "protect"  # name of the task, and of the queue it travels on
 FINETUNE: Kind = "finetune"
+DETECT: Kind = "detect"
 VISIBILITY_TIMEOUT_S = {PROTECT: 300, FINETUNE: 6 * 3600}
 
 
@@ -49,6 +50,12 @@ def make_celery(settings: Settings, kind: Kind = PROTECT) -> Celery:
         task_publish_retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5},
     )
     return celery
+
+
+def make_bells(settings: Settings) -> dict[Kind, Celery]:
+    """The application to ring for each kind of job; photos whose faces are only to be found go where photos go."""
+    photos = make_celery(settings)
+    return {PROTECT: photos, DETECT: photos, FINETUNE: make_celery(settings, FINETUNE)}
 
 
 def _keep_our_logging(**_: object) -> None:

@@ -6,14 +6,21 @@ change.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, TypeAdapter
 from pydantic_core import from_json
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
-Kind = Literal["protect", "finetune"]
-OutputFormat = Literal["png", "jpeg"]
+Kind = Literal["protect", "finetune", "detect"]
+OutputFormat = Literal["png", "jpeg", "webp", "avif", "heic"]
+FaceChoice = Literal["all", "largest"] | tuple[NonNegativeInt, ...]
+Strength = Annotated[float, Field(ge=0, le=1)] | Literal["auto"]
+Region = Literal["lips", "eyes", "skin"]
+REGIONS: tuple[Region, ...] = ("lips", "eyes", "skin")
+Vary = Literal["strength", "look"]
+Survival = Literal["jpeg75", "jpeg50", "half", "blur", "screenshot", "messenger"]
+MAX_CANDIDATES = 3
 
 # Share of the running time that is over when a stage begins and ends; rough, only the progress bar reads it.
 STAGES: dict[str, tuple[float, float]] = {
@@ -36,15 +43,45 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Source(Frozen):
+    """What the upload was before it became the canonical photo, and what was done to its colours."""
+
+    format: str
+    mode: str
+    bits: int
+    colour: str
+    is_turned: bool
+
+
 class JobInput(Frozen):
-    """What was asked for; `width`, `height` in pixels and `bytes` are those of the stored canonical photo."""
+    """What was asked for; `width`, `height` in pixels and `bytes` are those of the stored canonical photo.
+
+    faces: indices are those of a detection, largest face first.  candidates: how many pictures to choose from, which
+    differ by `vary`.
+    """
 
     reference_id: str
     target_id: str | None = None
     output_format: OutputFormat = "png"
+    faces: FaceChoice = "all"
+    strength: Strength = 1.0
+    regions: tuple[Region, ...] = REGIONS
+    candidates: Annotated[int, Field(ge=1, le=MAX_CANDIDATES)] = 1
+    vary: Vary = "strength"
+    survival: tuple[Survival, ...] = ()
     width: int
     height: int
     bytes: int
+    source: Source | None = None
+
+
+class DetectInput(Frozen):
+    """A photo whose faces are to be found, and nothing else."""
+
+    width: int
+    height: int
+    bytes: int
+    source: Source | None = None
 
 
 class LookInput(Frozen):
@@ -70,7 +107,7 @@ class StyleInput(Frozen):
     objective: Literal["impersonate", "dodge", "both"]
 
 
-AnyInput = JobInput | LookInput | StyleInput
+AnyInput = JobInput | LookInput | StyleInput | DetectInput
 INPUT: TypeAdapter[AnyInput] = TypeAdapter(AnyInput)
 
 
@@ -118,11 +155,25 @@ class OutputPhoto(Frozen):
     url: str | None = None
 
 
+class Candidate(Frozen):
+    """One of several pictures to choose from."""
+
+    reference_id: str
+    target_id: str
+    strength: Strength
+    photo: OutputPhoto
+    faces: list[dict[str, Any]] = []
+
+
 class Output(Frozen):
-    """Of a photo, the file and per face its box and scores, measured on it. Of a fine-tuning job, what is new."""
+    """Of a photo, the file and per face its box and scores, measured on it. Of a fine-tuning job, what is new.
+
+    candidates: when several were asked for, all of them; `photo` and `faces` are those of the first.
+    """
 
     photo: OutputPhoto | None = None
     faces: list[dict[str, Any]] = []
+    candidates: list[Candidate] = []
     reference_id: str | None = None
     target_id: str | None = None
 
@@ -152,7 +203,7 @@ class BundleName(Frozen):
 
 
 class Job(Frozen):
-    """One request: to protect a photo, or to add a look or train a style (`finetune`)."""
+    """One request: to protect a photo, to find its faces (`detect`), or to add a look or train a style (`finetune`)."""
 
     id: str
     kind: Kind = "protect"

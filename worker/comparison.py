@@ -1,8 +1,12 @@
 """The before/after picture: both photos side by side, the scores in the caption."""
 
 import io
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import cv2
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from diffam_core.images import Photo
@@ -10,22 +14,45 @@ from diffam_core.images import Photo
 PANEL_PX = 640
 MARGIN_PX = 16
 LINE_PX = 24
+MIN_WIDTH_PX = 900
+
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def _wrapped(line: str, font: Font, room_px: float) -> list[str]:
+    """The line in pieces that fit."""
+    characters = max(20, int(len(line) * room_px / max(font.getlength(line), 1)) - 4)
+    return textwrap.wrap(line, characters, subsequent_indent="    ")
 
 
 def _panel(photo: Photo) -> Image.Image:
-    image = Image.fromarray(photo)
-    scale = PANEL_PX / max(image.size)
-    return image.resize(
-        (max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.LANCZOS
-    )
+    height, width = photo.shape[:2]
+    scale = PANEL_PX / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    shrunk = cv2.resize(photo, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    return Image.fromarray(shrunk.astype(np.uint8))
 
 
-def caption(face: dict[str, Any]) -> list[str]:
-    """What the picture says about a face, a line per fact."""
+def caption(faces: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the picture says: every number about a single face, a verdict each about several."""
+    protected = [face for face in faces if face["status"] == "protected"]
+    if len(protected) == 1:
+        return _details(protected[0])
+    return [
+        f"Face {face['index']}: {face['verdict']['word']}. {face['verdict']['sentence']}"
+        if face["status"] == "protected"
+        else f"Face {face['index']}: left alone. {face['reason']}"
+        for face in faces
+    ]
+
+
+def _details(face: Mapping[str, Any]) -> list[str]:
     scores = face["scores"]
     lines = [
-        f"Look {face['reference']}, target {face['target']}.  "
-        f"PSNR {scores['psnr_db']:.1f} dB, SSIM {scores['ssim']:.3f}, LPIPS {scores['lpips']:.3f} (face)"
+        f"{face['verdict']['word'].capitalize()}: {face['verdict']['sentence']}",
+        f"Look {face['reference']} at strength {face['strength']:g}, target {face['target']}.  "
+        f"PSNR {scores['psnr_db']:.1f} dB, SSIM {scores['ssim']:.3f}, LPIPS {scores['lpips']:.3f} (face)",
     ]
     for row in face["recognisers"]:
         role = "held out" if row["role"] == "held_out" else "attacked"
@@ -39,13 +66,13 @@ def caption(face: dict[str, Any]) -> list[str]:
     return lines
 
 
-def draw_comparison(original: Photo, protected: Photo, face: dict[str, Any]) -> bytes:
-    """JPEG with the original left, the protected photo right, the face's scores below."""
+def draw_comparison(original: Photo, protected: Photo, faces: Sequence[Mapping[str, Any]]) -> bytes:
+    """JPEG with the original left, the protected photo right, what became of the faces below."""
     left, right = _panel(original), _panel(protected)
-    lines = caption(face)
     font = ImageFont.load_default(size=16)
-    needed = max(font.getlength(line) for line in lines)
-    width = max(left.width + right.width + 3 * MARGIN_PX, int(needed) + 2 * MARGIN_PX)
+    width = max(left.width + right.width + 3 * MARGIN_PX, MIN_WIDTH_PX)
+    room = width - 2 * MARGIN_PX
+    lines = [part for line in caption(faces) for part in _wrapped(line, font, room)]
     top = MARGIN_PX + LINE_PX
     height = top + left.height + MARGIN_PX + LINE_PX * len(lines) + MARGIN_PX
     sheet = Image.new("RGB", (width, height), "white")

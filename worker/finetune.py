@@ -5,13 +5,10 @@ process only waits for bells and never loads torch; what a job does is in `worke
 """
 
 import os
-from contextlib import closing
 
 import structlog
-from celery import Celery, shared_task
+from celery import Celery
 
-from jobs.connect import connect
-from jobs.ledger import Ledger
 from jobs.logs import configure_logging
 from jobs.queue import FINETUNE, make_celery
 from jobs.settings import Settings
@@ -19,22 +16,11 @@ from jobs.settings import Settings
 log = structlog.get_logger()
 
 
-@shared_task(name=FINETUNE, ignore_result=True)  # type: ignore[untyped-decorator]
-def finetune_task(job_id: str) -> None:
-    """What a spawned process does: one job, then it ends."""
-    from worker.training import finetune, finetune_job
-
-    settings = Settings()
-    configure_logging(settings.log_level)
-    with closing(connect(settings)) as redis:
-        finetune_job(Ledger(redis, settings), settings, job_id, finetune)
-
-
 def make_worker(settings: Settings) -> Celery:
-    """The Celery application of this worker; its children import this module for the task."""
+    """The Celery application of this worker; its children import `worker.finetune_task`."""
     celery = make_celery(settings, FINETUNE)
     celery.conf.update(
-        include=["worker.finetune"],
+        include=["worker.finetune_task"],
         worker_pool_start_method="spawn",
         worker_max_tasks_per_child=1,
         task_time_limit=settings.finetune_timeout_s,
@@ -58,6 +44,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from worker.finetune import main as serve  # under its own name: children must not import it as __main__
-
-    serve()
+    main()

@@ -10,7 +10,8 @@ from jobs.settings import Settings
 from model_store.additions import with_additions
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import Catalog, find_bundle
-from worker.pipeline import ProtectRequest, protect_photos
+from worker.pipeline import detect_faces, protect_photos
+from worker.request import ProtectRequest
 from worker.serve import serve
 
 log = structlog.get_logger()
@@ -27,7 +28,7 @@ def main() -> None:
     bundle = open_bundle(folder, settings.device, settings.added)
     warm_up(bundle, with_additions(bundle.catalog, settings.added))
     log.info("worker_warm", bundle=settings.bundle)
-    serve(settings, partial(protect_photos, bundle))
+    serve(settings, partial(protect_photos, bundle), partial(detect_faces, bundle.models))
 
 
 def warm_up(bundle: Bundle, catalog: Catalog) -> None:

@@ -8,55 +8,62 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from diffam_core.composite import change, face_probability
+from diffam_core.composite import change, region_weights
 from diffam_core.errors import DiffAMError
-from diffam_core.faces import FoundFace, cut_portrait, native_px, paste_change, stack_portraits
-from diffam_core.images import OutputFormat, Photo, decode_photo, encode_photo
+from diffam_core.faces import FoundFace, native_px, paste_changes
+from diffam_core.images import MEDIA_TYPES, Photo, decode_photo, decode_rgba, encode_photo
 from diffam_core.models import Models
-from diffam_core.protect import autocast, generate, latents
-from diffam_core.score import Match, Quality, matches, quality
-from model_store.bundle import Bundle, style_name
-from model_store.catalog import StyleCard
+from diffam_core.protect import autocast
+from model_store.bundle import Bundle
 from worker.comparison import draw_comparison
+from worker.makeup import Face, Wearing, make_up, prepare
+from worker.request import Look, ProtectRequest, choose_faces, plan_looks
+from worker.scoring import face_facts, score_faces
 
 OnProgress = Callable[[str, int, int], None]
 """`on_progress(stage, step, steps)`; stages: detect, invert, make_up, composite, score."""
-MEDIA_TYPES: dict[OutputFormat, str] = {"png": "image/png", "jpeg": "image/jpeg"}
 
 
 @dataclass(frozen=True)
-class ProtectRequest:
-    """An encoded photo and what to do with it; without a target, the first one the look was trained for."""
-
-    photo: bytes
-    reference: str
-    target: str | None
-    output_format: OutputFormat = "png"
-
-
-@dataclass(frozen=True)
-class ProtectedPhoto:
-    """A finished file, its before/after picture (JPEG), JSON-able scores per face, seconds per stage of its batch."""
+class Candidate:
+    """A finished file, its before/after picture (JPEG), what it wears, and JSON-able facts and scores per face."""
 
     photo: bytes
     media_type: str
     width: int
     height: int
     comparison: bytes
+    reference: str
+    target: str
+    strength: float | Literal["auto"]
     faces: list[dict[str, Any]]
-    seconds: dict[str, float]
 
 
 @dataclass(frozen=True)
-class _Upload:
+class ProtectedPhoto:
+    """The pictures to choose from, the one that was asked for first, and seconds per stage of the batch."""
+
+    candidates: list[Candidate]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Upload:
+    """A decoded photo with its faces, those that are to be protected, and the looks to try."""
+
     request: ProtectRequest
     photo: Photo
-    face: FoundFace
+    alpha: NDArray[np.uint8] | None
+    found: list[FoundFace]
+    chosen: tuple[int, ...]
+    looks: list[Look]
 
 
 def protect_photos(
@@ -66,88 +73,83 @@ def protect_photos(
 
     Returns one entry per request, in order. Raises StoreError when the style does not exist.
     """
-    models, style = bundle.models, bundle.find_style(requests[0].reference, requests[0].target)
-    adapter = style_name(style.reference, style.target)
+    models = bundle.models
     seconds: dict[str, float] = {}
 
     with _stage("detect", seconds, on_progress):
-        uploads = [_open(request, models) for request in requests]
-    faces = [upload for upload in uploads if isinstance(upload, _Upload)]
-    if not faces:
-        return [upload for upload in uploads if isinstance(upload, DiffAMError)]
+        opened = [_open(request, bundle) for request in requests]
+    uploads = [upload for upload in opened if isinstance(upload, Upload)]
+    if not uploads:
+        return [upload for upload in opened if isinstance(upload, DiffAMError)]
 
     with _stage("invert", seconds, on_progress) as step, torch.inference_mode(), autocast(models):
-        portraits = stack_portraits([f.photo for f in faces], [f.face for f in faces], models.portrait_px)
-        latent = latents(models, portraits.to(models.device), step)
+        faces = prepare(models, [(upload.photo, upload.found[i]) for upload in uploads for i in upload.chosen], step)
+    per_upload = _deal(faces, [len(upload.chosen) for upload in uploads])
     with _stage("make_up", seconds, on_progress) as step, torch.inference_mode(), autocast(models):
-        made_up = generate(models, latent, adapter, step)
-        reconstruction = generate(models, latent, None)
+        looks = [(face, look) for u, own in zip(uploads, per_upload, strict=True) for look in u.looks for face in own]
+        worn = iter(make_up(bundle, looks, step))
     with _stage("composite", seconds, on_progress), torch.inference_mode():
-        masks = face_probability(models.parser, portraits.to(models.device))
-        files = [_composite(f, made_up[i], reconstruction[i], masks[i]) for i, f in enumerate(faces)]
-    with _stage("score", seconds, on_progress), torch.inference_mode():
-        results = [_score(bundle, style, f, file, seconds) for f, file in zip(faces, files, strict=True)]
+        wearings = [[[next(worn) for _ in u.chosen] for _ in u.looks] for u in uploads]
+        files = [[_composite(u, w, models) for w in each] for u, each in zip(uploads, wearings, strict=True)]
+    with _stage("score", seconds, on_progress) as step, torch.inference_mode():
+        finished = [
+            ProtectedPhoto([_score(bundle, u, *candidate) for candidate in zip(u.looks, w, f, strict=True)], seconds)
+            for u, w, f in zip(uploads, wearings, files, strict=True)
+        ]
 
-    finished = iter(results)
-    return [next(finished) if isinstance(upload, _Upload) else upload for upload in uploads]
+    in_order = iter(finished)
+    return [next(in_order) if isinstance(upload, Upload) else upload for upload in opened]
 
 
-def _open(request: ProtectRequest, models: Models) -> _Upload | DiffAMError:
+def detect_faces(models: Models, photo: bytes) -> list[dict[str, Any]]:
+    """The first stop alone: facts of every face in an encoded photo, largest first. Raises PhotoUnreadable."""
+    return [face_facts(index, face, None) for index, face in enumerate(models.find_faces(decode_photo(photo)))]
+
+
+def _open(request: ProtectRequest, bundle: Bundle) -> Upload | DiffAMError:
+    looks = plan_looks(bundle, request)
     try:
-        photo = decode_photo(request.photo)
-        return _Upload(request, photo, models.find_face(photo))
+        photo, alpha = decode_rgba(request.photo)
+        found = bundle.models.find_faces(photo)
+        return Upload(request, photo, alpha, found, choose_faces(found, request.faces), looks)
     except DiffAMError as error:
         return error
 
 
-def _composite(upload: _Upload, made_up: Tensor, reconstruction: Tensor, mask: Tensor) -> bytes:
-    size = native_px(upload.face, made_up.shape[-1])
-    delta = change((made_up - reconstruction)[None], mask[None], size)[0]
-    return encode_photo(paste_change(upload.photo, upload.face, delta), upload.request.output_format)
+def _composite(upload: Upload, worn: Sequence[Wearing], models: Models) -> bytes:
+    """The finished file of one candidate: every face's change in its own place, nothing else moved."""
+    changes: list[tuple[FoundFace, Tensor]] = []
+    for wearing in worn:
+        face = wearing.face
+        weights = region_weights(face.regions, upload.request.regions)
+        size = native_px(face.found, models.portrait_px)
+        changes.append((face.found, change(wearing.residual, face.mask, size, weights)[0]))
+    pasted = paste_changes(upload.photo, changes)
+    return encode_photo(pasted, upload.request.output_format, alpha=upload.alpha, is_marked=True)
 
 
-def _score(bundle: Bundle, style: StyleCard, upload: _Upload, file: bytes, seconds: dict[str, float]) -> ProtectedPhoto:
-    """Measure the file that the user gets: decoded again, cut out again."""
-    models, protected = bundle.models, decode_photo(file)
-    before, after = (
-        cut_portrait(photo, upload.face, models.view_px).to(models.device) for photo in (upload.photo, protected)
-    )
-    found = matches(models, before, after, bundle.targets[style.target].test.to(models.device))
-    look = quality(models, before, after)
-    row = _report(style, upload.face, found, look)
+def _score(bundle: Bundle, upload: Upload, look: Look, worn: Sequence[Wearing], file: bytes) -> Candidate:
+    """Measure the file that the user gets: decoded again, its faces found again."""
+    protected = decode_photo(file)
+    rows = score_faces(bundle, upload.photo, upload.found, look.style, worn, protected, upload.request.survival)
     height, width = protected.shape[:2]
-    return ProtectedPhoto(
+    return Candidate(
         photo=file,
         media_type=MEDIA_TYPES[upload.request.output_format],
         width=width,
         height=height,
-        comparison=draw_comparison(upload.photo, protected, row),
-        faces=[row],
-        seconds=seconds,
+        comparison=draw_comparison(upload.photo, protected, rows),
+        reference=look.style.reference,
+        target=look.style.target,
+        strength=look.strength,
+        faces=rows,
     )
 
 
-def _report(style: StyleCard, face: FoundFace, found: dict[str, Match], look: Quality) -> dict[str, Any]:
-    return {
-        "box": list(face.box),
-        "reference": style.reference,
-        "target": style.target,
-        "scores": {"psnr_db": round(look.psnr_db, 2), "ssim": round(look.ssim, 4), "lpips": round(look.lpips, 4)},
-        "recognisers": [
-            {
-                "name": name,
-                "role": style.role_of(name),
-                "own_match_before": round(match.own_before, 4),
-                "own_match": round(match.own_after, 4),
-                "target_match_before": round(match.target_before, 4),
-                "target_match": round(match.target_after, 4),
-                "threshold_far_0.01": round(match.threshold, 4),
-                "dodged": match.is_dodged,
-                "impersonated": match.is_impersonating,
-            }
-            for name, match in found.items()
-        ],
-    }
+def _deal(faces: Sequence[Face], counts: Sequence[int]) -> list[list[Face]]:
+    """Faces that lie in a row, back in portions of `counts`."""
+    rest = iter(faces)
+    return [[next(rest) for _ in range(count)] for count in counts]
 
 
 @contextmanager

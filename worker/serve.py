@@ -4,26 +4,23 @@ import os
 import socket
 from contextlib import ExitStack, closing
 
-from celery import Celery
-
 from jobs.connect import connect
 from jobs.ledger import Ledger
-from jobs.queue import FINETUNE, PROTECT, make_celery, ring
-from jobs.record import Kind
+from jobs.queue import PROTECT, make_bells, ring
 from jobs.settings import Settings
 from worker.heartbeat import Heartbeat, repeating, sweep
-from worker.tasks import Protect, make_batcher, protect_job
+from worker.tasks import Detect, Protect, make_batcher, photo_job
 
 
-def serve(settings: Settings, protect: Protect) -> None:
+def serve(settings: Settings, protect: Protect, detect: Detect) -> None:
     """Work until SIGTERM or SIGINT; what is running then is finished first. The models are warm already.
 
     The pool is threads: a fork breaks CUDA, and solo blocks the hub and loses its job on a cold shutdown.
     """
     name = f"{socket.gethostname()}:{os.getpid()}"
     redis = connect(settings)
-    ledger, celery = Ledger(redis, settings), make_celery(settings)
-    bells: dict[Kind, Celery] = {PROTECT: celery, FINETUNE: make_celery(settings, FINETUNE)}
+    ledger, bells = Ledger(redis, settings), make_bells(settings)
+    celery = bells[PROTECT]
     heartbeat = Heartbeat(ledger, name)
     batcher = make_batcher(
         ledger,
@@ -35,7 +32,7 @@ def serve(settings: Settings, protect: Protect) -> None:
 
     @celery.task(name=PROTECT)  # type: ignore[untyped-decorator]
     def protect_task(job_id: str) -> None:
-        protect_job(ledger, heartbeat, batcher, job_id)
+        photo_job(ledger, heartbeat, batcher, detect, job_id)
 
     celery.conf.worker_enable_remote_control = False  # nobody commands workers through Redis, so none listens
     with ExitStack() as alive:

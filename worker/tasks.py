@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 import torch
@@ -10,11 +10,12 @@ from redis.exceptions import RedisError
 
 from diffam_core.errors import DiffAMError
 from jobs.ledger import Claim, Ledger
-from jobs.record import JobError, JobInput
+from jobs.record import DetectInput, JobError, JobInput, Output
 from model_store.errors import StoreError
 from worker.batcher import Batcher
 from worker.heartbeat import Heartbeat
-from worker.pipeline import ProtectedPhoto, ProtectRequest
+from worker.pipeline import ProtectedPhoto
+from worker.request import ProtectRequest
 from worker.watchdog import budget, give_up
 
 log = structlog.get_logger()
@@ -28,6 +29,12 @@ class Protect(Protocol):
     def __call__(
         self, requests: Sequence[ProtectRequest], on_progress: Callable[[str, int, int], None], /
     ) -> Sequence[ProtectedPhoto | DiffAMError]: ...
+
+
+class Detect(Protocol):
+    """`worker.pipeline.detect_faces` with its bundle bound: JSON-able facts per face. Raises DiffAMError."""
+
+    def __call__(self, photo: bytes, /) -> list[dict[str, Any]]: ...
 
 
 class Passenger(NamedTuple):
@@ -79,7 +86,18 @@ def _request(claim: Claim) -> ProtectRequest:
     wish = claim.input
     if not isinstance(wish, JobInput):
         raise TypeError(f"job {claim.job_id} is not about a photo")
-    return ProtectRequest(claim.photo, wish.reference_id, wish.target_id, wish.output_format)
+    return ProtectRequest(
+        photo=claim.photo,
+        reference=wish.reference_id,
+        target=wish.target_id,
+        output_format=wish.output_format,
+        faces=wish.faces,
+        strength=wish.strength,
+        regions=frozenset(wish.regions),
+        candidates=wish.candidates,
+        vary=wish.vary,
+        survival=wish.survival,
+    )
 
 
 def note_progress(
@@ -100,13 +118,29 @@ def note_progress(
     return any(is_wanted)
 
 
-def protect_job(ledger: Ledger, heartbeat: Heartbeat, batcher: PhotoBatcher, job_id: str) -> None:
-    """Bring `job_id` to its end. A no-op when it needs nobody. Raises RedisError: its lease then brings it back."""
+def photo_job(ledger: Ledger, heartbeat: Heartbeat, batcher: PhotoBatcher, detect: Detect, job_id: str) -> None:
+    """Bring `job_id` to its end. A no-op when it needs nobody. Raises RedisError: its lease then brings it back.
+
+    Finding faces needs no accelerator, so it does not wait for the batch that runs.
+    """
     claim = ledger.claim(job_id)
     if claim is None:
         return
     with heartbeat.holding(claim), structlog.contextvars.bound_contextvars(job_id=job_id, attempt=claim.attempt):
-        settle(ledger, claim, batcher.submit(claim))
+        if isinstance(claim.input, DetectInput):
+            find_faces(ledger, claim, detect)
+        else:
+            settle(ledger, claim, batcher.submit(claim))
+
+
+def find_faces(ledger: Ledger, claim: Claim, detect: Detect) -> None:
+    """Detect and write it into the ledger; a photo without faces is an answer, not a failure."""
+    try:
+        faces = detect(claim.photo)
+    except Exception as error:  # like the batcher's: a job must end, whatever happened
+        _fail(ledger, claim, error)
+    else:
+        log.info("faces_found", count=len(faces), is_kept=ledger.finish(claim, Output(faces=faces)))
 
 
 def settle(ledger: Ledger, claim: Claim, trip: "Future[Passenger]") -> None:
@@ -119,16 +153,25 @@ def settle(ledger: Ledger, claim: Claim, trip: "Future[Passenger]") -> None:
     elif isinstance(error, Abandoned):
         log.info("job_abandoned")
     else:
-        reason = job_error(error)
-        is_kept = ledger.fail(claim, reason)
-        is_ours = reason is INTERNAL
-        log.log(
-            40 if is_ours else 20, "job_failed", code=reason.code, is_kept=is_kept, exc_info=error if is_ours else None
-        )
+        _fail(ledger, claim, error)
+
+
+def _fail(ledger: Ledger, claim: Claim, error: BaseException) -> None:
+    reason = job_error(error)
+    is_kept = ledger.fail(claim, reason)
+    ours = is_ours(error, reason)
+    log.log(40 if ours else 20, "job_failed", code=reason.code, is_kept=is_kept, exc_info=error if ours else None)
+
+
+def is_ours(error: BaseException, reason: JobError) -> bool:
+    """Whether the operator must read in the log what the client was not told."""
+    return reason is INTERNAL or (isinstance(error, StoreError) and error.told is not None)
 
 
 def job_error(error: BaseException) -> JobError:
     """What the client may read about `error`: the facts of the errors we know, nothing of the others."""
+    if isinstance(error, StoreError) and error.told:
+        return JobError(code=error.code, message=error.told, retryable=False)
     if isinstance(error, DiffAMError | StoreError):
         return JobError(code=error.code, message=str(error), retryable=False)
     if isinstance(error, torch.OutOfMemoryError):

@@ -13,12 +13,12 @@ from jobs.settings import Settings
 from model_store.additions import StyleOrder
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import find_bundle
-from model_store.errors import DatasetError, ReferenceExists, StyleExists
+from model_store.errors import ReferenceExists, StyleExists
 from model_store.finetuning import train_style
 from model_store.portraits import training_portraits
 from model_store.references import add_reference
 from worker.heartbeat import repeating
-from worker.tasks import INTERNAL, Abandoned, job_error, note_progress
+from worker.tasks import Abandoned, is_ours, job_error, note_progress
 
 log = structlog.get_logger()
 
@@ -55,23 +55,11 @@ def finetune_job(
         except Abandoned:
             log.info("job_abandoned")
         except Exception as error:  # the one place of this worker: a job must end, whatever happened
-            reason = _reason(error)
-            is_ours = reason is INTERNAL or isinstance(error, DatasetError)
-            log.warning("job_failed", code=reason.code, exc_info=error if is_ours else None)
+            reason = STORE_UNWRITABLE if isinstance(error, OSError) else job_error(error)
+            log.warning("job_failed", code=reason.code, exc_info=error if is_ours(error, reason) else None)
             ledger.fail(claim, reason)
         else:
             log.info("job_finetuned", is_kept=ledger.finish(claim, output), seconds=round(monotonic() - started, 1))
-
-
-def _reason(error: Exception) -> JobError:
-    """What the client may read: nothing of where this service keeps its files."""
-    match error:
-        case OSError():
-            return STORE_UNWRITABLE
-        case DatasetError():
-            return JobError(code=error.code, message="the service cannot read the faces to train on", retryable=False)
-        case _:
-            return job_error(error)
 
 
 class Eta:

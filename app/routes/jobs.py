@@ -2,17 +2,19 @@
 
 import hashlib
 import re
-from typing import Annotated, Literal
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
 
 import anyio
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from app.photo import CanonicalPhoto
 from app.problem import PROBLEMS, Problem
 from app.service import Service, ServiceDep
 from app.submission import Submission, form_schema, read_form
 from jobs.errors import ErasedJob
-from jobs.record import Job, JobInput
+from jobs.record import Candidate, Job, JobInput, Output, OutputPhoto
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
 
@@ -21,6 +23,7 @@ PREFER_WAIT = re.compile(r"(?:^|[\s,;])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
 
 Prefer = Annotated[str, Header(description="`wait=n` holds the answer until the job is over, n seconds at most")]
 IfNoneMatch = Annotated[str, Header(description="An earlier ETag: 304 if nothing changed")]
+CandidateNumber = Annotated[int, Query(ge=0, description="Which of several pictures to choose from")]
 FORM = form_schema(Submission, {"photo": "A JPEG, PNG or WebP photo with a face"}, ["photo"])
 
 
@@ -29,16 +32,25 @@ async def create_job(request: Request, service: ServiceDep, prefer: Prefer = "")
     """Protect a photo. Answers 202 and the job to watch, or 200 if `Prefer: wait=n` saw it end."""
     uploads, submission = await read_form(request, Submission, "photo", (), service.settings.max_upload_bytes)
     style = service.catalog.style_for(submission.reference_id, submission.target_id)
+    _check_offer(service, submission, style.target)
     photo = await service.decoder.decode(uploads["photo"])
-    job_input = JobInput(
-        reference_id=style.reference,
-        target_id=style.target,
-        output_format=submission.output_format,
-        width=photo.width,
-        height=photo.height,
-        bytes=len(photo.png),
-    )
+    wish = submission.model_dump() | {"reference_id": style.reference, "target_id": style.target}
+    job_input = JobInput.model_validate(wish | facts_of(photo))
     return await accepted(service, await service.enqueue(photo.png, job_input), prefer)
+
+
+def facts_of(photo: CanonicalPhoto) -> dict[str, Any]:
+    """What a job record tells of its photo."""
+    return {"width": photo.width, "height": photo.height, "bytes": len(photo.png), "source": asdict(photo.source)}
+
+
+def _check_offer(service: Service, wish: Submission, target: str) -> None:
+    """Refuse at once what this service or its bundle cannot do. Raises Problem."""
+    if wish.output_format in ("avif", "heic") and wish.output_format not in service.settings.extra_formats:
+        raise Problem("invalid_field", f"this service does not write {wish.output_format}", param="output_format")
+    looks = len({style.reference for style in service.catalog.styles if style.target == target})
+    if wish.vary == "look" and looks < wish.candidates:
+        raise Problem("invalid_field", f"the target {target!r} has {looks} looks to choose from", param="candidates")
 
 
 async def accepted(service: Service, job_id: str, prefer: str) -> Response:
@@ -71,15 +83,19 @@ def erase_job(job_id: str, service: ServiceDep) -> None:
 
 
 @router.get("/{job_id}/result", response_class=Response)
-def read_result(job_id: str, service: ServiceDep, if_none_match: IfNoneMatch = "") -> Response:
+def read_result(
+    job_id: str, service: ServiceDep, candidate: CandidateNumber = 0, if_none_match: IfNoneMatch = ""
+) -> Response:
     """The protected photo, in the size of the upload."""
-    return _picture_response(service, job_id, "result", if_none_match)
+    return _picture_response(service, job_id, "result", candidate, if_none_match)
 
 
 @router.get("/{job_id}/comparison", response_class=Response)
-def read_comparison(job_id: str, service: ServiceDep, if_none_match: IfNoneMatch = "") -> Response:
+def read_comparison(
+    job_id: str, service: ServiceDep, candidate: CandidateNumber = 0, if_none_match: IfNoneMatch = ""
+) -> Response:
     """Before and after side by side, with the scores in the caption (JPEG)."""
-    return _picture_response(service, job_id, "comparison", if_none_match)
+    return _picture_response(service, job_id, "comparison", candidate, if_none_match)
 
 
 async def _settled(service: Service, job_id: str, prefer: str) -> tuple[Job, dict[str, str]]:
@@ -100,7 +116,8 @@ def _job_response(job: Job, headers: dict[str, str], status: int = 200, if_none_
     output = job.output
     if output and output.photo:
         links |= {"result": f"{here}/result", "comparison": f"{here}/comparison"}
-        output = output.model_copy(update={"photo": output.photo.model_copy(update={"url": links["result"]})})
+        photo = _found_at(output.photo, links["result"])
+        output = output.model_copy(update={"photo": photo, "candidates": _candidates(output, here)})
     body = job.model_copy(update={"links": links, "output": output}).model_dump_json().encode()
     headers = headers | {"ETag": _etag(body), "Cache-Control": "private, no-cache"}
     if not job.is_over:
@@ -110,8 +127,19 @@ def _job_response(job: Job, headers: dict[str, str], status: int = 200, if_none_
     return Response(body, status, headers, "application/json")
 
 
+def _found_at(photo: OutputPhoto, url: str) -> OutputPhoto:
+    return photo.model_copy(update={"url": url})
+
+
+def _candidates(output: Output, here: str) -> list[Candidate]:
+    """The pictures to choose from, each with its address."""
+    urls = (f"{here}/result?candidate={number}" for number in range(len(output.candidates)))
+    found = zip(output.candidates, urls, strict=True)
+    return [each.model_copy(update={"photo": _found_at(each.photo, url)}) for each, url in found]
+
+
 def _picture_response(
-    service: Service, job_id: str, kind: Literal["result", "comparison"], if_none_match: str
+    service: Service, job_id: str, kind: Literal["result", "comparison"], candidate: int, if_none_match: str
 ) -> Response:
     job = service.ledger.get(job_id)
     if job.error:
@@ -120,10 +148,13 @@ def _picture_response(
         raise Problem("result_not_ready", f"the job is {job.status}")
     if job.output.photo is None:
         raise Problem("not_found", "a job of this kind has no picture")
-    picture = service.ledger.blob(kind, job_id)
+    offered = [each.photo for each in job.output.candidates] or [job.output.photo]
+    if candidate >= len(offered):
+        raise Problem("not_found", f"the job has {len(offered)} pictures, counted from 0", param="candidate")
+    picture = service.ledger.blob(kind, job_id, candidate)
     if picture is None:  # it expired between the two reads
         raise ErasedJob(job_id)
-    media_type = job.output.photo.media_type if kind == "result" else "image/jpeg"
+    media_type = offered[candidate].media_type if kind == "result" else "image/jpeg"
     name = f"{kind}-{job_id[:8]}.{media_type.removeprefix('image/')}"
     headers = {
         "ETag": _etag(picture),

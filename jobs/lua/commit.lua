@@ -1,11 +1,11 @@
 -- ARGV: id, token, output, timings, ttl_s, tombstone_s.  -> 1 committed, 0 dropped
--- Result and comparison are staged under the token, so a zombie can never overwrite the real ones.
+-- Pictures are staged under the token, so a zombie can never overwrite the real ones.
 local id, token, ttl_s = ARGV[1], ARGV[2], tonumber(ARGV[5])
 local owner = is_current(id, token)
-for _, kind in ipairs({'result', 'comparison'}) do
+for _, kind in ipairs(PICTURES) do
   local staged = key(kind, id .. ':' .. token)
   if owner then
-    if redis.call('EXISTS', staged) == 1 then  -- a fine-tuning job has no pictures
+    if redis.call('EXISTS', staged) == 1 then  -- not every job has all of them
       redis.call('RENAME', staged, key(kind, id))
       redis.call('EXPIRE', key(kind, id), ttl_s)
     end

@@ -3,7 +3,9 @@ local id = ARGV[1]
 local attempt = redis.call('HGET', key('job', id), 'attempt')
 if not attempt then return redis.call('EXISTS', key('gone', id)) end
 forget(id)
-redis.call('DEL', key('job', id), key('photo', id), key('twin', id), key('result', id), key('comparison', id),
-  key('result', id .. ':' .. attempt), key('comparison', id .. ':' .. attempt))
+redis.call('DEL', key('job', id), key('photo', id), key('twin', id))
+for _, kind in ipairs(PICTURES) do
+  redis.call('DEL', key(kind, id), key(kind, id .. ':' .. attempt))
+end
 redis.call('SET', key('gone', id), '1', 'EX', ARGV[2])
 return 1

@@ -5,6 +5,9 @@ local BELLS = 'diffam:bells'      -- zset: waiting jobs by time of the next ring
 local LEASES = 'diffam:leases'    -- zset: running jobs by end of lease
 local WORKERS = 'diffam:workers'  -- zset: warm workers by last sign of life
 
+-- What a photo's job may end with: the first picture, and two more to choose from.
+local PICTURES = {'result', 'comparison', 'result.1', 'comparison.1', 'result.2', 'comparison.2'}
+
 local function key(kind, id) return 'diffam:' .. kind .. ':' .. id end
 
 local function now()

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from redis import Redis
 from app.main import create_app
 from jobs.ledger import Ledger, Protected
 from jobs.settings import Settings
+from tests.finished import FinishedPhoto
 
 MANIFEST = """
 name = "small"
@@ -52,23 +52,10 @@ file = "rose-ada.safetensors"
 """
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A pipeline result."""
-
-    photo: bytes = b"protected"
-    media_type: str = "image/png"
-    width: int = 96
-    height: int = 80
-    comparison: bytes = b"comparison"
-    faces: list[dict[str, Any]] = field(default_factory=lambda: [{"box": [1, 2, 3, 4], "scores": {"psnr_db": 30.0}}])
-    seconds: dict[str, float] = field(default_factory=lambda: {"invert": 0.5})
-
-
 @pytest.fixture
 def protected() -> Protected:
     """What a pipeline hands to `commit`."""
-    return Finished()
+    return FinishedPhoto()
 
 
 @pytest.fixture(scope="session")

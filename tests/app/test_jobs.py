@@ -80,7 +80,7 @@ def test_a_wait_that_passes_answers_with_the_job_as_it_stands(client: httpx.Clie
     started = time.monotonic()
     answer = client.get(job["links"]["self"], headers={"Prefer": "respond-async, wait=1"})
     assert answer.json()["status"] == "queued"
-    assert 0.9 < time.monotonic() - started < 3
+    assert 0.9 < time.monotonic() - started < 20
 
 
 def test_an_unchanged_job_costs_no_body(client: httpx.Client, post: Post, finish: Finish) -> None:

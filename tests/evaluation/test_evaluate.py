@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from diffam_core.faces import FoundFace
+from diffam_core.framing import Framing
 from diffam_core.images import decode_photo, encode_photo
 from evaluation.evaluate import Evaluation, evaluate, mean_rate
 from evaluation.judge import find_again, rate
@@ -18,7 +19,8 @@ from evaluation.report import gain, judges, summary, write_json, write_report
 from evaluation.subjects import Subjects
 from evaluation.treatments import TREATMENTS
 from model_store.bundle import Bundle
-from worker.pipeline import ProtectRequest, protect_photos
+from worker.pipeline import protect_photos
+from worker.request import ProtectRequest
 
 CHOSEN = {name: METHODS[name] for name in ("nothing", "diffam", "mi_fgsm")}
 COLUMNS = (
@@ -72,14 +74,19 @@ def test_a_style_is_measured_as_the_service_applies_it(bundle: Bundle, subjects:
     (served,) = protect_photos(bundle, [ProtectRequest(upload, style.reference, style.target)], lambda *_: None)
     measured = METHODS["diffam"].protect(bundle, subjects.first(1), style, 0.0)[0]
     assert not isinstance(served, Exception)
-    assert np.abs(decode_photo(served.photo).astype(int) - measured).max() <= 1
+    assert np.abs(decode_photo(served.candidates[0].photo).astype(int) - measured).max() <= 1
 
 
-def test_a_face_that_cannot_be_found_any_more_is_judged_where_it_was(subjects: Subjects) -> None:
+def test_a_face_that_cannot_be_found_any_more_is_judged_where_it_was(bundle: Bundle, subjects: Subjects) -> None:
     known = subjects.faces[0]
-    assert find_again(np.zeros_like(subjects.photos[0]), known) == known
+    assert find_again(bundle.models, np.zeros_like(subjects.photos[0]), known) == known
     elsewhere = FoundFace(known.box, (5.0, 5.0), (35.0, 5.0))
-    assert find_again(subjects.photos[0], elsewhere) == elsewhere
+    assert find_again(bundle.models, subjects.photos[0], elsewhere) == elsewhere
+
+
+def test_a_face_is_found_again_as_the_bundle_finds_faces(bundle: Bundle, subjects: Subjects) -> None:
+    wider = replace(bundle.models, framing=Framing((0.5, 0.47), 0.2))
+    assert find_again(wider, subjects.photos[0], subjects.faces[0]).framing == wider.framing
 
 
 def test_rates_come_with_wilson_intervals() -> None:

@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 
 from jobs.errors import ErasedJob, QueueFull, UnknownJob
 from jobs.ledger import Claim, Ledger, Protected, Reaped
-from jobs.record import JobError
+from jobs.record import JobError, JobInput
 from jobs.settings import Settings
 
 Accept = Callable[[Ledger], str]
@@ -27,18 +27,22 @@ def test_a_job_travels_from_queued_to_succeeded(ledger: Ledger, accept: Accept, 
     job_id = accept(ledger)
     queued = ledger.get(job_id)
     assert (queued.status, queued.attempt, queued.queue and queued.queue.position) == ("queued", 0, 1)
+    assert ledger.is_waiting(job_id)
 
     claim = claimed(ledger, job_id)
+    assert isinstance(claim.input, JobInput)
     assert (claim.photo, claim.attempt, claim.input.reference_id) == (b"photo", 1, "rose")
     assert ledger.progress(claim, "invert", 3, 6)
     running = ledger.get(job_id)
     assert (running.status, running.queue, running.progress and running.progress.step) == ("running", None, 3)
 
+    assert not ledger.is_waiting(job_id)
     assert ledger.commit(claim, protected, batch_size=2)
     done = ledger.get(job_id)
     assert done.is_over
     assert done.output is not None
-    assert done.output.faces == [{"box": [1, 2, 3, 4]}]
+    assert done.output.faces == protected.candidates[0].faces
+    assert done.output.candidates == []  # one picture: nothing to choose
     assert done.timings.batch_size == 2
     assert done.expires_at is not None
     assert ledger.blob("result", job_id) == b"protected"

@@ -6,13 +6,15 @@
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from time import sleep
+from typing import Any
 
 from PIL import Image, ImageOps
 
 from diffam_core.errors import DiffAMError, NoFaceFound
 from jobs.logs import configure_logging
 from jobs.settings import Settings
-from worker.pipeline import ProtectedPhoto, ProtectRequest
+from worker.pipeline import Candidate, ProtectedPhoto
+from worker.request import ProtectRequest
 from worker.serve import serve
 
 STAGES = ("detect", "invert", "make_up", "composite", "score")
@@ -49,22 +51,44 @@ def negative(request: ProtectRequest) -> ProtectedPhoto | DiffAMError:
         "impersonated": True,
     }
     face = {
-        "box": [0, 0, photo.width, photo.height],
+        **found(photo),
+        "status": "protected",
+        "strength": 1.0,
         "reference": request.reference,
         "target": request.target,
         "scores": {"psnr_db": 25.0, "ssim": 0.9, "lpips": 0.1},
         "recognisers": [row],
     }
-    seconds = dict.fromkeys(STAGES, STAGE_S)
-    media_type = f"image/{request.output_format}"
-    return ProtectedPhoto(file.getvalue(), media_type, photo.width, photo.height, file.getvalue(), [face], seconds)
+    picture = Candidate(
+        photo=file.getvalue(),
+        media_type=f"image/{request.output_format}",
+        width=photo.width,
+        height=photo.height,
+        comparison=file.getvalue(),
+        reference=request.reference,
+        target=request.target or "first",
+        strength=request.strength,
+        faces=[face],
+    )
+    return ProtectedPhoto([picture] * request.candidates, dict.fromkeys(STAGES, STAGE_S))
+
+
+def found(photo: Image.Image) -> dict[str, Any]:
+    """The whole photo is a face."""
+    return {"index": 0, "box": [0, 0, photo.width, photo.height], "status": "found", "code": None, "notes": []}
+
+
+def detect(photo: bytes) -> list[dict[str, Any]]:
+    """One face, none in a photo that is black all over."""
+    image = Image.open(BytesIO(photo)).convert("RGB")
+    return [found(image)] if image.getbbox() else []
 
 
 def main() -> None:
     """Serve as `worker.main` does, without a bundle."""
     settings = Settings()
     configure_logging(settings.log_level)
-    serve(settings, protect)
+    serve(settings, protect, detect)
 
 
 if __name__ == "__main__":

@@ -10,16 +10,11 @@ from PIL import Image
 
 from diffam_core.errors import DiffAMError, NoFaceFound
 from diffam_core.images import decode_photo, encode_photo
-from model_store.bundle import Bundle, open_bundle
-from model_store.catalog import BUNDLES
+from model_store.bundle import Bundle
 from model_store.errors import UnknownReference
 from model_store.miniature.scenes import demo_scene
-from worker.pipeline import ProtectedPhoto, ProtectRequest, protect_photos
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return open_bundle(BUNDLES / "mini")
+from worker.pipeline import Candidate, ProtectedPhoto, protect_photos
+from worker.request import ProtectRequest
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +30,20 @@ def _protect(bundle: Bundle, *photos: bytes, reference: str = "rose") -> list[Pr
     return protect_photos(bundle, [ProtectRequest(photo, reference, None) for photo in photos], _ignore)
 
 
-def _pixels(result: ProtectedPhoto | DiffAMError) -> NDArray[np.int64]:
+def _only(result: ProtectedPhoto | DiffAMError) -> Candidate:
     assert isinstance(result, ProtectedPhoto)
-    return decode_photo(result.photo).astype(np.int64)
+    (candidate,) = result.candidates
+    return candidate
+
+
+def _pixels(result: ProtectedPhoto | DiffAMError) -> NDArray[np.int64]:
+    return decode_photo(_only(result).photo).astype(np.int64)
 
 
 def test_a_photo_comes_back_in_its_own_size_changed_only_around_the_face(bundle: Bundle, scenes: list[bytes]) -> None:
-    (result,) = _protect(bundle, scenes[0])
-    assert isinstance(result, ProtectedPhoto)
-    original, protected = decode_photo(scenes[0]).astype(np.int64), _pixels(result)
+    result = _only(*_protect(bundle, scenes[0]))
+    original = decode_photo(scenes[0]).astype(np.int64)
+    protected = decode_photo(result.photo).astype(np.int64)
     assert protected.shape == original.shape == (result.height, result.width, 3)
     moved = np.abs(protected - original).max(axis=2) > 0
     x, y, w, h = result.faces[0]["box"]
@@ -63,9 +63,7 @@ def test_batch_mates_change_nothing_visible(bundle: Bundle, scenes: list[bytes])
 
 
 def test_the_same_photo_gives_the_same_bytes(bundle: Bundle, scenes: list[bytes]) -> None:
-    first, second = (_protect(bundle, scenes[0])[0] for _ in range(2))
-    assert isinstance(first, ProtectedPhoto)
-    assert isinstance(second, ProtectedPhoto)
+    first, second = (_only(*_protect(bundle, scenes[0])) for _ in range(2))
     assert first.photo == second.photo
     assert first.faces == second.faces
 
@@ -89,8 +87,7 @@ def test_an_unknown_look_is_named_with_those_there_are(bundle: Bundle, scenes: l
 
 
 def test_every_recogniser_reports_its_role_and_the_look_shows(bundle: Bundle, scenes: list[bytes]) -> None:
-    (result,) = _protect(bundle, scenes[0])
-    assert isinstance(result, ProtectedPhoto)
+    result = _only(*_protect(bundle, scenes[0]))
     rows = {row["name"]: row for row in result.faces[0]["recognisers"]}
     style = bundle.catalog.style_for("rose")
     assert {name for name, row in rows.items() if row["role"] == "held_out"} == {style.held_out, "vit"}
@@ -105,8 +102,7 @@ def test_stages_are_reported_in_the_order_of_the_story(bundle: Bundle, scenes: l
 
 
 def test_a_jpeg_result_is_measured_as_the_jpeg_it_is(bundle: Bundle, scenes: list[bytes]) -> None:
-    (result,) = protect_photos(bundle, [ProtectRequest(scenes[0], "rose", None, "jpeg")], _ignore)
-    assert isinstance(result, ProtectedPhoto)
+    result = _only(*protect_photos(bundle, [ProtectRequest(scenes[0], "rose", None, "jpeg")], _ignore))
     assert result.media_type == "image/jpeg"
     assert Image.open(io.BytesIO(result.photo)).format == "JPEG"
     assert not Image.open(io.BytesIO(result.photo)).getexif()
@@ -118,10 +114,9 @@ def test_a_real_photo_is_made_up_and_its_background_keeps_every_bit(
     bundle: Bundle, assets: Path, name: str, reference: str
 ) -> None:
     data = (assets / "photos" / name).read_bytes()
-    (result,) = _protect(bundle, data, reference=reference)
-    original, protected = decode_photo(data).astype(np.int64), _pixels(result)
+    result = _only(*_protect(bundle, data, reference=reference))
+    original, protected = decode_photo(data).astype(np.int64), decode_photo(result.photo).astype(np.int64)
     assert original.shape == protected.shape
-    assert isinstance(result, ProtectedPhoto)
     x, y, w, h = result.faces[0]["box"]
     change = np.abs(protected - original).max(axis=2)
     assert change[y : y + h, x : x + w].mean() > 3  # of 255: visible make-up, not noise

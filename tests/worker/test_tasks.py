@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from io import BytesIO
+from typing import Any
 
 import pytest
 import torch
@@ -11,12 +12,13 @@ from PIL import Image
 
 from diffam_core.errors import DiffAMError
 from jobs.ledger import Ledger
-from jobs.record import BundleName, JobInput
+from jobs.record import BundleName, DetectInput, JobInput
 from model_store.errors import StyleNotTrained
 from tests.worker import stand_in
 from worker.heartbeat import Heartbeat
-from worker.pipeline import ProtectedPhoto, ProtectRequest
-from worker.tasks import Protect, job_error, make_batcher, protect_job
+from worker.pipeline import ProtectedPhoto
+from worker.request import ProtectRequest
+from worker.tasks import Detect, Protect, job_error, make_batcher, photo_job
 
 OnProgress = Callable[[str, int, int], None]
 Serve = Callable[..., Callable[[str], None]]
@@ -29,11 +31,11 @@ def serve(ledger: Ledger) -> Iterator[Serve]:
     """Starts what answers the bell in a worker that protects with the given function."""
     with ExitStack() as opened:
 
-        def begin(protect: Protect = INSTANT) -> Callable[[str], None]:
+        def begin(protect: Protect = INSTANT, detect: Detect = stand_in.detect) -> Callable[[str], None]:
             batcher = opened.enter_context(
                 closing(make_batcher(ledger, protect, batch_size=4, wait_s=0.01, budget_s=60))
             )
-            return partial(protect_job, ledger, Heartbeat(ledger, "a worker"), batcher)
+            return partial(photo_job, ledger, Heartbeat(ledger, "a worker"), batcher, detect)
 
         yield begin
 
@@ -103,6 +105,37 @@ def test_an_erased_job_stops_the_work_and_leaves_nothing(serve: Serve, ledger: L
     serve(erased_halfway)(job_id)
     assert stages[-1] == "make_up"
     assert ledger.blob("result", job_id) is None
+
+
+def looked_at(ledger: Ledger, colour: str) -> str:
+    """A job that only asks for the faces of a photo."""
+    photo = BytesIO()
+    Image.new("RGB", (64, 64), colour).save(photo, "PNG")
+    wish = DetectInput(width=64, height=64, bytes=len(photo.getvalue()))
+    return ledger.accept(photo.getvalue(), wish, BundleName(name="mini", grade="demonstration"), "detect")
+
+
+@pytest.mark.parametrize(("colour", "count"), [("teal", 1), ("black", 0)])
+def test_a_photo_can_be_looked_at_and_is_then_gone(serve: Serve, ledger: Ledger, colour: str, count: int) -> None:
+    job_id = looked_at(ledger, colour)
+    serve()(job_id)
+    job = ledger.get(job_id)
+    assert (job.kind, job.status) == ("detect", "succeeded")
+    assert job.output is not None
+    assert len(job.output.faces) == count
+    assert job.output.photo is None
+    assert ledger.blob("photo", job_id) is None
+
+
+def test_a_detector_that_breaks_ends_its_job(serve: Serve, ledger: Ledger) -> None:
+    def broken(_photo: bytes) -> list[dict[str, Any]]:
+        raise ZeroDivisionError("a secret path")
+
+    job_id = looked_at(ledger, "teal")
+    serve(detect=broken)(job_id)
+    error = ledger.get(job_id).error
+    assert error is not None
+    assert error.code == "internal"
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,15 @@
 """Long jobs: what is left to wait, and how they end."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from jobs.ledger import Claim, Ledger
 from jobs.record import BundleName, Output, StyleInput
 from jobs.settings import Settings
-from model_store.errors import DatasetMissing, StyleExists
+from model_store.errors import BundleDamaged, DatasetMissing, StyleExists, UnknownBundle
 from worker.training import Eta, OnTraining, finetune_job
 
 WISH = StyleInput(
@@ -31,6 +35,8 @@ def test_the_time_left_is_told_from_the_steps_of_this_attempt() -> None:
         (OSError(28, "No space left"), "store_unwritable"),
         (StyleExists("there"), "style_exists"),
         (DatasetMissing("no LADN at /srv/ladn"), "dataset_missing"),
+        (BundleDamaged("'/srv/bundles/mini/unet.safetensors' cannot be read"), "bundle_damaged"),
+        (UnknownBundle("no bundle in /srv/bundles"), "unknown_bundle"),
         (KeyError(), "internal"),
     ],
 )
@@ -72,3 +78,13 @@ def test_a_finished_job_tells_what_is_new(ledger: Ledger, settings: Settings, jo
     assert (job.status, job.kind) == ("succeeded", "finetune")
     assert job.output == Output(reference_id="dusk", target_id="bruno")
     assert not ledger.cancel(job_id)
+
+
+def test_a_bell_that_comes_late_costs_no_torch(ledger: Ledger, settings: Settings, job_id: str) -> None:
+    ledger.cancel(job_id)
+    code = (
+        "import sys; from worker.finetune_task import finetune_task; "
+        f"finetune_task({job_id!r}); sys.exit('torch' in sys.modules)"
+    )
+    environment = os.environ | {"DIFFAM_REDIS_URL": settings.redis_url or ""}
+    assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False, env=environment).returncode == 0

@@ -1,0 +1,119 @@
+"""What may be asked for beside the photo: faces, strength, regions, candidates, survival."""
+
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+from redis import Redis
+
+from jobs.ledger import Ledger
+from tests.app.test_problems import problem
+from tests.finished import FinishedPhoto, FinishedPicture
+
+Post = Callable[..., httpx.Response]
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "meaning"),
+    [
+        ("faces", "all", "all"),
+        ("faces", "largest", "largest"),
+        ("faces", "0", [0]),
+        ("faces", " 0, 2,2 ", [0, 2]),
+        ("strength", "0.35", 0.35),
+        ("strength", "0", 0.0),
+        ("strength", "auto", "auto"),
+        ("regions", "lips", ["lips"]),
+        ("regions", "eyes,lips", ["eyes", "lips"]),
+        ("survival", "jpeg75,messenger", ["jpeg75", "messenger"]),
+        ("candidates", "3", 3),
+        ("output_format", "webp", "webp"),
+    ],
+)
+def test_a_wish_is_understood(post: Post, field: str, text: str, meaning: object) -> None:
+    answer = post(**{field: text})
+    assert answer.status_code == 202
+    assert answer.json()["input"][field] == meaning
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"strength": "2"}, "strength"),
+        ({"strength": "-0.1"}, "strength"),
+        ({"strength": "nan"}, "strength"),
+        ({"strength": "much"}, "strength"),
+        ({"faces": "-1"}, "faces"),
+        ({"faces": "some"}, "faces"),
+        ({"faces": ","}, "faces"),
+        ({"faces": ",".join(map(str, range(65)))}, "faces"),
+        ({"regions": "ears"}, "regions"),
+        ({"regions": ","}, "regions"),
+        ({"survival": "fax"}, "survival"),
+        ({"candidates": "4"}, "candidates"),
+        ({"candidates": "0"}, "candidates"),
+        ({"candidates": "3", "vary": "look"}, "candidates"),
+        ({"candidates": "2", "strength": "auto"}, "candidates"),
+        ({"output_format": "avif"}, "output_format"),
+        ({"output_format": "gif"}, "output_format"),
+    ],
+)
+def test_an_impossible_wish_names_its_field(post: Post, redis: Redis, fields: dict[str, str], param: str) -> None:
+    document = problem(post(**fields))
+    assert (document.status, document.code, document.param) == (422, "invalid_field", param)
+    assert not redis.keys("diffam:job:*")
+
+
+def test_the_client_reads_what_its_upload_was(post: Post) -> None:
+    upload = BytesIO()
+    Image.new("CMYK", (96, 80), (0, 40, 40, 0)).save(upload, "JPEG")
+    source = post(upload.getvalue()).json()["input"]["source"]
+    assert (source["format"], source["mode"], source["bits"]) == ("jpeg", "CMYK", 8)
+
+
+def test_every_candidate_has_an_address(client: httpx.Client, post: Post, ledger: Ledger) -> None:
+    job = post(candidates="2").json()
+    claim = ledger.claim(job["id"])
+    assert claim is not None
+    lighter = FinishedPicture(photo=b"lighter", media_type="image/webp", comparison=b"beside", strength=0.5)
+    assert ledger.commit(claim, FinishedPhoto([FinishedPicture(), lighter]), batch_size=1)
+    output = client.get(job["links"]["self"]).json()["output"]
+    first, second = output["candidates"]
+    assert (first["photo"]["sha256"], first["strength"]) == (output["photo"]["sha256"], 1.0)
+    answer = client.get(second["photo"]["url"])
+    assert (answer.content, answer.headers["content-type"]) == (b"lighter", "image/webp")
+    assert client.get(first["photo"]["url"]).content == client.get(output["photo"]["url"]).content == b"protected"
+    assert client.get(f"/v1/jobs/{job['id']}/comparison?candidate=1").content == b"beside"
+    assert problem(client.get(f"/v1/jobs/{job['id']}/result?candidate=2")).code == "not_found"
+    assert problem(client.get(f"/v1/jobs/{job['id']}/result?candidate=-1")).code == "invalid_field"
+
+
+def test_erasing_takes_every_candidate(client: httpx.Client, post: Post, ledger: Ledger, redis: Redis) -> None:
+    job = post(candidates="3").json()
+    claim = ledger.claim(job["id"])
+    assert claim is not None
+    ledger.commit(claim, FinishedPhoto([FinishedPicture()] * 3), batch_size=1)
+    assert len(redis.keys(f"diffam:*:{job['id']}")) > 6
+    assert client.delete(job["links"]["self"]).status_code == 204
+    assert redis.keys(f"*{job['id']}*") == [f"diffam:gone:{job['id']}".encode()]
+
+
+def test_a_photo_can_be_looked_at_first(client: httpx.Client, jpeg: bytes, ledger: Ledger) -> None:
+    asked = client.post("/v1/faces", files={"photo": jpeg}, headers={"Prefer": "wait=0"})
+    assert asked.status_code == 202
+    job: dict[str, Any] = asked.json()
+    assert (job["kind"], job["input"]["width"]) == ("detect", 96)
+    claim = ledger.claim(job["id"])
+    assert claim is not None
+    assert claim.photo.startswith(b"\x89PNG")
+    assert problem(client.get(f"{job['links']['self']}/result")).code == "result_not_ready"
+
+
+def test_looking_takes_a_photo_and_nothing_else(client: httpx.Client, jpeg: bytes) -> None:
+    assert problem(client.post("/v1/faces", files={"photo": jpeg}, data={"strength": "1"})).param == "strength"
+    nothing = client.post("/v1/faces", files={"picture": jpeg})
+    assert problem(nothing).code == "missing_field"
+    assert problem(client.post("/v1/faces", files={"photo": b""})).code == "photo_empty"

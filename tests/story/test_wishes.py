@@ -1,0 +1,61 @@
+"""Friends in one photo: look first, choose whom and how much, pick one of several pictures. Over real HTTP."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cli.client import Job
+from model_store.miniature.scenes import group_scene
+from tests.story.conftest import Service, png
+from tests.story.test_journey import pixels
+
+
+@pytest.fixture(scope="module")
+def friends() -> bytes:
+    """Two people, as PNG bytes."""
+    return png(Image.fromarray(group_scene(11, 640, 400, faces=2, tilt_deg=10, box_widths=(100, 140))[0]))
+
+
+def sent(service: Service, photo: bytes, **wishes: str) -> Job:
+    fields = {"reference_id": "rose", "target_id": "aurora"} | wishes
+    answer = service.client.post("/v1/jobs", data=fields, files={"photo": ("friends.png", photo)})
+    assert answer.status_code == 202, answer.text
+    return service.follow(answer.json())
+
+
+def test_looking_first_tells_whom_one_can_choose(service: Service, friends: bytes) -> None:
+    answer = service.client.post("/v1/faces", files={"photo": ("friends.png", friends)})
+    assert answer.status_code in (200, 202), answer.text
+    job = service.follow(answer.json())
+    faces = job["output"]["faces"]
+    assert [face["index"] for face in faces] == [0, 1]
+    assert faces[0]["box"][2] >= faces[1]["box"][2]
+
+    done = sent(service, friends, faces="1", candidates="2", survival="messenger", output_format="webp")
+    left_alone, protected = done["output"]["faces"]
+    assert (left_alone["status"], left_alone["code"]) == ("left_alone", "face_not_chosen")
+    assert (protected["status"], protected["box"]) == ("protected", faces[1]["box"])
+    assert set(protected["survival"]) == {"messenger"}
+    assert protected["verdict"]["word"] in ("strong", "partial", "weak")
+    strengths, amounts = [], []
+    for candidate in done["output"]["candidates"]:
+        assert candidate["photo"]["media_type"] == "image/webp"
+        picture = service.client.get(candidate["photo"]["url"]).content
+        assert Image.open(BytesIO(picture)).size == (640, 400)
+        x, y, w, h = protected["box"]
+        change = np.abs(pixels(picture) - pixels(friends))[y : y + h, x : x + w]
+        strengths.append(candidate["strength"])
+        amounts.append(float(change.mean()))
+    assert strengths == [1.0, 0.5]
+    assert amounts[0] > amounts[1]
+
+
+def test_a_face_that_is_not_there_fails_the_job_with_its_code(service: Service, friends: bytes) -> None:
+    fields = {"reference_id": "rose", "faces": "5"}
+    job = service.client.post("/v1/jobs", data=fields, files={"photo": friends}, headers={"Prefer": "wait=30"}).json()
+    while job["status"] in ("queued", "running"):
+        job = service.client.get(job["links"]["self"], headers={"Prefer": "wait=30"}).json()
+    assert job["error"]["code"] == "face_unknown"
+    assert "2 were found" in job["error"]["message"]

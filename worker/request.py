@@ -1,0 +1,84 @@
+"""What a photo's owner asked for, and what that means for the faces and looks at hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from diffam_core.composite import REGIONS, Region
+from diffam_core.errors import FaceInProfile, FaceTooSmall, FaceUnknown, NoFaceFound
+from diffam_core.faces import FACE_CODES, FoundFace
+from diffam_core.images import OutputFormat
+from model_store.additions import with_additions
+from model_store.bundle import Bundle
+from model_store.catalog import StyleCard
+
+LEFT_ALONE = {"face_too_small": FaceTooSmall, "face_in_profile": FaceInProfile}
+
+
+@dataclass(frozen=True)
+class ProtectRequest:
+    """An encoded photo and what to do with it; without a target, the first one the look was trained for.
+
+    faces: `all`, the `largest`, or indices of a detection.  strength: 0 (no make-up) to 1, or `auto`, the least that
+    passes the bar.  regions: where make-up may go.  candidates: how many pictures to choose from, which differ by
+    `vary`.  survival: names of profiles to measure the finished file under.
+    """
+
+    photo: bytes
+    reference: str
+    target: str | None
+    output_format: OutputFormat = "png"
+    faces: Literal["all", "largest"] | tuple[int, ...] = "all"
+    strength: float | Literal["auto"] = 1.0
+    regions: frozenset[Region] = REGIONS
+    candidates: int = 1
+    vary: Literal["strength", "look"] = "strength"
+    survival: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one candidate wears."""
+
+    style: StyleCard
+    strength: float | Literal["auto"]
+    regions: frozenset[Region]
+
+
+def plan_looks(bundle: Bundle, request: ProtectRequest) -> list[Look]:
+    """The candidates, the one that was asked for first; fewer when the target has too few looks. Raises StoreError.
+
+    Strengths fall in equal parts; looks are others of the same target, in the catalog's order.
+    """
+    first = bundle.find_style(request.reference, request.target)
+    parts, strength, regions = request.candidates, request.strength, request.regions
+    if request.vary == "look":
+        others = [
+            bundle.find_style(card.reference, card.target)
+            for card in with_additions(bundle.catalog, bundle.added).styles
+            if card.target == first.target and card.reference != first.reference
+        ]
+        return [Look(style, strength, regions) for style in [first, *others][:parts]]
+    if strength == "auto":
+        return [Look(first, "auto", regions)]
+    return [Look(first, round(strength * (parts - part) / parts, 4), regions) for part in range(parts)]
+
+
+def choose_faces(found: Sequence[FoundFace], wish: Literal["all", "largest"] | tuple[int, ...]) -> tuple[int, ...]:
+    """Indices of the faces to protect, largest first.
+
+    Raises NoFaceFound, FaceUnknown, and when none of the chosen can be protected FaceTooSmall or FaceInProfile.
+    """
+    if not found:
+        raise NoFaceFound("no face was found in this photo")
+    if isinstance(wish, tuple):
+        if beyond := [index for index in wish if not 0 <= index < len(found)]:
+            raise FaceUnknown(f"there is no face {beyond[0]}: {len(found)} were found, counted from 0")
+        wanted = tuple(sorted(set(wish)))
+    else:
+        wanted = tuple(range(len(found)))
+    chosen = tuple(index for index in wanted if found[index].is_protectable)
+    if not chosen:
+        code = found[wanted[0]].code or "face_too_small"
+        raise LEFT_ALONE[code](FACE_CODES[code])
+    return chosen[:1] if wish == "largest" else chosen
