@@ -1,6 +1,7 @@
-"""The demo's side of the HTTP API: offer a photo, follow its job, fetch what came of it."""
+"""The command line's side of the HTTP API: offer a photo, follow its job, fetch what came of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from time import sleep
 from typing import Any
 
@@ -9,7 +10,15 @@ import httpx
 from cli.errors import RequestFailed
 
 POLL_S = 0.2
+ATTEMPTS = 8
+RETRY_S = 2.0
+"""Pause where a busy service does not name one."""
+LONGEST_RETRY_S = 60.0
+BUSY = (429, 503)
+
 Job = dict[str, Any]
+Wait = Callable[[float], object]
+"""Like `sleep`; may raise to give up."""
 
 
 def first_reference(client: httpx.Client) -> str:
@@ -18,29 +27,80 @@ def first_reference(client: httpx.Client) -> str:
     return str(looks[0]["id"])
 
 
-def submit(client: httpx.Client, photo: bytes, reference: str, target: str | None) -> Job:
-    """Offer `photo`; returns the accepted job. Raises RequestFailed."""
-    fields = {"reference_id": reference} | ({"target_id": target} if target else {})
-    job: Job = read(client.post("/v1/jobs", data=fields, files={"photo": ("photo", photo)})).json()
+def targets_of(client: httpx.Client, reference: str) -> list[str]:
+    """The targets that the service has a style for in this look. Raises RequestFailed."""
+    try:
+        looks = read(client.get("/v1/references")).json()["references"]
+    except httpx.TransportError as error:
+        raise RequestFailed("service_unreachable", f"no answer from {client.base_url}: {error}") from error
+    for look in looks:
+        if look["id"] == reference and look["targets"]:
+            return [str(target) for target in look["targets"]]
+    raise RequestFailed("unknown_reference", f"the service has no style for the reference {reference!r}")
+
+
+def submit(
+    client: httpx.Client,
+    photo: bytes,
+    reference: str,
+    target: str | None,
+    wish: Mapping[str, str] | None = None,
+    wait: Wait = sleep,
+) -> Job:
+    """Offer `photo` with any other form fields in `wish`; returns the accepted job. Raises RequestFailed."""
+    fields = {**(wish or {}), "reference_id": reference} | ({"target_id": target} if target else {})
+    job: Job = read(ask(client, "POST", "/v1/jobs", wait, data=fields, files={"photo": ("photo", photo)})).json()
     return job
 
 
-def follow(client: httpx.Client, job: Job, on_change: Callable[[Job], None]) -> Job:
+def follow(client: httpx.Client, job: Job, on_change: Callable[[Job], None], wait: Wait = sleep) -> Job:
     """Poll until the job is over and return its last state. Raises RequestFailed when it failed."""
     while job["status"] in ("queued", "running"):
         on_change(job)
-        sleep(POLL_S)
-        job = read(client.get(f"/v1/jobs/{job['id']}")).json()
+        wait(POLL_S)
+        job = read(ask(client, "GET", f"/v1/jobs/{job['id']}", wait)).json()
     on_change(job)
     if job["status"] != "succeeded":
         error = job.get("error") or {}
-        raise RequestFailed(f"{error.get('code', job['status'])}: {error.get('message', 'no reason given')}")
+        raise RequestFailed(str(error.get("code", job["status"])), error.get("message", "no reason given"))
     return job
 
 
-def fetch(client: httpx.Client, job: Job, part: str) -> bytes:
+def fetch(client: httpx.Client, job: Job, part: str, wait: Wait = sleep) -> bytes:
     """The bytes of `part`: "result" or "comparison". Raises RequestFailed."""
-    return read(client.get(f"/v1/jobs/{job['id']}/{part}")).content
+    return read(ask(client, "GET", f"/v1/jobs/{job['id']}/{part}", wait)).content
+
+
+def erase(client: httpx.Client, job: Job) -> None:
+    """Erase photo and result now; what cannot be erased goes when it expires."""
+    with suppress(httpx.TransportError):
+        client.delete(f"/v1/jobs/{job['id']}")
+
+
+def ask(client: httpx.Client, method: str, path: str, wait: Wait = sleep, **content: Any) -> httpx.Response:
+    """The answer, asked for again while the service is busy (429, 503) or away. Raises RequestFailed.
+
+    A request that changes something is repeated only where it cannot have arrived.
+    """
+    again = httpx.ConnectError if method == "POST" else httpx.TransportError
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            answer = client.request(method, path, **content)
+        except httpx.TransportError as error:
+            if attempt == ATTEMPTS or not isinstance(error, again):
+                raise RequestFailed("service_unreachable", f"no answer from {client.base_url}: {error}") from error
+            wait(RETRY_S)
+            continue
+        if answer.status_code not in BUSY or attempt == ATTEMPTS:
+            break
+        wait(_pause_s(answer))
+    return answer
+
+
+def _pause_s(answer: httpx.Response) -> float:
+    """What the service asks for in seconds; a date, which it may write too, counts as nothing said."""
+    wish = answer.headers.get("Retry-After", "")
+    return min(float(wish), LONGEST_RETRY_S) if wish.isdecimal() else RETRY_S
 
 
 def read(response: httpx.Response) -> httpx.Response:
@@ -49,6 +109,7 @@ def read(response: httpx.Response) -> httpx.Response:
         return response
     try:
         problem = response.json()
-        raise RequestFailed(f"{problem['code']}: {problem['detail']}")
+        code, detail = problem["code"], problem["detail"]
     except (ValueError, KeyError, TypeError):
-        raise RequestFailed(f"HTTP {response.status_code} from {response.request.url.path}") from None
+        raise RequestFailed(f"HTTP {response.status_code}", f"from {response.request.url.path}") from None
+    raise RequestFailed(code, detail)

@@ -5,7 +5,9 @@ CliError
 ├── StackNotReady   it runs, but did not become ready in time
 ├── AlreadyRunning  another stack uses the same data folder
 ├── NoServer        no embedded Valkey for this machine, and no DIFFAM_REDIS_URL
-└── RequestFailed   the service answered with a problem, or the job failed
+├── RequestFailed   the service answered with a problem, or the job failed
+├── FileUnreadable  a photo of an album cannot be read
+└── Stopped         somebody asked to stop while a photo was on its way
 """
 
 
@@ -30,4 +32,18 @@ class NoServer(CliError):
 
 
 class RequestFailed(CliError):
-    """A problem document, or a job that failed."""
+    """A problem document, or a job that failed; `code` is the service's."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message = code, message
+
+
+class FileUnreadable(CliError):
+    """A photo of an album cannot be read; the others go on."""
+
+    code = "file_unreadable"
+
+
+class Stopped(CliError):
+    """Somebody asked to stop while a photo was on its way."""

@@ -64,19 +64,68 @@ def demo(
 
 
 @app.command()
-def protect(
-    photo: Annotated[Path, typer.Argument(help="JPEG, PNG or WebP.")],
-    reference: Annotated[str, typer.Option(help="Make-up look.")],
-    out: Annotated[Path, typer.Option(help="Where to write it: .png or .jpg.")],
-    target: Target = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Scores as JSON on stdout.")] = False,
+def faces(
+    photo: Annotated[Path, typer.Argument(help="A photo.")],
+    picture: Annotated[Path | None, typer.Option(help="Write a copy with numbered boxes here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Boxes, landmarks and codes as JSON on stdout.")] = False,
 ) -> None:
-    """Protect one photo without a service."""
-    from cli.protect import protect as protect_file
+    """Find the faces of a photo, and change nothing: the numbers are those that `protect --faces` takes."""
+    from cli.faces import show_faces
     from jobs.settings import Settings
 
     with plain_errors():
-        protect_file(Console(), Settings(), photo, reference, target, out, as_json)
+        show_faces(Console(), Settings(), photo, picture, as_json)
+
+
+@app.command()
+def protect(
+    photo: Annotated[Path, typer.Argument(help="A photo, or a folder of photos: an album.")],
+    reference: Annotated[str, typer.Option(help="Make-up look.")],
+    out: Annotated[
+        Path, typer.Option(help="Where to write it: .png, .jpg, .webp, .avif or .heic; of an album, a folder.")
+    ],
+    target: Annotated[
+        str, typer.Option(help="Identity to resemble; the look's first, in an album a different one per photo.")
+    ] = "",
+    which: Annotated[str, typer.Option("--faces", help="all, largest, or numbers from `diffam faces`: 0,2")] = "all",
+    strength: Annotated[str, typer.Option(help="0 (no make-up) to 1, or auto: the least that passes the bar.")] = "1",
+    regions: Annotated[str, typer.Option(help="Where make-up may go.")] = "lips,eyes,skin",
+    survival: Annotated[
+        str, typer.Option(help="Measure again after jpeg75,jpeg50,half,blur,screenshot,messenger, or some of them.")
+    ] = "",
+    candidates: Annotated[str, typer.Option(help="How many pictures to choose from: 1 to 3.")] = "1",
+    vary: Annotated[str, typer.Option(help="What candidates differ in: strength or look.")] = "strength",
+    file_format: Annotated[
+        str, typer.Option("--format", help="Of an album's files: png, jpeg, webp, avif, heic.")
+    ] = "png",
+    server: Annotated[
+        str | None, typer.Option(help="Have the service at this URL make an album's photos, several at once.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Scores, or the report, as JSON on stdout.")] = False,
+) -> None:
+    """Protect a photo, or every photo of a folder; run again, an album goes on where it was."""
+    with plain_errors():
+        from cli.errors import CliError
+        from cli.wishes import format_of, read_wish
+        from jobs.settings import Settings
+
+        is_album = photo.is_dir()
+        if server and not is_album:
+            raise CliError("--server is for albums: name a folder of photos")
+        wish = read_wish({
+            "reference_id": reference, "target_id": target, "faces": which, "strength": strength, "regions": regions,
+            "survival": survival, "candidates": candidates, "vary": vary,
+            "output_format": file_format if is_album else format_of(out.suffix),
+        })  # fmt: skip
+        if is_album:
+            from cli.album.protect import protect_album
+
+            if not protect_album(Console(), Settings(), photo, wish, out, server, as_json):
+                raise typer.Exit(1)
+        else:
+            from cli.protect import protect as protect_file
+
+            protect_file(Console(), Settings(), photo, wish, out, as_json)
 
 
 @app.command()

@@ -1,70 +1,69 @@
-"""`diffam protect`: a photo in, a protected photo out, without a service."""
+"""`diffam protect PHOTO`: a photo in, a protected photo out, without a service."""
 
 import sys
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from app.photo import PhotoLimits, canonical_photo
-from cli.errors import CliError
+from app.submission import Submission
+from cli.make import Picture, make_here
 from cli.report import print_grade, print_scores
+from cli.wishes import check_looks
 from jobs.settings import Settings
 from model_store.additions import with_additions
 from model_store.catalog import find_bundle, read_catalog
 
-if TYPE_CHECKING:
-    from worker.pipeline import ProtectedPhoto
 
-OutputFormat = Literal["png", "jpeg"]
-FORMATS: dict[str, OutputFormat] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
-
-
-def protect(
-    console: Console, settings: Settings, photo: Path, look: str, target: str | None, out: Path, as_json: bool
-) -> None:
-    """Protect `photo` and write `out`, a PNG or JPEG by its suffix; the scores go to stdout.
+def protect(console: Console, settings: Settings, photo: Path, wish: Submission, out: Path, as_json: bool) -> None:
+    """Protect `photo` and write `out`, further candidates beside it as `out-2`, `out-3`; the scores go to stdout.
 
     Raises CliError, PhotoRejected, DiffAMError, StoreError, OSError.
     """
-    output_format = FORMATS.get(out.suffix.lower())
-    if output_format is None:
-        raise CliError(f"--out must end in .png, .jpg or .jpeg, not {out.suffix!r}")
     folder = find_bundle(settings.bundle, settings.shelf)
-    catalog = with_additions(read_catalog(folder), settings.added)
-    catalog.style_for(look, target)
-    limits = PhotoLimits(settings.max_pixels, settings.max_side_px, settings.min_side_px)
-    canonical = canonical_photo(photo.read_bytes(), limits)
-    protected = travel(folder, settings, canonical.png, look, target, output_format)
-    out.write_bytes(protected.photo)
-    bundle = {"name": catalog.name, "grade": catalog.grade}
+    check_looks(with_additions(read_catalog(folder), settings.added), wish)
+    pictures = travel(folder, settings, photo.read_bytes(), wish)
+    saved = numbered(out, len(pictures))
+    for path, picture in zip(saved, pictures, strict=True):
+        path.write_bytes(picture.photo)
     if as_json:
-        scores = {"faces": protected.faces, "seconds": protected.seconds, "bundle": bundle, "out": str(out)}
-        sys.stdout.write(dumps(scores, indent=2) + "\n")
+        sys.stdout.write(dumps(as_facts(pictures, saved), indent=2) + "\n")
         return
-    print_scores(console, protected.faces)
-    print_grade(console, bundle)
-    console.print(f"Saved {out}")
+    for path, picture in zip(saved, pictures, strict=True):
+        print_scores(console, picture.faces)
+        console.print(f"Saved {path}", soft_wrap=True)
+    print_grade(console, pictures[0].bundle)
 
 
-def travel(
-    folder: Path, settings: Settings, photo: bytes, look: str, target: str | None, output_format: OutputFormat
-) -> "ProtectedPhoto":
-    """Take one photo through the bundle in `folder`, with a progress bar on stderr. Raises DiffAMError, StoreError."""
+def numbered(out: Path, count: int) -> list[Path]:
+    """Where the candidates go: `out.png`, `out-2.png`, `out-3.png`."""
+    return [out, *(out.with_stem(f"{out.stem}-{number}") for number in range(2, count + 1))]
+
+
+def as_facts(pictures: list[Picture], saved: list[Path]) -> dict[str, object]:
+    """What `--json` says: the first picture's faces on top, and where there are several, `candidates`."""
+    rows = [
+        {"out": str(path), "reference": each.reference, "target": each.target, "faces": each.faces}
+        for path, each in zip(saved, pictures, strict=True)
+    ]
+    candidates = {"candidates": rows} if len(rows) > 1 else {}
+    return {**rows[0], "seconds": pictures[0].seconds, "bundle": pictures[0].bundle, **candidates}
+
+
+def travel(folder: Path, settings: Settings, upload: bytes, wish: Submission) -> list[Picture]:
+    """Take one photo through the bundle in `folder`, with a progress bar on stderr.
+
+    Raises PhotoRejected, DiffAMError, StoreError.
+    """
     columns = (TextColumn("{task.description:<12}"), BarColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("load models", total=None)
         from model_store.bundle import open_bundle  # here, so that a wrong word is answered before torch loads
-        from worker.pipeline import ProtectRequest, protect_photos
 
-        bundle = open_bundle(folder, settings.device, settings.added)
+        make = make_here(open_bundle(folder, settings.device, settings.added), settings, wish)
 
-        def on_progress(stage: str, step: int, steps: int) -> None:
-            bar.update(task, description=stage.replace("_", " "), completed=step, total=steps)
+        def on_stage(stage: str, fraction: float) -> None:
+            bar.update(task, description=stage.replace("_", " "), completed=fraction, total=1.0)
 
-        (protected,) = protect_photos(bundle, [ProtectRequest(photo, look, target, output_format)], on_progress)
-    if isinstance(protected, Exception):
-        raise protected
-    return protected
+        return make(upload, wish.target_id, on_stage)

@@ -13,32 +13,73 @@ GRADES = {
 
 
 def print_scores(console: Console, faces: Sequence[Mapping[str, Any]]) -> None:
-    """One table per protected face: cosines before → after, against the threshold at FAR 0.01."""
-    for number, face in enumerate(faces, 1):
-        width, height = face["box"][2:]
-        title = f"Face {number} of {len(faces)}, {width}x{height} px: {face['reference']} towards {face['target']}"
-        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=0)
-        for name in ("recogniser", "role"):
-            table.add_column(name, no_wrap=True)
-        for name in ("own match", "target match", "threshold"):
-            table.add_column(name, justify="right", no_wrap=True)
-        for name in ("dodged", "impersonated"):
-            table.add_column(name, no_wrap=True)
-        for row in face["recognisers"]:
-            table.add_row(
-                row["name"],
-                row["role"].replace("_", "-"),
-                f"{row['own_match_before']:.2f} → {row['own_match']:.2f}",
-                f"{row['target_match_before']:.2f} → {row['target_match']:.2f}",
-                f"{row['threshold_far_0.01']:.2f}",
-                *(verdict(row[name]) for name in ("dodged", "impersonated")),
-            )
-        console.print(table)
+    """What became of each face: the verdict, cosines before → after against the threshold at FAR 0.01, and survival."""
+    for face in faces:
+        title = _title(face, len(faces))
+        if "recognisers" not in face:
+            console.print(f"{title}: left alone, {face['code']}. {face['reason'] or ''}", highlight=False)
+            continue
+        console.print(f"{title}: {face['reference']} towards {face['target']}, strength {face['strength']:g}")
+        console.print(_match_table(face["recognisers"]))
         scores = face["scores"]
         console.print(
             f"Likeness of the photo: PSNR {scores['psnr_db']:.1f} dB, "
             f"SSIM {scores['ssim']:.3f}, LPIPS {scores['lpips']:.3f}"
         )
+        if face["survival"]:
+            console.print(_survival_table(face["survival"]))
+        if (search := face["strength_search"]) and not search["passes"]:
+            console.print(f"No strength passes the bar: held-out recognisers know the owner after {search['bar']}.")
+        console.print(f"[bold]{face['verdict']['word'].capitalize()}[/]: {face['verdict']['sentence']}")
+
+
+def _title(face: Mapping[str, Any], count: int) -> str:
+    """Which face, counted as `--faces` counts, and what there is to say about it."""
+    width, height = face["box"][2:]
+    notes = f" ({', '.join(face['notes'])})" if face["notes"] else ""
+    return f"Face {face['index']} of {count}, {width}x{height} px{notes}"
+
+
+def _match_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
+    for name in ("recogniser", "role"):
+        table.add_column(name, no_wrap=True)
+    for name in ("own match", "target match", "threshold"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("dodged", "impersonated"):
+        table.add_column(name, no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row["name"],
+            row["role"].replace("_", "-"),
+            f"{row['own_match_before']:.2f} → {row['own_match']:.2f}",
+            f"{row['target_match_before']:.2f} → {row['target_match']:.2f}",
+            f"{row['threshold_far_0.01']:.2f}",
+            *(verdict(row[name]) for name in ("dodged", "impersonated")),
+        )
+    return table
+
+
+def _survival_table(survival: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A line per treatment: how many recognisers no longer know the owner, and how many see the target."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for name in ("after", "hidden from held-out", "hidden from all", "taken for the target", "face found again"):
+        table.add_column(name)
+    for name, seen in survival.items():
+        rows = seen["recognisers"]
+        held_out = [row for row in rows if row["role"] == "held_out"]
+        table.add_row(
+            name,
+            _count(held_out, "dodged"),
+            _count(rows, "dodged"),
+            _count(rows, "impersonated"),
+            verdict(seen["found_again"]),
+        )
+    return table
+
+
+def _count(rows: Sequence[Mapping[str, Any]], name: str) -> str:
+    return f"{sum(row[name] for row in rows)} of {len(rows)}"
 
 
 def verdict(is_so: bool) -> str:

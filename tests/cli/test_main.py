@@ -17,7 +17,7 @@ def test_help_loads_no_models() -> None:
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
 
 
-@pytest.mark.parametrize("command", ["up", "demo", "protect", "models"])
+@pytest.mark.parametrize("command", ["up", "demo", "faces", "protect", "models"])
 def test_every_command_is_in_the_help(command: str) -> None:
     assert command in runner.invoke(app, ["--help"]).output
 

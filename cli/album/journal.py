@@ -1,0 +1,75 @@
+"""What became of each photo of an album, kept beside the results so that a run goes on where the last one ended.
+
+One JSON line per photo, written after its file is in place; a later line of a photo replaces an earlier one. A process
+that dies may leave half a line, which the next run ignores: that photo is made again. Similarities are in here, faces'
+embeddings are not.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from json import JSONDecodeError, dumps, loads
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from model_store.additions import finished
+
+NAME = ".diffam-album.jsonl"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One photo: what was read, what was asked for, and what came of it.
+
+    photo: path within the album.  upload_sha256: of the file that was read.  wish: fingerprint of the options.
+    out, out_sha256: the finished file, within the out folder.  code, message: why there is none.
+    """
+
+    photo: str
+    upload_sha256: str
+    wish: str
+    status: Literal["protected", "failed"]
+    out: str | None = None
+    out_sha256: str | None = None
+    reference: str | None = None
+    target: str | None = None
+    code: str | None = None
+    message: str | None = None
+    faces: list[dict[str, Any]] = field(default_factory=list)
+    bundle: dict[str, str] = field(default_factory=dict)
+
+
+class Journal:
+    """The entries so far, and the open file that the next ones go to."""
+
+    def __init__(self, entries: dict[str, Entry], file: IO[str]) -> None:
+        self.entries = entries
+        self._file = file
+
+    def write(self, entry: Entry) -> None:
+        """Note an entry; it is on the disk when this returns."""
+        self._file.write(dumps(asdict(entry)) + "\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.entries[entry.photo] = entry
+
+
+@contextmanager
+def open_journal(folder: Path) -> Iterator[Journal]:
+    """The journal of an out folder, which is made if need be; outdated and broken lines are dropped first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / NAME
+    entries = {entry.photo: entry for entry in _read(path)}
+    with finished(path) as partial:
+        partial.write_text("".join(dumps(asdict(entry)) + "\n" for entry in entries.values()))
+    with path.open("a") as file:
+        yield Journal(entries, file)
+
+
+def _read(path: Path) -> Iterator[Entry]:
+    for line in path.read_text().splitlines() if path.is_file() else []:
+        try:
+            yield Entry(**loads(line))
+        except (JSONDecodeError, TypeError):  # half a line, or one of another version
+            continue

@@ -1,0 +1,123 @@
+"""`diffam protect DIR`: a folder of photos in, a folder of protected ones out, and a report on all of them.
+
+find -> look -> deal -> make -> look again -> report. Photos of one person wear different targets, so that they do not
+link to each other as the same stranger; looking happens on this machine even where a service makes the photos.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from json import dumps
+from pathlib import Path
+from threading import Event
+
+import httpx
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from app.submission import Submission
+from cli.album.folder import Album, find_photos
+from cli.album.journal import Entry, open_journal
+from cli.client import targets_of
+from cli.errors import CliError
+from cli.report import print_grade
+from cli.wishes import check_looks
+from jobs.settings import Settings
+from model_store.additions import with_additions
+from model_store.catalog import find_bundle, read_catalog
+
+IN_FLIGHT = 4
+"""Photos at a service at once: enough to fill its batches, and it has other users too."""
+TIMEOUT_S = 120
+
+
+def protect_album(
+    console: Console, settings: Settings, folder: Path, wish: Submission, out: Path, server: str | None, as_json: bool
+) -> bool:
+    """Protect every photo below `folder`; returns whether all of them are. Raises CliError, StoreError, OSError."""
+    check_album(wish)
+    home = find_bundle(settings.bundle, settings.shelf)
+    album = find_photos(folder, out)
+    with ExitStack() as held:
+        client = held.enter_context(connect(server)) if server else None
+        if client is None:
+            offered = styled(home, settings, wish)
+        else:
+            offered = targets_of(client, wish.reference_id)
+            Console(stderr=True).print("Who is on which photo is found out here; the service only makes the photos.")
+        bar = held.enter_context(_progress())
+        loading = bar.add_task("load models", total=None)
+        from cli.album.report import measure, write_report  # here, so that a wrong word is answered before torch loads
+        from cli.album.sight import look_at
+        from cli.album.work import make_all, plan_work
+        from cli.make import make_here, make_there
+        from model_store.bundle import open_bundle
+
+        bundle, stop = open_bundle(home, settings.device, settings.added), Event()
+        bar.remove_task(loading)
+        make = make_there(client, wish, stop) if client else make_here(bundle, settings, wish)
+        journal = held.enter_context(open_journal(out))
+        originals = bar.track(album.photos, description="look at the originals")
+        sights = [look_at(bundle.models, settings, album.folder / name) for name in originals]
+        plan = plan_work(bundle, album, journal, wish, sights, [wish.target_id] if wish.target_id else offered)
+        make_all(album, plan.todo, journal, make, stop, bar, IN_FLIGHT if client else 1)
+        entries = [journal.entries[name] for name in album.photos]
+        measured = measure(bundle, album, entries, sights, plan.people, bar)
+        report = write_report(album, entries, measured, plan.people, wish)
+    if as_json:
+        sys.stdout.write(dumps(report, indent=2) + "\n")
+    else:
+        _print_end(console, album, entries, len(entries) - len(plan.todo), report["sentence"])
+    return all(entry.status == "protected" for entry in entries)
+
+
+def check_album(wish: Submission) -> None:
+    """Refuse what only a single photo can have. Raises CliError."""
+    if wish.candidates > 1:
+        raise CliError("an album keeps one picture of each photo: --candidates is for a single photo")
+    if isinstance(wish.faces, tuple):
+        raise CliError("each photo of an album numbers its own faces: --faces all or largest")
+
+
+def connect(server: str) -> httpx.Client:
+    """A client of the service at a URL. Raises CliError."""
+    try:
+        url = httpx.URL(server)
+    except httpx.InvalidURL as error:
+        raise CliError(f"--server must be a URL: {error}") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise CliError(f"--server must be a URL such as http://127.0.0.1:8000, not {server!r}")
+    return httpx.Client(base_url=url, timeout=TIMEOUT_S)
+
+
+def styled(home: Path, settings: Settings, wish: Submission) -> list[str]:
+    """The targets that the bundle here has a style for. Raises CliError, StoreError."""
+    catalog = with_additions(read_catalog(home), settings.added)
+    check_looks(catalog, wish)
+    return [style.target for style in catalog.styles if style.reference == wish.reference_id]
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    columns = (TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield bar
+
+
+def _print_end(console: Console, album: Album, entries: Sequence[Entry], earlier: int, sentence: str) -> None:
+    """What became of the album, every failure with its code."""
+    for name in album.others:
+        console.print(f"[dim]skipped, not a photo:[/] {escape(name)}", soft_wrap=True)
+    failed = [entry for entry in entries if entry.status == "failed"]
+    for entry in failed:
+        line = f"{escape(entry.photo)}: [red]{entry.code}[/]: {escape(entry.message or '')}"
+        console.print(line, soft_wrap=True, highlight=False)
+    before = f", {earlier} of them in an earlier run" if earlier else ""
+    console.print(f"{len(entries) - len(failed)} of {len(entries)} photos are protected{before}.")
+    console.print(sentence)
+    if made := next((entry for entry in entries if entry.bundle), None):
+        print_grade(console, made.bundle)
+    console.print(
+        f"Report: {album.out / 'report.html'} (it shows the unprotected faces: keep it to yourself)", soft_wrap=True
+    )

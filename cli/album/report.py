@@ -1,0 +1,144 @@
+"""One report on an album: what became of every photo, and how linkable the photos of a person still are."""
+
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from json import dumps
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+from rich.progress import Progress
+
+from app.submission import Submission
+from cli.album.folder import Album
+from cli.album.journal import Entry
+from cli.album.sight import Sight, look_again
+from cli.evaluate import commit
+from cli.report import GRADES
+from diffam_core.linkability import Appearance, KnownFace, Links, count_links, thresholds
+from model_store.additions import finished
+from model_store.bundle import Bundle
+
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What a report is made of; it holds embeddings, so it is never written anywhere. thumbs: before and after."""
+
+    bundle: str
+    links: dict[str, Links]
+    thumbs: list[tuple[bytes | None, bytes | None]]
+
+
+def measure(
+    bundle: Bundle,
+    album: Album,
+    entries: Sequence[Entry],
+    sights: Sequence[Sight],
+    people: Sequence[Sequence[int]],
+    bar: Progress,
+) -> Measured:
+    """Look at every finished file as a stranger would, and count what still links."""
+    appearances: list[Appearance] = []
+    thumbs: list[tuple[bytes | None, bytes | None]] = []
+    for number, entry in enumerate(bar.track(entries, description="look at the results")):
+        sight, after = sights[number], None
+        if entry.status == "protected":
+            embedded, after = look_again(bundle.models, album.out / str(entry.out), sight.faces)
+            for person, known, seen in zip(people[number], sight.faces, embedded, strict=True):
+                target, held_out = _worn(known, entry.faces, frozenset(bundle.models.recognisers))
+                appearances.append(Appearance(number, person, known.embeddings, seen, target, held_out))
+        thumbs.append((sight.thumb, after))
+    return Measured(bundle.catalog.name, count_links(appearances, thresholds(bundle.models)), thumbs)
+
+
+def _worn(
+    known: KnownFace, rows: Sequence[Mapping[str, Any]], everybody: frozenset[str]
+) -> tuple[str | None, frozenset[str]]:
+    """Towards whom a face was made up, and who had no part in that: all recognisers, where it was left alone."""
+    row = _row_of(known, rows)
+    if row is None or row["status"] != "protected":
+        return None, everybody
+    return row["target"], frozenset(judge["name"] for judge in row["recognisers"] if judge["role"] == "held_out")
+
+
+def _row_of(known: KnownFace, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The result's row of a face: by place, for a service may run another detector, which counts differently."""
+    at_x, at_y = known.found.eye_middle
+    for row in rows:
+        x, y, width, height = row["box"]
+        if x <= at_x <= x + width and y <= at_y <= y + height:
+            return row
+    return None
+
+
+def write_report(
+    album: Album, entries: Sequence[Entry], measured: Measured, people: Sequence[Sequence[int]], wish: Submission
+) -> Report:
+    """Write `report.json` and `report.html` into the out folder; returns what the JSON holds."""
+    made_by = next((entry.bundle for entry in entries if entry.bundle), None)
+    report: Report = {
+        "commit": commit(),
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "options": wish.model_dump(mode="json", exclude_none=True),
+        "bundle": made_by,
+        "judged_by": measured.bundle,
+        "photos": [_photo(entry, who) for entry, who in zip(entries, people, strict=True)],
+        "not_photos": album.others,
+        "people": len({person for who in people for person in who}),
+        "verdicts": verdicts(entries),
+        "linkability": {stage: asdict(found) for stage, found in measured.links.items()},
+        "sentence": sentence(measured.links),
+    }
+    page = Environment(loader=PackageLoader("cli"), autoescape=select_autoescape(["html", "j2"]))
+    html = page.get_template("album.html.j2").render(
+        report=report,
+        pictures=[[thumb and b64encode(thumb).decode() for thumb in pair] for pair in measured.thumbs],
+        grade=GRADES.get((made_by or {}).get("grade", ""), ""),
+    )
+    for name, text in (("report.json", dumps(report, indent=2) + "\n"), ("report.html", html)):
+        with finished(album.out / name) as partial:
+            partial.write_text(text, encoding="utf-8")
+    return report
+
+
+def _photo(entry: Entry, people: Sequence[int]) -> dict[str, Any]:
+    """What the report says of a photo; its people are numbered within this album only."""
+    told = ("photo", "status", "out", "reference", "target", "code", "message", "faces")
+    return {name: getattr(entry, name) for name in told} | {"people": list(people)}
+
+
+def verdicts(entries: Sequence[Entry]) -> dict[str, int]:
+    """How many protected faces got each word."""
+    words = Counter(face["verdict"]["word"] for entry in entries for face in entry.faces if "verdict" in face)
+    return {word: words[word] for word in ("strong", "partial", "weak")}
+
+
+def sentence(links: Mapping[str, Links]) -> str:
+    """What the figures mean for somebody who wants the photos of a person kept apart."""
+    before, after = links["before"], links["after"]
+    if not after.pairs:
+        return "Nobody was found in two finished photos, so there is nothing to link."
+    subject = "pair of photos shows" if after.pairs == 1 else "pairs of photos show"
+    told = f"{after.pairs} {subject} the same person."
+    if not after.judged:
+        return f"{told} Every recogniser here was attacked by the make-up of one of them, so none can judge them."
+    told += (
+        f" Of recognisers that the make-up never attacked, at least one matched {_percent(before.any_held_out)} before "
+        f"and still matches {_percent(after.any_held_out)} now; all of them matched {_percent(before.every_held_out)} "
+        f"and now match {_percent(after.every_held_out)}."
+    )
+    shared = links["same_target"]
+    if not shared.pairs:
+        return told
+    return told + (
+        f" {shared.pairs} of the pairs share a target: of those, at least one recogniser still "
+        f"matches {_percent(shared.any_held_out)}."
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "none" if share is None else f"{100 * share:.0f} %"

@@ -1,0 +1,114 @@
+"""How one photo becomes its protected pictures: on this machine, or by a service."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+from typing import TYPE_CHECKING, Any, Literal
+
+import httpx
+
+from app.photo import PhotoLimits, canonical_photo
+from app.submission import Submission
+from cli.client import Job, erase, fetch, follow, submit
+from cli.errors import Stopped
+from cli.wishes import form_of
+from jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from model_store.bundle import Bundle
+    from worker.request import ProtectRequest
+
+OnStage = Callable[[str, float], None]
+"""`on_stage(stage, fraction)`, the fraction in [0, 1] of that stage, or of the whole job where a service says so."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A finished file, what it wears, JSON-able facts and scores per face, who made it, and seconds by stage."""
+
+    photo: bytes
+    reference: str
+    target: str
+    strength: float | Literal["auto"]
+    faces: list[dict[str, Any]]
+    bundle: dict[str, str]
+    seconds: dict[str, float]
+
+
+Make = Callable[[bytes, str | None, OnStage], list[Picture]]
+"""`make(upload, target, on_stage)`: the pictures to choose from.
+
+Raises PhotoRejected, DiffAMError, StoreError, RequestFailed, Stopped.
+"""
+
+
+def limits_of(settings: Settings) -> PhotoLimits:
+    """What a photo may be at the command line: as for the service, but in every format: no stranger sent it."""
+    return PhotoLimits(settings.max_pixels, settings.max_side_px, settings.min_side_px, ("avif", "heic"))
+
+
+def make_here(bundle: "Bundle", settings: Settings, wish: Submission) -> Make:
+    """Protect photos on this machine."""
+    from worker.pipeline import protect_photos
+
+    name = {"name": bundle.catalog.name, "grade": bundle.catalog.grade}
+
+    def make(upload: bytes, target: str | None, on_stage: OnStage) -> list[Picture]:
+        photo = canonical_photo(upload, limits_of(settings)).png
+
+        def on_progress(stage: str, step: int, steps: int) -> None:
+            on_stage(stage, step / steps)
+
+        (protected,) = protect_photos(bundle, [_request(wish, photo, target)], on_progress)
+        if isinstance(protected, Exception):
+            raise protected
+        return [
+            Picture(each.photo, each.reference, each.target, each.strength, each.faces, name, protected.seconds)
+            for each in protected.candidates
+        ]
+
+    return make
+
+
+def _request(wish: Submission, photo: bytes, target: str | None) -> "ProtectRequest":
+    from worker.request import ProtectRequest
+
+    return ProtectRequest(
+        photo=photo,
+        reference=wish.reference_id,
+        target=target,
+        output_format=wish.output_format,
+        faces=wish.faces,
+        strength=wish.strength,
+        regions=frozenset(wish.regions),
+        candidates=wish.candidates,
+        vary=wish.vary,
+        survival=wish.survival,
+    )
+
+
+def make_there(client: httpx.Client, wish: Submission, stop: Event) -> Make:
+    """Have a service protect photos, one picture each, and erase every job afterwards; `stop` gives up early."""
+    fields = form_of(wish)
+
+    def wait(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise Stopped("stopped while a photo was at the service")
+
+    def make(upload: bytes, target: str | None, on_stage: OnStage) -> list[Picture]:
+        def on_change(job: Job) -> None:
+            progress = job["progress"] or {"stage": job["status"], "fraction": 0.0}
+            on_stage(progress["stage"], progress["fraction"])
+
+        job = submit(client, upload, wish.reference_id, target, fields, wait)
+        try:
+            job = follow(client, job, on_change, wait)
+            photo = fetch(client, job, "result", wait)
+        finally:
+            erase(client, job)
+        worn, faces, seconds = job["input"], job["output"]["faces"], job["timings"]["stages_s"] or {}
+        return [
+            Picture(photo, worn["reference_id"], worn["target_id"], worn["strength"], faces, job["bundle"], seconds)
+        ]
+
+    return make

@@ -1,0 +1,68 @@
+"""What `diffam protect` may be asked for: checked like the form fields of the service, before any network loads."""
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from app.submission import Submission
+from cli.errors import CliError
+from jobs.record import OutputFormat
+from model_store.catalog import Catalog
+
+FORMATS: dict[str, OutputFormat] = {
+    ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".avif": "avif", ".heic": "heic",
+}  # fmt: skip
+"""By suffix; the first suffix of a format is the one that is written."""
+MEANT = {
+    "faces": "all, largest, or indices such as 0,2 (diffam faces PHOTO shows them)",
+    "strength": "a number from 0 to 1, or auto",
+    "regions": "some of lips,eyes,skin",
+    "survival": "some of jpeg75,jpeg50,half,blur,screenshot,messenger",
+    "candidates": "1, 2 or 3",
+    "vary": "strength or look",
+    "output_format": "one of png, jpeg, webp, avif, heic",
+}
+OPTIONS = {"output_format": "format", "reference_id": "reference", "target_id": "target"}
+
+
+def read_wish(fields: Mapping[str, str]) -> Submission:
+    """The wish that option values spell. Raises CliError, which says what the option takes."""
+    given = {name: value for name, value in fields.items() if value != ""}
+    try:
+        return Submission.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        if first["type"] == "value_error":  # two options contradict each other, and the message says how
+            raise CliError(first["msg"].removeprefix("Value error, ")) from error
+        name = str(first["loc"][0])
+        meant = MEANT.get(name, first["msg"])
+        raise CliError(f"--{OPTIONS.get(name, name)} must be {meant}; not {given.get(name)!r}") from error
+
+
+def form_of(wish: Submission) -> dict[str, str]:
+    """The wish as form fields; what is as everybody has it is left out."""
+    fields = wish.model_dump(exclude_defaults=True)
+    return {
+        name: ",".join(str(each) for each in value) if isinstance(value, tuple) else str(value)
+        for name, value in fields.items()
+    }
+
+
+def format_of(suffix: str) -> OutputFormat:
+    """The format that a file name's suffix asks for. Raises CliError."""
+    if suffix.lower() not in FORMATS:
+        raise CliError(f"--out must end in {', '.join(FORMATS)}, not {suffix!r}")
+    return FORMATS[suffix.lower()]
+
+
+def suffix_of(output_format: OutputFormat) -> str:
+    """How the name of a file of that format ends."""
+    return next(suffix for suffix, name in FORMATS.items() if name == output_format)
+
+
+def check_looks(catalog: Catalog, wish: Submission) -> None:
+    """Whether there is a style for the wish, and looks enough to choose from. Raises CliError, StoreError."""
+    target = catalog.style_for(wish.reference_id, wish.target_id).target
+    looks = len({style.reference for style in catalog.styles if style.target == target})
+    if wish.vary == "look" and looks < wish.candidates:
+        raise CliError(f"the target {target!r} has {looks} looks to choose from, not {wish.candidates}")

@@ -1,0 +1,46 @@
+"""`diffam protect PHOTO`: the wishes of the command line reach the pipeline, and what came of them is told."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from cli.main import app
+from cli.protect import numbered
+from tests.people import shot
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "me.png"
+    path.write_bytes(shot(1, 0))
+    return path
+
+
+def test_candidates_are_files_beside_each_other_and_each_tells_its_verdict(photo: Path) -> None:
+    out = photo.with_name("out.webp")
+    wish = ["--candidates", "2", "--vary", "look", "--faces", "0", "--regions", "lips,eyes", "--survival", "half"]
+    answer = CliRunner().invoke(app, ["protect", str(photo), "--reference", "rose", "--out", str(out), *wish])
+    assert answer.exit_code == 0, answer.output
+    for path in (out, photo.with_name("out-2.webp")):
+        with Image.open(path) as picture:
+            assert (picture.format, picture.size) == ("WEBP", (320, 320))
+    said = " ".join(answer.output.split())
+    assert "rose towards aurora, strength 1" in said
+    assert "ember towards aurora, strength 1" in said
+    assert said.count(" half ") == 2
+    assert said.count("the owner in this photo") == 2
+
+
+def test_a_face_that_is_not_there_is_refused_with_its_code(photo: Path) -> None:
+    out = photo.with_name("out.png")
+    answer = CliRunner().invoke(app, ["protect", str(photo), "--reference", "rose", "--out", str(out), "--faces", "3"])
+    assert answer.exit_code == 1
+    assert "face_unknown" in answer.output
+    assert not out.exists()
+
+
+def test_a_single_picture_has_the_name_that_was_asked_for() -> None:
+    assert numbered(Path("a/out.tar.png"), 1) == [Path("a/out.tar.png")]
+    assert numbered(Path("a/out.tar.png"), 3)[1:] == [Path("a/out.tar-2.png"), Path("a/out.tar-3.png")]

@@ -1,0 +1,74 @@
+"""Options are checked like form fields, in words, and before anything heavy loads."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.submission import Submission
+from cli.errors import CliError
+from cli.wishes import FORMATS, form_of, format_of, read_wish, suffix_of
+from tests.people import shot
+
+WRONG = {
+    "--faces": "first",
+    "--strength": "2",
+    "--regions": "lips,nose",
+    "--survival": "fax",
+    "--candidates": "4",
+    "--vary": "mood",
+}
+
+
+def wish(**fields: str) -> Submission:
+    return read_wish({"reference_id": "rose"} | fields)
+
+
+@pytest.mark.parametrize(("option", "value"), WRONG.items())
+def test_a_wrong_value_is_refused_with_what_the_option_takes(option: str, value: str) -> None:
+    with pytest.raises(CliError, match=f"{option} must be .*; not '{value}'"):
+        wish(**{option.removeprefix("--"): value})
+
+
+def test_options_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(CliError, match="candidates cannot vary in strength"):
+        wish(candidates="3", strength="auto")
+
+
+def test_what_the_options_say_is_what_a_service_reads() -> None:
+    asked = wish(faces="0,2", strength="0.5", regions="lips, eyes", survival="half", target_id="")
+    assert read_wish(form_of(asked)) == asked
+    assert form_of(wish(strength="auto", faces="largest")) == {
+        "reference_id": "rose", "strength": "auto", "faces": "largest",
+    }  # fmt: skip
+
+
+def test_every_format_has_a_suffix_and_every_suffix_a_format() -> None:
+    assert {format_of(suffix_of(name)) for name in FORMATS.values()} == set(FORMATS.values())
+    assert format_of(".JPG") == "jpeg"
+    with pytest.raises(CliError, match=r"must end in \.png, \.jpg"):
+        format_of(".gif")
+
+
+LOADS_TORCH = """
+import sys
+from typer.testing import CliRunner
+from cli.main import app
+answers = [CliRunner().invoke(app, ["protect", *words.split()]) for words in sys.argv[1:]]
+assert all(answer.exit_code == 1 for answer in answers), [answer.output for answer in answers]
+sys.exit(3 if "torch" in sys.modules else 0)
+"""
+
+
+def test_wrong_words_are_answered_before_torch_loads(tmp_path: Path) -> None:
+    (tmp_path / "me.png").write_bytes(shot(0, 0))
+    photo, album = f"{tmp_path}/me.png --out {tmp_path}/out.png", f"{tmp_path} --out {tmp_path}/out"
+    wrong = [f"{photo} --reference rose {option} {value}" for option, value in WRONG.items()]
+    wrong += [f"{photo} --reference tulip", f"{photo} --reference rose --vary look --candidates 3 --target nobody"]
+    wrong += [f"{album} --reference rose --candidates 2", f"{album} --reference rose --faces 0"]
+    wrong += [f"{album} --reference rose --server {url}" for url in ("here", "http://127.0.0.1:1")]
+    wrong += [f"{tmp_path} --out {tmp_path} --reference rose", f"{photo} --reference rose --server http://127.0.0.1:1"]
+    # In a process of its own: plain_errors imports the core's errors, and this process has torch already.
+    answer = subprocess.run([sys.executable, "-c", LOADS_TORCH, *wrong], timeout=120, check=False, capture_output=True)
+    assert answer.returncode == 0, answer.stderr
