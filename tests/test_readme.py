@@ -8,6 +8,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 FIGURES = json.loads((ROOT / "docs/measurements/mini.json").read_text())
 EVALUATION = json.loads((ROOT / "docs/measurements/evaluation.json").read_text())
+AGAIN = json.loads((ROOT / "docs/measurements/evaluation_seed1.json").read_text())
+LORA = json.loads((ROOT / "docs/measurements/lora_versus_full.json").read_text())
 NOISE = json.loads((ROOT / "docs/measurements/noise.json").read_text())
 
 
@@ -37,6 +39,32 @@ def test_the_lead_over_noise_is_the_one_between_the_two_measurements() -> None:
     best = max(NOISE["summary"], key=lambda line: line["mean"][0])
     assert f"{best['title']}, stays {100 * (ours['mean'][0] - best['mean'][0]):.1f} points behind" in README
     assert ours["ssim"] >= best["ssim"]
+
+
+def test_the_second_hundred_people_are_told_as_they_were_measured() -> None:
+    told = " ".join(README.split())
+    rows = {line["method"]: line for line in AGAIN["summary"]}
+    ours = rows["diffam"]
+    shares = ", ".join(f"{name} {100 * ours['asr'][name][0]:.1f}" for name in ours["asr"])
+    assert f"mean {100 * ours['mean'][0]:.1f}, {shares}; owner known {100 * ours['own_match']:.1f};" in told
+    after = {name: 100 * share[0] for name, share in ours["treatments"].items()}
+    assert f"after JPEG 75 {after['jpeg75']:.1f}, off centre {after['recrop']:.1f};" in told
+    controls = {name: 100 * rows[name]["mean"][0] for name in ("nothing", "makeup", "wrong_identity", "tint")}
+    assert (
+        "no protection {nothing:.1f}, make-up only {makeup:.1f}, wrong identity {wrong_identity:.1f}".format(**controls)
+        in told
+    )
+    assert f"colour tint {controls['tint']:.1f}." in told
+    assert (AGAIN["seed"], AGAIN["commit"]) == (1, LORA["commit"])
+
+
+def test_lora_is_told_beside_all_weights() -> None:
+    told = " ".join(README.split())
+    full, lora = LORA["full"]["asr"], LORA["lora"]["asr"]
+    assert f"{100 * full['facenet']:.0f} % instead of {100 * lora['facenet']:.0f} % by the held-out facenet" in told
+    assert f"{100 * full['vit']:.0f} % instead of {100 * lora['vit']:.0f} % by vit" in told
+    assert min(LORA["lora_keeps"].values()) >= 0.9
+    assert LORA["lora"]["megabytes"] <= 1.2
 
 
 def test_every_link_of_the_readme_leads_somewhere() -> None:
