@@ -27,14 +27,20 @@ LONGEST = (
     "rehearsal/test_rehearsal.py",
     "story/test_finetune.py",
     "model_store/test_additions.py",
+    "story/test_album.py",
     "story/test_journey.py",
     "diffam_core/test_transfer.py",
+    "diffam_core/test_detection.py",
+    "worker/test_wishes.py",
     "diffam_core/test_removal.py",
     "model_store/test_measure.py",
     "story/test_demo.py",
     "cli/test_stack.py",
     "model_store/test_training.py",
     "evaluation/test_evaluate.py",
+    "story/test_wishes.py",
+    "worker/test_any_photo.py",
+    "worker/test_pipeline.py",
 )
 """Files of many seconds, longest first: begun first, they leave no worker alone in the end."""
 
