@@ -4,6 +4,7 @@ Classifiers keep state while they search, so every thread has its own.
 """
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -53,6 +54,13 @@ def boxes(grey: NDArray[Any], cascade: str, step: float, neighbours: int, smalle
     """
     found = _CASCADES.open(cascade).detectMultiScale(grey, step, neighbours, minSize=(smallest_px, smallest_px))
     return [(int(x), int(y), int(w), int(h)) for x, y, w, h in found]
+
+
+def all_boxes(grey: NDArray[Any], cascade: str, steps: Sequence[float], smallest_px: int) -> list[Box]:
+    """The same over several grids of sizes, single hits included; hits beside each other are one box."""
+    hits = [box for step in steps for box in boxes(grey, cascade, step, 0, smallest_px)]
+    grouped, _ = cv2.groupRectangles([*hits, *hits], 1, 0.3)  # twice each: a group of one would be dropped
+    return [(int(x), int(y), int(w), int(h)) for x, y, w, h in grouped]
 
 
 def profile_boxes(grey: NDArray[Any], step: float, neighbours: int, smallest_px: int) -> list[Box]:

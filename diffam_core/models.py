@@ -62,14 +62,19 @@ class Models:
     view_px: int
     framing: Framing = MINIATURE
     yunet: cv2.FaceDetectorYN | None = None
+    parser_checks_faces: bool = False
 
     def find_face(self, photo: Photo) -> FoundFace:
         """The largest face of a photo, framed as these networks expect. Raises NoFaceFound, FaceTooSmall."""
         return find_face(photo, self.framing, self.yunet)
 
     def find_faces(self, photo: Photo, search_px: int = GROUP_SEARCH_PX) -> list[FoundFace]:
-        """All faces of a photo, largest first; those with a `code` are reported, not protected."""
-        check = parser_check(self.parser, self.portrait_px, self.device) if self.yunet is None else None
+        """All faces of a photo, largest first; those with a `code` are reported, not protected.
+
+        Only the largest upright one with neither YuNet nor a parser whose scores are known to tell faces.
+        """
+        is_checked = self.yunet is None and self.parser_checks_faces
+        check = parser_check(self.parser, self.portrait_px, self.device) if is_checked else None
         return find_faces(photo, self.framing, self.yunet, check, search_px)
 
     def to(self, device: str) -> "Models":

@@ -172,6 +172,7 @@ def load_models(folder: Path, manifest: dict[str, Any]) -> Models:
         clip=tower,
         perceptual=_load(build_perceptual(perceptual["trunk"], perceptual["calibrated"]), folder / perceptual["file"]),
         parser=_load(_build_parser(parser), folder / parser["file"]),
+        parser_checks_faces=parser.get("checks_faces", False),
         recognisers=recognisers,
         portrait_px=portrait["size_px"],
         view_px=portrait["view_px"],

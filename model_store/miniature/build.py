@@ -139,7 +139,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
             "std": list(perception.CLIP_STD),
         },
         "perceptual": {"file": "perceptual.safetensors", "trunk": perception.TRUNK, "calibrated": False},
-        "parser": {"file": "parser.safetensors", "widths": perception.PARSER_WIDTHS},
+        "parser": {"file": "parser.safetensors", "widths": perception.PARSER_WIDTHS, "checks_faces": True},
         "detector": {"kind": "opencv-haar"},
         "recognisers": _recogniser_rows(folder),
         "references": [

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -89,7 +90,7 @@ def test_a_real_head_that_leans_is_found_with_its_lean(assets: Path, models: Mod
         ("astronaut_mask_covered.png", 1),
         ("pillow_hopper.jpg", 1),
         ("two_faces.jpg", 2),
-        ("astronaut_half_face.png", 0),
+        ("astronaut_half_face.png", 1),
         ("tiny80_abraham-lincoln.png", 1),
         ("tiny80_theodore-roosevelt.png", 1),
     ],
@@ -124,6 +125,14 @@ def test_a_face_that_the_border_cuts_says_so(models: Models) -> None:
     (face,) = models.find_faces(np.array(demo_scene(seed=0, size=512))[180:])
     assert face.notes == ("face_cut_off",)
     assert face.is_protectable
+
+
+def test_without_a_check_only_the_surest_face_is_believed(models: Models) -> None:
+    left, right = (np.array(demo_scene(seed=seed, size=512)) for seed in (0, 1))
+    photo = np.hstack([left[:, :340], right[:, 190:]])
+    assert len(models.find_faces(photo)) == 2
+    (face,) = replace(models, parser_checks_faces=False).find_faces(photo)
+    assert face.box == models.find_face(photo).box
 
 
 def test_what_the_check_disbelieves_is_no_face() -> None:
