@@ -98,7 +98,8 @@ def test_a_new_look_is_trained_while_photos_flow_and_then_worn_without_a_restart
     follow(client, between, lambda _: None)
     assert client.get(f"/v1/jobs/{job['id']}").json()["status"] in ("queued", "running")  # the photo did not wait
     done = follow(client, job, lambda _: None)
-    assert done["output"] == {"photo": None, "faces": [], "reference_id": "dusk", "target_id": "bruno"}
+    made = {"reference_id": "dusk", "target_id": "bruno"}
+    assert done["output"] == {"photo": None, "faces": [], "candidates": [], **made}
     assert done["attempt"] == 2
     offers = {row["id"]: row for row in client.get("/v1/references").json()["references"]}
     assert offers["dusk"]["title"] == "Dusk"
