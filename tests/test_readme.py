@@ -67,6 +67,18 @@ def test_lora_is_told_beside_all_weights() -> None:
     assert LORA["lora"]["megabytes"] <= 1.2
 
 
+def test_what_any_photo_costs_and_which_faces_are_found_is_told_as_measured() -> None:
+    told = " ".join(README.split())
+    costs, faces = (
+        json.loads((ROOT / f"docs/measurements/{name}.json").read_text()) for name in ("any_photo", "faces")
+    )
+    assert f"costs {costs['ratio_12_to_1']:.2f} times" in told
+    assert f"needs {costs['peak_gigabytes_50_megapixels']:.2f} GB over the loaded models" in told
+    assert f"finds {faces['recall']:.3f} of {faces['faces']} faces" in told
+    assert faces["precision"] == 1
+    assert all(f"commit `{measured['commit']}`" in told for measured in (costs, faces))
+
+
 def test_every_link_of_the_readme_leads_somewhere() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if not link.startswith("http")]
     assert len(links) > 10

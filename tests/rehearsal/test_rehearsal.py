@@ -122,10 +122,7 @@ def test_a_photo_is_protected_at_256_pixels(place: Place) -> None:
 def test_the_bundle_is_measured_by_the_same_command_as_every_other(place: Place) -> None:
     fewer_steps(place, invert_points=2, denoise_points=2, size_px=64)
     cells = place.folder / "cells.json"
-    place.diffam(
-        "evaluate", "--bundle", "celebahq-256", "--faces", "4", "--method", "diffam", "--method", "nothing", "--json",
-        str(cells),
-    )  # fmt: skip
+    place.diffam("evaluate", "--bundle", "celebahq-256", "--faces", "4", "--method", "diffam", "--json", str(cells))
     rows = json.loads(cells.read_text(encoding="utf-8"))["rows"]
     assert {row["held_out"] for row in rows} == {"facenet"}
     assert all(0 <= row["asr_far_0.01"] <= 1 and row["psnr_db"] > 0 for row in rows)
