@@ -17,6 +17,7 @@ from diffam_core.models import Models
 from diffam_core.networks.parser import REGIONS
 from diffam_core.protect import generate, latents
 from diffam_core.score import DECISION_FAR
+from diffam_core.styles import predictor
 from model_store.bundle import Bundle
 from model_store.miniature.captions import prompts
 from model_store.miniature.dataset import population, render_portraits, sample_faces, to_float
@@ -86,13 +87,14 @@ def _unet(models: Models, identities: int, seed: int) -> dict[str, float]:
     x_0 = to_float(population(identities, 1, seed, models.portrait_px).images)
     noise = torch.randn(x_0.shape, generator=generator)
     alpha_bar = models.process.alpha_bar
+    base = predictor(models.eps, None)  # whatever style was worn last
     figures = {}
     for timestep in (60, 300):
         x_t = alpha_bar[timestep].sqrt() * x_0 + (1 - alpha_bar[timestep]).sqrt() * noise
-        eps = torch.cat([models.eps(part, torch.full((len(part),), timestep)) for part in x_t.split(50)])
+        eps = torch.cat([base(part, torch.full((len(part),), timestep)) for part in x_t.split(50)])
         figures[f"eps_mse_t{timestep}"] = float(functional.mse_loss(eps, noise))
     x_t = alpha_bar[60].sqrt() * x_0 + (1 - alpha_bar[60]).sqrt() * noise
-    back = torch.cat([denoise(models.eps, part, alpha_bar, 60, 6) for part in x_t.split(50)]).clamp(-1, 1)
+    back = torch.cat([denoise(base, part, alpha_bar, 60, 6) for part in x_t.split(50)]).clamp(-1, 1)
     figures["noise_to_face_psnr_t60_db"] = float(_psnr_db(back, x_0).mean())
     figures["doing_nothing_psnr_t60_db"] = float(_psnr_db(x_t.clamp(-1, 1), x_0).mean())
     same = torch.cat([generate(models, latents(models, part), None) for part in x_0.split(50)])
