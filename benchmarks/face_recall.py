@@ -21,30 +21,13 @@ import torch
 
 from cli.evaluate import commit
 from diffam_core.detection import GROUP_SEARCH_PX
-from diffam_core.faces import FoundFace
 from diffam_core.images import Photo
 from model_store.bundle import open_bundle
-from model_store.miniature.scenes import SceneFace, group_scene
+from model_store.miniature.scenes import error_of, group_scene, pair
 
 BUNDLE = Path("model_store/bundles/mini")
 SIZES = ((1000, 750), (1000, 750), (1600, 1200), (2400, 1800), (1200, 1600), (4000, 3000))
 MEGAPIXELS = {"1": (1155, 866), "12": (4000, 3000), "50": (8660, 5774)}
-
-
-def error_of(found: FoundFace, face: SceneFace) -> float:
-    """The larger distance of an eye from where it was drawn, in eye distances."""
-    apart = np.subtract([found.left_eye, found.right_eye], [face.left_eye, face.right_eye])
-    return float(np.hypot(*apart.T).max()) / face.eye_distance_px
-
-
-def pair(found: list[FoundFace], truth: list[SceneFace]) -> list[tuple[FoundFace, SceneFace]]:
-    """Found faces with the drawn one whose eyes they have, each drawn face once."""
-    pairs: list[tuple[FoundFace, SceneFace]] = []
-    for face in truth:
-        near = min((other for other in found), key=lambda other: error_of(other, face), default=None)
-        if near is not None and error_of(near, face) < 0.5:
-            pairs.append((near, face))
-    return pairs
 
 
 def milliseconds(find: Callable[[Photo], object], photo: Photo, repeats: int) -> dict[str, float]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffam_core.cascades import BOX_EYES
+from diffam_core.faces import FoundFace
 from diffam_core.images import Photo, to_pixels
 from model_store.miniature.people import Face, sample_identities, sample_makeup, sample_nuisance, take
 from model_store.miniature.renderer import Frame, render
@@ -173,3 +174,19 @@ def _blend(photo: NDArray[Any], picture: NDArray[Any], cover: NDArray[Any], left
         strip = part[start : start + 256]
         strip *= 1 - cover[some, columns, None]
         strip += picture[some, columns]
+
+
+def error_of(found: FoundFace, face: SceneFace) -> float:
+    """The larger distance of an eye from where it was drawn, in eye distances."""
+    apart = np.subtract([found.left_eye, found.right_eye], [face.left_eye, face.right_eye])
+    return float(np.hypot(*apart.T).max()) / face.eye_distance_px
+
+
+def pair(found: list[FoundFace], truth: list[SceneFace]) -> list[tuple[FoundFace, SceneFace]]:
+    """Found faces with the drawn one whose eyes they have, each drawn face once."""
+    pairs: list[tuple[FoundFace, SceneFace]] = []
+    for face in truth:
+        near = min((other for other in found), key=lambda other: error_of(other, face), default=None)
+        if near is not None and error_of(near, face) < 0.5:
+            pairs.append((near, face))
+    return pairs

@@ -39,7 +39,7 @@ def read_to_end(raw: socket.socket) -> bytes:
         ({"target_id": "bea"}, "style_not_trained", "target_id"),
         ({"reference_id": "plum"}, "style_not_trained", "target_id"),
         ({"output_format": "gif"}, "invalid_field", "output_format"),
-        ({"strength": "0.5"}, "invalid_field", "strength"),
+        ({"glitter": "0.5"}, "invalid_field", "glitter"),
         ({"reference_id": "r" * 65}, "invalid_field", "reference_id"),
     ],
 )

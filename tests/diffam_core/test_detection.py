@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.face_recall import error_of, pair
 from diffam_core.detection import find_face, find_faces
 from diffam_core.errors import FaceTooSmall, NoFaceFound
 from diffam_core.faces import FoundFace
@@ -22,7 +21,7 @@ from diffam_core.models import Models
 from model_store.bundle import open_bundle
 from model_store.miniature.people import sample_identities, sample_makeup, sample_nuisance
 from model_store.miniature.renderer import Frame, render
-from model_store.miniature.scenes import demo_scene, group_scene
+from model_store.miniature.scenes import demo_scene, error_of, group_scene, pair
 
 BUNDLE = Path(__file__).parents[2] / "model_store" / "bundles" / "mini"
 
