@@ -1,6 +1,6 @@
 """Which faces of rendered group photos are found, how exactly, what else is taken for one, and how long it takes.
 
-    python -m benchmarks.face_recall [--scenes 12] [--repeats 5] [--search-px 1280] [--json FILE]
+    python -m benchmarks.face_recall [--scenes 12] [--repeats 5] [--search-px 1600] [--json FILE]
 
 Scenes have 1 to 7 people whose heads lean up to 35 degrees, faces from 48 pixels, photos from 0.75 to 12 megapixels.
 """

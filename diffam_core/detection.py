@@ -23,9 +23,11 @@ from diffam_core.yunet import yunet_faces
 Check = Callable[[Photo, Sequence[FoundFace]], list[tuple[float, FoundFace]]]
 """A second look at what may be faces: how many of both eyes and mouth each shows, 0 to 3, and where its eyes are."""
 FACE_SCORE = 1.35
-"""`Check` must see this much of what two searches agree on: real faces score 1.5 to 2.9, masked ones 1.9."""
-ALONE_SCORE = 2.7
-"""The same for what one search alone found: rendered faces score 2.75 and more; a space suit's front got 2.67."""
+"""`Check` must see this much of what `find_face` returns: real faces score 1.5 to 2.9, masked ones 1.9."""
+CONFIRMED_SCORE = 1.82
+"""The same for what two searches agree on: half a face scores 1.88, a flag's folds 1.76."""
+ALONE_SCORE = 2.82
+"""The same for what one search alone found: rendered faces score 2.85 and more, a space suit's front up to 2.77."""
 TURN_DEG = 8.0
 """A leaning head's eyes are moved to where `check` sees them; of an upright one the detector's own are more exact."""
 PROFILE_SEARCH_PX = 400
@@ -35,8 +37,10 @@ With 10 neighbours it saw nothing in 11 photos without profiles and the man in a
 """
 SEARCH_PX = 720
 """`find_face` looks at a copy whose longer side has at most this many pixels."""
-GROUP_SEARCH_PX = 1280
-"""`find_faces` looks for further faces at a copy of this size: they must be 2 % as wide as the photo is long."""
+GROUP_SEARCH_PX = 1600
+"""`find_faces` looks for further faces at a copy of this size."""
+SMALLEST_BOX_PX = 28
+"""Smaller faces are not searched for there; in a photo of that size they would be too small to protect."""
 LEANS_DEG = {15.0: (1.15, 1.1), -15.0: (1.15, 1.1), 30.0: (1.15,), -30.0: (1.15,)}
 """How far the searched copies are turned, and the ratios of one searched size to the next.
 
@@ -85,8 +89,8 @@ def find_faces(
         finds = _inside(yunet_faces(yunet, small), margin, small)
     elif check is not None:
         finds = _generous_search(small, margin)
-    looks = _look(copy, [_to_photo(find, 1.0, margin, framing) for find in finds], check)
-    others = [look for look in looks if look[0] >= ALONE_SCORE or _is_confirmed(look[1], looks, surest)]
+    looks = _look(copy, [_to_photo(find, 1.0, margin, framing) for find in finds], check, CONFIRMED_SCORE)
+    others = [(score, face) for score, face in looks if score >= ALONE_SCORE or _is_confirmed(face, looks, surest)]
     kept = _distinct(_surest(copy, surest, check) + others)
     if yunet is None:
         kept += _profiles(copy, framing, kept)
@@ -146,7 +150,7 @@ def _generous_search(small: Photo, margin: int) -> list[Find]:
     picture = calm_eyes(small, share=0.005)
     for lean, steps in LEANS_DEG.items():
         upright, back = turned(picture, lean)
-        finds += [_turned_back(box, back) for box in all_boxes(upright, "frontalface_alt2", steps, 22)]
+        finds += [_turned_back(box, back) for box in all_boxes(upright, "frontalface_alt2", steps, SMALLEST_BOX_PX)]
     return _inside(finds, margin, small)
 
 
@@ -178,10 +182,12 @@ def _to_photo(find: Find, scale: float, margin: int, framing: Framing) -> FoundF
     return FoundFace((x, y, w, h), left, right, framing, others=dict(zip(find.others, others, strict=True)))
 
 
-def _look(photo: Photo, faces: Sequence[FoundFace], check: Check | None) -> list[tuple[float, FoundFace]]:
-    """Faces that `check` believes in, with its score; without one all of them."""
+def _look(
+    photo: Photo, faces: Sequence[FoundFace], check: Check | None, least: float = FACE_SCORE
+) -> list[tuple[float, FoundFace]]:
+    """Faces to which `check` gives the least score or more, with it; without one all of them."""
     looks = [(3.0, face) for face in faces] if check is None else check(photo, faces)
-    return [(score, face) for score, face in looks if score >= FACE_SCORE]
+    return [(score, face) for score, face in looks if score >= least]
 
 
 def _surest(photo: Photo, face: FoundFace | None, check: Check | None) -> list[tuple[float, FoundFace]]:
