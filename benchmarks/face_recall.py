@@ -1,6 +1,6 @@
 """Which faces of rendered group photos are found, how exactly, what else is taken for one, and how long it takes.
 
-    python -m benchmarks.face_recall [--scenes 12] [--repeats 5] [--search-px 1600] [--json FILE]
+    python -m benchmarks.face_recall [--scenes 12] [--repeats 5] [--smallest-share 0.0225] [--json FILE]
 
 Scenes have 1 to 7 people whose heads lean up to 35 degrees, faces from 48 pixels, photos from 0.75 to 12 megapixels.
 """
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from cli.evaluate import commit
-from diffam_core.detection import GROUP_SEARCH_PX
+from diffam_core.detection import SMALLEST_SHARE
 from diffam_core.images import Photo
 from model_store.bundle import open_bundle
 from model_store.miniature.scenes import error_of, group_scene, pair
@@ -47,11 +47,11 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=12)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--search-px", type=int, default=GROUP_SEARCH_PX)
+    parser.add_argument("--smallest-share", type=float, default=SMALLEST_SHARE)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     models = open_bundle(BUNDLE).models
-    find = partial(models.find_faces, search_px=arguments.search_px)
+    find = partial(models.find_faces, smallest_share=arguments.smallest_share)
     drawn, errors, found_count, rows = 0, [], 0, []
     for index in range(arguments.scenes):
         width, height = SIZES[index % len(SIZES)]
@@ -74,7 +74,7 @@ def main() -> None:
     facts: dict[str, Any] = {
         "recall": round(len(errors) / drawn, 4), "precision": round(len(errors) / found_count, 4), "faces": drawn,
         "eye_error": {"median": round(float(np.median(errors)), 4), "p95": round(float(np.quantile(errors, 0.95)), 4)},
-        "search_px": arguments.search_px, "scenes": rows,
+        "smallest_share": arguments.smallest_share, "scenes": rows,
         "milliseconds_by_megapixels": times, "seed": arguments.seed, "threads": torch.get_num_threads(),
         "opencv_threads": cv2.getNumThreads(), "commit": commit(), "machine": platform.platform(),
     }  # fmt: skip

@@ -39,8 +39,10 @@ SEARCH_PX = 720
 """`find_face` looks at a copy whose longer side has at most this many pixels."""
 GROUP_SEARCH_PX = 1600
 """`find_faces` looks for further faces at a copy of this size."""
+SMALLEST_SHARE = 0.0225
+"""They are at least this share of its longer side wide: most of a search's time goes to the smallest."""
 SMALLEST_BOX_PX = 28
-"""Smaller faces are not searched for there; in a photo of that size they would be too small to protect."""
+"""And this many pixels: smaller ones could not be protected."""
 LEANS_DEG = {15.0: (1.15, 1.1), -15.0: (1.15, 1.1), 30.0: (1.15,), -30.0: (1.15,)}
 """How far the searched copies are turned, and the ratios of one searched size to the next.
 
@@ -74,26 +76,26 @@ def find_faces(
     framing: Framing = MINIATURE,
     yunet: cv2.FaceDetectorYN | None = None,
     check: Check | None = None,
-    search_px: int = GROUP_SEARCH_PX,
+    smallest_share: float = SMALLEST_SHARE,
 ) -> list[FoundFace]:
     """All faces of a photo, largest first, then left to right; empty when there is none.
 
     Faces with a `code` are reported, not protected. What `find_face` returns is among them, if `check` agrees.
-    search_px: more finds smaller faces in large photos, for its square in time.
+    smallest_share: width of the smallest faces that the cascades look for, as a share of the photo's longer side.
     """
-    copy, scale = _bounded(photo, search_px)
+    copy, scale = _bounded(photo, GROUP_SEARCH_PX)
     surest = _largest(copy, framing, yunet)
-    small, _, margin = _padded(copy, search_px, 16)
+    small, _, margin = _padded(copy, GROUP_SEARCH_PX, 16)
     finds: list[Find] = []  # with neither: the cascades take too much for a face to be generous unchecked
     if yunet is not None:
         finds = _inside(yunet_faces(yunet, small), margin, small)
     elif check is not None:
-        finds = _generous_search(small, margin)
+        finds = _generous_search(small, margin, max(SMALLEST_BOX_PX, round(smallest_share * max(copy.shape))))
     looks = _look(copy, [_to_photo(find, 1.0, margin, framing) for find in finds], check, CONFIRMED_SCORE)
     others = [(score, face) for score, face in looks if score >= ALONE_SCORE or _is_confirmed(face, looks, surest)]
     kept = _distinct(_surest(copy, surest, check) + others)
     if yunet is None:
-        kept += _profiles(copy, framing, kept)
+        kept += _profiles(copy, framing, kept, smallest_share)
     kept.sort(key=lambda face: (-face.box[2], face.box[0], face.box[1]))
     faces = [face if scale == 1 else scale_face(face, 1 / scale) for face in kept]
     return [_described(face, faces, photo) for face in faces]
@@ -144,13 +146,13 @@ def _largest_box(grey: NDArray[Any], margin: int) -> Box | None:
     return None
 
 
-def _generous_search(small: Photo, margin: int) -> list[Find]:
+def _generous_search(small: Photo, margin: int, smallest_px: int) -> list[Find]:
     """Everything that looks a little like a face, upright or leaning, its eyes where they usually are."""
     finds = []
     picture = calm_eyes(small, share=0.005)
     for lean, steps in LEANS_DEG.items():
         upright, back = turned(picture, lean)
-        finds += [_turned_back(box, back) for box in all_boxes(upright, "frontalface_alt2", steps, SMALLEST_BOX_PX)]
+        finds += [_turned_back(box, back) for box in all_boxes(upright, "frontalface_alt2", steps, smallest_px)]
     return _inside(finds, margin, small)
 
 
@@ -223,11 +225,12 @@ def _apart(one: FoundFace, other: FoundFace) -> float:
     return float(np.hypot(*np.subtract(one.eye_middle, other.eye_middle)))
 
 
-def _profiles(photo: Photo, framing: Framing, known: Sequence[FoundFace]) -> list[FoundFace]:
+def _profiles(photo: Photo, framing: Framing, known: Sequence[FoundFace], smallest_share: float) -> list[FoundFace]:
     """Faces that only the profile cascade sees; their eyes are where a frontal face has them."""
     small, scale, margin = _padded(photo, PROFILE_SEARCH_PX)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    found = profile_boxes(grey, 1.1, 10, max(24, min(grey.shape) // 12))
+    smallest_px = max(24, min(grey.shape) // 12, round(smallest_share * max(photo.shape) * scale))
+    found = profile_boxes(grey, 1.1, 10, smallest_px)
     finds = _inside([Find(box, *usual_eyes(box)) for box in found], margin, small)
     seen = _distinct([(0.0, _to_photo(find, scale, margin, framing)) for find in finds])
     return [replace(face, code="face_in_profile") for face in seen if not any(_is_same(face, o) for o in known)]

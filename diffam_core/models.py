@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffam_core.detection import GROUP_SEARCH_PX, find_face, find_faces
+from diffam_core.detection import SMALLEST_SHARE, find_face, find_faces
 from diffam_core.faces import FoundFace
 from diffam_core.framing import MINIATURE, Framing
 from diffam_core.images import Photo
@@ -68,14 +68,14 @@ class Models:
         """The largest face of a photo, framed as these networks expect. Raises NoFaceFound, FaceTooSmall."""
         return find_face(photo, self.framing, self.yunet)
 
-    def find_faces(self, photo: Photo, search_px: int = GROUP_SEARCH_PX) -> list[FoundFace]:
+    def find_faces(self, photo: Photo, smallest_share: float = SMALLEST_SHARE) -> list[FoundFace]:
         """All faces of a photo, largest first; those with a `code` are reported, not protected.
 
         Only the largest upright one with neither YuNet nor a parser whose scores are known to tell faces.
         """
         is_checked = self.yunet is None and self.parser_checks_faces
         check = parser_check(self.parser, self.portrait_px, self.device) if is_checked else None
-        return find_faces(photo, self.framing, self.yunet, check, search_px)
+        return find_faces(photo, self.framing, self.yunet, check, smallest_share)
 
     def to(self, device: str) -> "Models":
         """The same networks, moved in place to a torch device."""
