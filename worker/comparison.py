@@ -30,6 +30,9 @@ def _panel(photo: Photo) -> Image.Image:
     height, width = photo.shape[:2]
     scale = PANEL_PX / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    while max(photo.shape) > 4 * PANEL_PX:  # halving is much quicker than other ratios
+        half = ((photo.shape[1] + 1) // 2, (photo.shape[0] + 1) // 2)
+        photo = cv2.resize(photo, half, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     shrunk = cv2.resize(photo, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     return Image.fromarray(shrunk.astype(np.uint8))
 
