@@ -11,7 +11,7 @@ REACH = 1.0
 """The surroundings that are searched reach this many box widths beyond the box."""
 LOOK_PX = 400
 """They are looked at in a copy whose longer side has at most this many pixels: the face fills a third of it."""
-SMALLEST_SHARE = 0.2
+OWN_SHARE = 0.15
 """Faces narrower than this share of them are other people's."""
 
 
@@ -33,7 +33,7 @@ def find_again(models: Models, photo: Photo, known: FoundFace) -> FoundFace | No
     def away(face: FoundFace) -> float:
         return float(np.hypot(*np.subtract(face.eye_middle, expected.eye_middle)))
 
-    seen = [face for face in models.find_faces(small.astype(np.uint8), SMALLEST_SHARE) if face.is_protectable]
+    seen = [face for face in models.find_faces(small.astype(np.uint8), OWN_SHARE) if face.is_protectable]
     nearest = min(seen, key=away, default=None)
     if nearest is None or away(nearest) >= expected.eye_distance_px / 2:
         return None

@@ -43,8 +43,8 @@ SMALLEST_SHARE = 0.0225
 """They are at least this share of its longer side wide: most of a search's time goes to the smallest."""
 SMALLEST_BOX_PX = 28
 """And this many pixels: smaller ones could not be protected."""
-LEANS_DEG = {15.0: (1.0, 1.15, 1.1), -15.0: (1.0, 1.15, 1.1), 30.0: (1.5, 1.15), -30.0: (1.5, 1.15)}
-"""How far the searched copies are turned, the smallest size there, and the ratios of one searched size to the next.
+LEANS_DEG = {15.0: (1.0, (1.15, 1.1)), -15.0: (1.0, (1.15, 1.1)), 30.0: (1.5, (1.15,)), -30.0: (1.5, (1.15,))}
+"""How far searched copies are turned: with how many times the smallest size, and ratios of one size to the next.
 
 Upright faces show in both small turns (no turn and 30 degrees found 49 faces where these found 51). A face that lies
 between two sizes of one grid lies near one of the other's.
@@ -150,9 +150,9 @@ def _generous_search(small: Photo, margin: int, smallest_px: int) -> list[Find]:
     """Everything that looks a little like a face, upright or leaning, its eyes where they usually are."""
     finds = []
     picture = calm_eyes(small, share=0.005)
-    for lean, (least, *steps) in LEANS_DEG.items():
+    for lean, (times, steps) in LEANS_DEG.items():
         upright, back = turned(picture, lean)
-        found = all_boxes(upright, "frontalface_alt2", steps, round(least * smallest_px))
+        found = all_boxes(upright, "frontalface_alt2", steps, round(times * smallest_px))
         finds += [_turned_back(box, back) for box in found]
     return _inside(finds, margin, small)
 

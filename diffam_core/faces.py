@@ -14,6 +14,8 @@ from diffam_core.images import Photo
 
 SMALLEST_EYE_DISTANCE_PX = 12.0
 """Below this the portrait holds fewer pixels than the smallest bundle's networks look at."""
+MOST_TIMES = 16
+"""How much finer than a portrait its cut is at most; the sum of 16 x 16 bytes still fits into 16 bits."""
 STRIP_PX = 2**18
 """Large faces are pasted in strips of at most so many pixels: floats of one are 3 megabytes."""
 FACE_CODES = {
@@ -112,8 +114,8 @@ def portrait_transform(face: FoundFace, size_px: int) -> NDArray[np.float64]:
 
 
 def native_px(face: FoundFace, size_px: int) -> int:
-    """The multiple of `size_px` nearest to the face's own resolution, at most 16 times."""
-    return size_px * min(16, max(1, round(face.side_px / size_px)))
+    """The multiple of `size_px` nearest to the face's own resolution, at most `MOST_TIMES`."""
+    return size_px * min(MOST_TIMES, max(1, round(face.side_px / size_px)))
 
 
 def cut_portrait(photo: Photo, face: FoundFace, size_px: int) -> Tensor:
@@ -125,7 +127,7 @@ def cut_portrait(photo: Photo, face: FoundFace, size_px: int) -> Tensor:
     ).astype(np.uint8, copy=False)
     times = warped_px // size_px
     rows = warped.reshape(size_px, times, 3 * warped_px).sum(axis=1, dtype=np.uint16)
-    parts = rows.reshape(size_px, size_px, times, 3)  # 16 * 16 bytes add up to less than 2**16: exact, and quick
+    parts = rows.reshape(size_px, size_px, times, 3)  # whole numbers: exact, and quicker than averaging floats
     sums = sum(parts[:, :, part] for part in range(times))
     portrait = (sums / (127.5 * times**2) - 1).astype(np.float32)
     return torch.from_numpy(np.ascontiguousarray(portrait.transpose(2, 0, 1)[None]))

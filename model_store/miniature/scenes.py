@@ -186,7 +186,7 @@ def pair(found: list[FoundFace], truth: list[SceneFace]) -> list[tuple[FoundFace
     """Found faces with the drawn one whose eyes they have, each drawn face once."""
     pairs: list[tuple[FoundFace, SceneFace]] = []
     for face in truth:
-        near = min((other for other in found), key=lambda other: error_of(other, face), default=None)
+        near = min(found, key=lambda other: error_of(other, face), default=None)
         if near is not None and error_of(near, face) < 0.5:
             pairs.append((near, face))
     return pairs

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from model_store.published import manifest
+from model_store.published.importing import import_checkpoints
 from model_store.published.layouts import Layout, recognise
 from model_store.published.origins import Origin
 
@@ -33,6 +34,12 @@ def layout(name: str) -> Layout:
 
 
 RECOGNISE = partial(recognise, known=[layout(name) for name in manifest.FILES.keys() | manifest.CLIP.keys()])
+bundle_of = partial(import_checkpoints, recognise=RECOGNISE)
+
+
+def everything(place: Path) -> list[str]:
+    """All paths on a bundle's shelf."""
+    return sorted(str(path.relative_to(place.parent)) for path in place.parent.rglob("*"))
 
 
 def state(name: str, seed: int = 0) -> dict[str, Tensor]:
