@@ -39,6 +39,7 @@ FACTS: Mapping[str, Fact] = {
     "job_over": Fact(409),
     "reference_exists": Fact(409, "reference_id"),
     "style_exists": Fact(409, "target_id"),
+    "reference_shipped": Fact(409, "reference_id"),
     "erased_job": Fact(410),
     "upload_too_large": Fact(413, "photo"),
     "photo_too_large": Fact(413, "photo"),
@@ -59,6 +60,7 @@ FACTS: Mapping[str, Fact] = {
     "held_out_attacked": Fact(422, "held_out"),
     "internal": Fact(500),
     "queue_full": Fact(503, is_retryable=True),
+    "store_full": Fact(503, is_retryable=True),
     "ledger_unavailable": Fact(503, is_retryable=True),
     "no_worker": Fact(503, is_retryable=True),
 }

@@ -1,8 +1,9 @@
 """What the routes work with: built once when the web process starts, never imported as a global."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import structlog
@@ -12,9 +13,11 @@ from starlette.concurrency import run_in_threadpool
 
 from app.decoder import Decoder
 from jobs.connect import connect
+from jobs.erasure import look_every_s, rewrite_when_due
 from jobs.ledger import Ledger
 from jobs.queue import FINETUNE, PROTECT, make_bells, ring
 from jobs.record import AnyInput, BundleName, Kind
+from jobs.repeating import repeating
 from jobs.settings import Settings
 from model_store.additions import with_additions
 from model_store.catalog import Catalog, find_bundle, read_catalog
@@ -35,7 +38,7 @@ class Service:
     @property
     def catalog(self) -> Catalog:
         """What is on offer now: the bundle's, and what was added to it since."""
-        return with_additions(self.shipped, self.settings.added)
+        return with_additions(self.shipped, self.settings.added).offer()
 
     async def enqueue(
         self, photo: bytes | None, job_input: AnyInput, kind: Kind = PROTECT, twin: bytes | None = None
@@ -53,7 +56,12 @@ async def open_service(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     """Serve `app` with a Service. Raises StoreError for a missing or damaged bundle, RedisNotConfigured."""
     catalog = read_catalog(find_bundle(settings.bundle, settings.shelf))
     bells = make_bells(settings)
-    with connect(settings) as redis, bells[PROTECT], bells[FINETUNE]:
+    with ExitStack() as opened:
+        redis = opened.enter_context(connect(settings))
+        for bell in (bells[PROTECT], bells[FINETUNE]):
+            opened.enter_context(bell)
+        rewrite = partial(rewrite_when_due, redis, settings.forget_s)
+        opened.enter_context(repeating("erasure", rewrite, look_every_s(settings.forget_s)))
         app.state.service = Service(settings, catalog, Ledger(redis, settings), bells, Decoder(settings))
         yield
 

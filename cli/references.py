@@ -1,6 +1,7 @@
 """`diffam references`: the looks on offer, new ones from a picture, and the training of their styles."""
 
-from contextlib import suppress
+from collections.abc import Callable, Collection
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,16 +11,20 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from cli.errors import AlreadyRunning
 from cli.plan import settle
+from cli.stack import exclusive
+from jobs.connect import connect
+from jobs.ledger import Ledger
 from jobs.settings import Settings
-from model_store.additions import Objective, check_name, with_additions
+from model_store.additions import Objective, check_name, remove_reference, sweep_leaving, with_additions
 from model_store.catalog import Catalog, Mode, find_bundle, read_catalog
 from model_store.errors import StyleNotTrained
 
 if TYPE_CHECKING:
     from model_store.bundle import Bundle
 
-references_app = typer.Typer(help="Make-up looks: list, add, train.", no_args_is_help=True)
+references_app = typer.Typer(help="Make-up looks: list, add, train, remove.", no_args_is_help=True)
 console = Console()
 SHEET_FACES, SHEET_SEED = 4, 900
 
@@ -29,7 +34,7 @@ def _folder(settings: Settings) -> Path:
 
 
 def _catalog(settings: Settings) -> Catalog:
-    return with_additions(read_catalog(_folder(settings)), settings.added)
+    return with_additions(read_catalog(_folder(settings)), settings.added).offer()
 
 
 def _open(settings: Settings) -> "Bundle":
@@ -70,6 +75,24 @@ def add(
     card = add_reference(_open(settings), name, data, twin, title, description)
     console.print(f"Added {card.id!r}: {card.image.parent} (look.png, and its bare twin bare.png: have a look at it).")
     console.print(f"Train a style: diffam references train {card.id} --target ... --held-out ...")
+
+
+@references_app.command()
+def remove(name: Annotated[str, typer.Argument(help="A look that was added.")]) -> None:
+    """Remove a look that was added, its styles with it; jobs of a running service that wear it finish first."""
+    settings = Settings()
+    remove_reference(read_catalog(_folder(settings)), settings.added, name)
+    try:
+        with ExitStack() as held:
+            if settings.redis_url is None:
+                held.enter_context(exclusive(settings.data_dir))  # while a stack runs there, its worker sweeps
+                in_use: Callable[[], Collection[str]] = frozenset
+            else:
+                in_use = Ledger(held.enter_context(connect(settings)), settings).references_in_use
+            _, worn = sweep_leaving(settings.added, in_use)
+    except AlreadyRunning:
+        worn = [name]
+    console.print(f"{name!r} goes once the jobs that wear it have ended." if name in worn else f"Removed {name!r}.")
 
 
 @references_app.command()

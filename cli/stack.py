@@ -1,6 +1,7 @@
 """The embedded stack: Valkey, worker and web process as supervised siblings on one machine."""
 
 import fcntl
+import shutil
 import signal
 import socket
 import sys
@@ -8,20 +9,24 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from json import dumps
 from pathlib import Path
 from time import monotonic, sleep
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import httpx
 
 from cli.errors import AlreadyRunning, StackNotReady
 from cli.supervisor import Sibling, Supervisor
-from cli.valkey import answers, valkey_command
+from cli.valkey import APPEND_ONLY, answers, forget_erased, sweep_leftovers, valkey_command
 from jobs.settings import Settings
 
 READY_S = 120.0
+FORGET_S = 10.0
+"""What writing the server's file without erased photos may take when the stack stops."""
+SOCKET_PREFIX = "diffam-"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WORKER = (sys.executable, "-P", "-m", "worker.main")
 FINETUNE_WORKER = (sys.executable, "-P", "-m", "worker.finetune")
@@ -58,14 +63,14 @@ def running_stack(
     """
     data_dir = settings.data_dir.resolve()
     with ExitStack() as held:
-        held.enter_context(exclusive(data_dir))
+        lock = held.enter_context(exclusive(data_dir))
+        make_private(data_dir)
         listener = held.enter_context(closing(listen(settings.host, settings.port)))
         host, port = listener.getsockname()[:2]
-        # Its own short folder: a Unix socket's path holds about a hundred bytes.
-        socket_path = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="diffam-"))) / "valkey.sock"
+        socket_path = held.enter_context(socket_folder(lock)) / "valkey.sock"
         env = {"DIFFAM_REDIS_URL": f"unix://{socket_path}"} | handed_down(settings)
         logs = data_dir / "logs"
-        logs.mkdir(exist_ok=True)
+        logs.mkdir(exist_ok=True, mode=0o700)
         siblings = [
             Sibling("worker", worker, logs / "worker.log", env, orphan_signal="SIGKILL", stop_s=worker_stop_s),
             Sibling(
@@ -74,8 +79,10 @@ def running_stack(
             Sibling("web", (*WEB, str(listener.fileno())), logs / "web.log", env, pass_fds=(listener.fileno(),)),
         ]
         if settings.redis_url is None:
-            command = valkey_command(data_dir, socket_path)
-            siblings.insert(0, Sibling("valkey", command, logs / "valkey.log", is_up=answers(socket_path)))
+            sweep_leftovers(data_dir)
+            command, forget = valkey_command(data_dir, socket_path), partial(forget_erased, socket_path, FORGET_S)
+            valkey = Sibling("valkey", command, logs / "valkey.log", is_up=answers(socket_path), before_stop=forget)
+            siblings.insert(0, valkey)
         held.enter_context(interruptible())
         supervisor = held.enter_context(Supervisor(siblings, report))
         held.callback(ignore_stop_signals)
@@ -99,15 +106,44 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def exclusive(data_dir: Path) -> Iterator[None]:
+def exclusive(data_dir: Path) -> Iterator[TextIO]:
     """Hold the data folder: two servers on one append-only file would ruin it. Raises AlreadyRunning."""
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (data_dir / "lock").open("w") as lock:
+    with (data_dir / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise AlreadyRunning(f"another stack uses {data_dir}; stop it, or set DIFFAM_DATA_DIR") from error
-        yield
+        yield lock
+
+
+def make_private(data_dir: Path) -> None:
+    """Files and folders for this user alone, also those that were there before; links are left as they are.
+
+    All but pulled bundles: no photo is among them, and containers of another user read them.
+    """
+    folders = (data_dir / name for name in (APPEND_ONLY, "logs", "looks"))
+    for path in (data_dir, *data_dir.glob("*"), *(path for folder in folders for path in folder.rglob("*"))):
+        if not path.is_symlink() and (path == data_dir or path.name != "bundles"):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+@contextmanager
+def socket_folder(lock: TextIO) -> Iterator[Path]:
+    """A short folder of its own, because a Unix socket's path holds about a hundred bytes; gone afterwards.
+
+    Its name stands in the lock file, so that what a killed stack left is swept by the next one.
+    """
+    lock.seek(0)
+    left = Path(lock.read().strip())
+    if left.name.startswith(SOCKET_PREFIX) and left.parent == Path(tempfile.gettempdir()):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=SOCKET_PREFIX) as folder:
+        lock.truncate(0)
+        lock.write(folder)
+        lock.flush()
+        yield Path(folder)
+        lock.truncate(0)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class Sibling:
     """A process to keep alive.
 
     orphan_signal: what it gets when the supervisor itself is killed.  stop_s: how long it may take to stop when asked.
+    before_stop: called, in bounded time, while it still runs. Files are for this user alone.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Sibling:
     orphan_signal: str = "SIGTERM"
     stop_s: float = 10.0
     is_up: Callable[[], bool] = lambda: True
+    before_stop: Callable[[], object] = lambda: None
 
     def spawn(self) -> "subprocess.Popen[bytes]":
         """Start it in a session of its own, so that a terminal's Ctrl-C reaches the supervisor alone."""
@@ -49,6 +51,7 @@ class Sibling:
                 env=os.environ | self.env,
                 pass_fds=self.pass_fds,
                 start_new_session=True,
+                umask=0o077,
             )
 
     def log_tail(self) -> str:
@@ -103,6 +106,7 @@ class Supervisor:
         finally:
             for sibling in reversed(self._siblings):
                 if sibling in self._running:
+                    sibling.before_stop()
                     stop(self._running.pop(sibling), sibling.stop_s)
 
     def _goes_on(self, wait_s: float) -> bool:

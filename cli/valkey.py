@@ -4,7 +4,12 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from redis import Redis
+
 from cli.errors import NoServer
+from jobs.erasure import rewrite_now
+
+APPEND_ONLY = "appendonlydir"
 
 
 def valkey_command(data_dir: Path, socket_path: Path) -> tuple[str, ...]:
@@ -58,3 +63,21 @@ def answers(socket_path: Path) -> Callable[[], bool]:
             return False
 
     return probe
+
+
+def forget_erased(socket_path: Path, timeout_s: float) -> None:
+    """Have the server write its file without what was erased, and wait for it; a server that is away has no say."""
+    with Redis(unix_socket_path=str(socket_path), socket_timeout=timeout_s) as redis:
+        rewrite_now(redis, timeout_s)
+
+
+def sweep_leftovers(data_dir: Path) -> None:
+    """Delete what a server that was killed left half written: rewrites, and files that its manifest does not name.
+
+    Only while no server runs there: such files hold photos, and no later server ever looks at them.
+    """
+    folder = data_dir / APPEND_ONLY
+    named = {word for manifest in folder.glob("*.manifest") for word in manifest.read_text().split()}
+    unnamed = [path for path in folder.glob("*.aof") if path.name not in named] if named else []
+    for path in (*data_dir.glob("temp-*"), *folder.glob("temp-*"), *unnamed):
+        path.unlink(missing_ok=True)

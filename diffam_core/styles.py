@@ -54,6 +54,7 @@ def add_full_style(
 
 def remove_style(eps: EpsModel, name: str) -> None:
     """Take a style off again; the base model is selected."""
+    eps.digests.pop(name, None)
     if name in eps.full_styles:
         del eps.full_styles[name]
         return

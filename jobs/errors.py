@@ -3,7 +3,8 @@
 LedgerError
 ├── UnknownJob         no such job, or a foreign one: the two look the same
 ├── ErasedJob          it was here; deleted or expired
-├── QueueFull          too many jobs wait, or Redis is out of memory
+├── QueueFull          too many jobs wait
+├── StoreFull          Redis is out of memory or of disk
 └── RedisNotConfigured no address was given and no embedded server was started
 """
 
@@ -30,6 +31,12 @@ class QueueFull(LedgerError):
     """The service takes no more jobs for the moment."""
 
     code = "queue_full"
+
+
+class StoreFull(LedgerError):
+    """Redis answers, but has no room: for jobs in memory, or for its file on disk."""
+
+    code = "store_full"
 
 
 class RedisNotConfigured(LedgerError):

@@ -1,26 +1,29 @@
 """The job ledger: every change of a job's state is one Lua script in Redis, so it happens wholly or not at all.
 
 accept → claim → heartbeat, progress → commit | fail; `reap` brings back what a dead worker held. The clock is Redis's.
-An `attempt` number is the fencing token: whoever holds an older one can change nothing any more.
+A claim's `token` fences: whoever holds an older one can change nothing any more.
 """
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Literal, Protocol, cast
 
 from redis import Redis
 from redis.commands.core import Script
-from redis.exceptions import OutOfMemoryError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
-from jobs.errors import ErasedJob, QueueFull, UnknownJob
+from jobs.errors import ErasedJob, QueueFull, StoreFull, UnknownJob
 from jobs.record import (
     INPUT,
+    KINDS,
     AnyInput,
     BundleName,
     Candidate,
+    DetectInput,
     Job,
     JobError,
     Kind,
@@ -46,12 +49,21 @@ PHOTO_EXPIRED = JobError(code="photo_expired", message="the photo expired before
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to work on a job, until the lease runs out. `attempt` is the fencing token, `photo` PNG bytes."""
+    """The right to work on a job, until the lease runs out. `token` is the fencing token, `photo` PNG bytes.
+
+    attempt: counts the claims under which work on it began, this one included.
+    """
 
     job_id: str
+    token: int
     attempt: int
     input: AnyInput
     photo: bytes = field(repr=False, compare=False)
+
+    @property
+    def is_suspect(self) -> bool:
+        """A worker ended while it worked on this job: nobody else should be near when that happens again."""
+        return self.attempt > 1
 
 
 class Picture(Protocol):
@@ -111,7 +123,7 @@ class Ledger:
         self._redis = redis
         self._settings = settings
         self._ends = (settings.result_ttl_s, settings.tombstone_ttl_s)
-        names = ("accept", "claim", "heartbeat", "progress", "commit", "fail", "cancel", "erase", "reap")
+        names = ("accept", "claim", "heartbeat", "progress", "commit", "fail", "cancel", "erase", "reap", "release")
         self._scripts = {name: _script(redis, name) for name in names}
 
     def accept(
@@ -122,14 +134,14 @@ class Ledger:
         kind: Kind = "protect",
         twin: bytes | None = None,
     ) -> str:
-        """Write a new job and return its id, which nobody can guess. Ring only afterwards. Raises QueueFull.
+        """Write a new job and return its id, which nobody can guess. Ring only afterwards. Raises QueueFull, StoreFull.
 
         photo: canonical PNG; None for a job without one.  twin: the bare twin of a look.
         """
         job_id = secrets.token_hex(16)
         limits = self._settings
         live_s = limits.queue_timeout_s + limits.result_ttl_s  # the longest a job can matter, workers or none
-        try:
+        with _needing_room():
             for blob, data in (("photo", photo), ("twin", twin)):
                 if data is not None:
                     self._redis.set(f"diffam:{blob}:{job_id}", data, ex=STAGED_S)
@@ -138,8 +150,6 @@ class Ledger:
                 *(job_id, limits.max_queued, limits.ring_again_s, live_s, limits.max_attempts),
                 *(job_input.model_dump_json(), bundle.model_dump_json(), kind),
             )
-        except OutOfMemoryError as error:
-            raise QueueFull("the store is full; come back later") from error
         if not is_accepted:
             raise QueueFull(f"{limits.max_queued} jobs are waiting already")
         return job_id
@@ -149,23 +159,26 @@ class Ledger:
         claimed = self._run("claim", job_id, self._settings.lease_s)
         if not claimed:
             return None
-        attempt, job_input = claimed
+        token, attempt, job_input = claimed
         photo = self.blob("photo", job_id)
-        claim = Claim(job_id, int(attempt), INPUT.validate_json(job_input), photo or b"")
+        claim = Claim(job_id, int(token), int(attempt), INPUT.validate_json(job_input), photo or b"")
         if photo is None and not isinstance(claim.input, StyleInput):
             self.fail(claim, PHOTO_EXPIRED)
             return None
         return claim
 
-    def extend(self, claims: Iterable[Claim]) -> frozenset[str]:
+    def extend(self, claims: Sequence[Claim]) -> frozenset[Claim]:
         """`heartbeat` of a worker that takes no photos, so that it does not count as ready for them."""
         return self.heartbeat("", claims)
 
-    def heartbeat(self, worker: str, claims: Iterable[Claim]) -> frozenset[str]:
-        """Show that `worker` lives and extend its leases; returns ids it no longer owns. A swept lease stays swept."""
-        pairs = (part for claim in claims for part in (claim.job_id, claim.attempt))
-        lost = self._run("heartbeat", worker, self._settings.lease_s, *pairs)
-        return frozenset(job_id.decode() for job_id in lost)
+    def heartbeat(self, worker: str, claims: Sequence[Claim]) -> frozenset[Claim]:
+        """Show that `worker` lives and extend its leases; returns what it no longer owns. A swept lease stays swept."""
+        lost = self._run("heartbeat", worker, self._settings.lease_s, *_pairs(claims))
+        return frozenset(claims[index] for index in lost)
+
+    def release(self, claims: Iterable[Claim]) -> None:
+        """Give jobs back before their leases run out: this worker is about to end. A sweep puts them into the queue."""
+        self._run("release", *_pairs(claims))
 
     def retire(self, worker: str) -> None:
         """The worker leaves: it no longer counts as ready."""
@@ -179,27 +192,32 @@ class Ledger:
         steps: int,
         losses: dict[str, float] | None = None,
         eta_s: float | None = None,
+        *,
+        at_risk: bool = True,
     ) -> bool:
-        """Note how far the work is. False: the claim is no longer current, stop working."""
+        """Note how far the work is. False: the claim is no longer current, stop working.
+
+        at_risk: whether it is worked on now; should the worker end while it only waits, the attempt does not count.
+        """
         progress = Progress.at(stage, step, steps, losses, eta_s)
-        return bool(self._run("progress", claim.job_id, claim.attempt, progress.model_dump_json()))
+        return bool(self._run("progress", claim.job_id, claim.token, progress.model_dump_json(), int(at_risk)))
 
     def commit(self, claim: Claim, protected: Protected, batch_size: int) -> bool:
         """End the job as `succeeded` and delete its input. False: the claim is stale, the result was dropped."""
         for number, picture in enumerate(protected.candidates):
             for kind, blob in zip(PICTURES, (picture.photo, picture.comparison), strict=True):
-                self._redis.set(_key(kind, f"{claim.job_id}:{claim.attempt}", number), blob, ex=STAGED_S)
+                self._redis.set(_key(kind, f"{claim.job_id}:{claim.token}", number), blob, ex=STAGED_S)
         pictures = [_candidate(picture) for picture in protected.candidates]
         chosen = pictures[0]
         output = Output(photo=chosen.photo, faces=chosen.faces, candidates=pictures if len(pictures) > 1 else [])
         timings = Timings(batch_size=batch_size, stages_s=dict(protected.seconds))
         documents = (output.model_dump_json(), timings.model_dump_json())
-        return bool(self._run("commit", claim.job_id, claim.attempt, *documents, *self._ends))
+        return bool(self._run("commit", claim.job_id, claim.token, *documents, *self._ends))
 
     def finish(self, claim: Claim, output: Output) -> bool:
         """End a job that has no picture to show as `succeeded`. False: the claim is stale."""
         documents = (output.model_dump_json(), Timings().model_dump_json(exclude_none=True))
-        return bool(self._run("commit", claim.job_id, claim.attempt, *documents, *self._ends))
+        return bool(self._run("commit", claim.job_id, claim.token, *documents, *self._ends))
 
     def cancel(self, job_id: str) -> bool:
         """End a job as `canceled`; work on it stops at its next step. False: it was over. Raises UnknownJob."""
@@ -212,6 +230,15 @@ class Ledger:
         """Whether the job is queued; one whose lease ran out is not, until a sweep has put it back."""
         return self._redis.zscore("diffam:queued", job_id) is not None
 
+    def references_in_use(self) -> frozenset[str]:
+        """The looks that jobs which wait or run are about."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for zset in ("queued", "leases"):
+            for job_id in cast("list[bytes]", self._redis.zrange(f"diffam:{zset}", 0, -1)):
+                pipeline.hget(_key("job", job_id.decode()), "input")
+        inputs = (INPUT.validate_json(each) for each in pipeline.execute() if each)
+        return frozenset(each.reference_id for each in inputs if not isinstance(each, DetectInput))
+
     def kind(self, job_id: str) -> Kind:
         """What kind of job it is; a forgotten one counts as `protect`."""
         kind = cast("bytes | None", self._redis.hget(_key("job", job_id), "kind"))  # the client never decodes
@@ -219,7 +246,7 @@ class Ledger:
 
     def fail(self, claim: Claim, error: JobError) -> bool:
         """End the job as `failed`, for good, and delete its input. False: the claim is stale."""
-        return bool(self._run("fail", claim.job_id, claim.attempt, error.model_dump_json(), *self._ends))
+        return bool(self._run("fail", claim.job_id, claim.token, error.model_dump_json(), *self._ends))
 
     def reap(self) -> Reaped:
         """Requeue or give up what dead workers held, time out what waits too long, find late bells.
@@ -238,11 +265,12 @@ class Ledger:
         """The job as it stands. Raises UnknownJob, ErasedJob."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.hgetall(_key("job", job_id))
-        pipeline.zrank("diffam:queued", job_id)
         pipeline.exists(_key("gone", job_id))
-        record, rank, is_gone = pipeline.execute()
+        for kind in KINDS:  # a job waits for those of its own kind
+            pipeline.zrank(f"diffam:line:{kind}", job_id)
+        record, is_gone, *ranks = pipeline.execute()
         if record:
-            return Job.from_hash(job_id, record, None if rank is None else rank + 1)
+            return Job.from_hash(job_id, record, next((rank + 1 for rank in ranks if rank is not None), None))
         raise ErasedJob(job_id) if is_gone else UnknownJob(job_id)
 
     def blob(self, kind: Blob, job_id: str, candidate: int = 0) -> bytes | None:
@@ -255,14 +283,28 @@ class Ledger:
             raise UnknownJob(job_id)
 
     def warm_workers(self) -> int:
-        """How many workers showed a sign of life within the last lease. Writes a probe, so a read-only or full Redis
-        raises RedisError."""
-        self._redis.set("diffam:probe", b"1", ex=60)
+        """How many workers showed a sign of life within the last lease. Writes a probe, so a read-only Redis raises
+        RedisError, one that is full StoreFull."""
+        with _needing_room():
+            self._redis.set("diffam:probe", b"1")
         seconds, _ = self._redis.time()
         return int(self._redis.zcount("diffam:workers", seconds - self._settings.lease_s, "+inf"))
 
     def _run(self, name: str, *args: str | int) -> Any:
         return self._scripts[name](args=args)
+
+
+@contextmanager
+def _needing_room() -> Iterator[None]:
+    """Tell a store that has no room from one that cannot be reached. Raises StoreFull."""
+    try:
+        yield
+    except OutOfMemoryError as error:
+        raise StoreFull("the store is full: no new jobs until old ones are erased or expire") from error
+    except ResponseError as error:
+        if not str(error).startswith("MISCONF"):  # what it says when its append-only file cannot be written
+            raise
+        raise StoreFull("the store cannot write its file: its disk may be full") from error
 
 
 def _candidate(picture: Picture) -> Candidate:
@@ -282,11 +324,17 @@ def _candidate(picture: Picture) -> Candidate:
     )
 
 
+def _pairs(claims: Iterable[Claim]) -> Iterator[str | int]:
+    return (part for claim in claims for part in (claim.job_id, claim.token))
+
+
 def _key(kind: Blob | Literal["job", "gone"], job_id: str, candidate: int = 0) -> str:
     """Mirrors `key` and PICTURES in lua/prelude.lua."""
     return f"diffam:{kind}.{candidate}:{job_id}" if candidate else f"diffam:{kind}:{job_id}"
 
 
 def _script(redis: Redis, name: str) -> Script:
+    """Only taking new jobs may fail when the store is full: all else frees it, or keeps alive what does."""
     lua = files("jobs") / "lua"
-    return redis.register_script((lua / "prelude.lua").read_text() + (lua / f"{name}.lua").read_text())
+    head = "" if name == "accept" else "#!lua flags=allow-oom\n"
+    return redis.register_script(head + (lua / "prelude.lua").read_text() + (lua / f"{name}.lua").read_text())

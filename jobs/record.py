@@ -13,6 +13,7 @@ from pydantic_core import from_json
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
 Kind = Literal["protect", "finetune", "detect"]
+KINDS: tuple[Kind, ...] = ("protect", "finetune", "detect")
 OutputFormat = Literal["png", "jpeg", "webp", "avif", "heic"]
 FaceChoice = Literal["all", "largest"] | tuple[NonNegativeInt, ...]
 Strength = Annotated[float, Field(ge=0, le=1)] | Literal["auto"]
@@ -232,7 +233,7 @@ class Job(Frozen):
     @classmethod
     def from_hash(cls, job_id: str, record: Mapping[bytes, bytes], position: int | None) -> Self:
         """Build a job from its Redis hash: plain values, JSON for nested ones, seconds since 1970 for times."""
-        field: dict[str, Any] = {name.decode(): value.decode() for name, value in record.items()}
+        field: dict[str, Any] = {name.decode(): value.decode() for name, value in record.items() if name not in OURS}
         times = {name: float(field[name]) for name in TIMES if name in field}
         for name in NESTED & field.keys():
             field[name] = from_json(field[name])
@@ -247,4 +248,5 @@ class Job(Frozen):
 
 
 TIMES = ("created_at", "started_at", "finished_at", "expires_at")
+OURS = {b"token", b"at_risk"}  # between ledger and workers
 NESTED = {"input", "progress", "output", "error", "timings", "bundle"}

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     result_ttl_s: PositiveInt = 3600
     tombstone_ttl_s: PositiveInt = 600
     queue_timeout_s: PositiveInt = 3600
+    forget_s: PositiveFloat = 60  # the bound for what was erased to leave the files of Redis, while the web runs
 
     # How the ledger keeps its promises
     lease_s: PositiveInt = 30
@@ -55,6 +56,7 @@ class Settings(BaseSettings):
     batch_size: PositiveInt = 4
     batch_wait_ms: PositiveInt = 30
     batch_timeout_s: PositiveFloat = 300
+    max_faces: PositiveInt = 16  # that one job protects; the rest is reported
     worker_threads: PositiveInt = 8
     torch_threads: PositiveInt | None = None  # None: torch decides
 

@@ -6,18 +6,29 @@ TOML is renamed into place last, so what has one is complete. No weights are rea
 
 import logging
 import re
+import shutil
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Literal
 
 from model_store.catalog import Catalog, Mode, ReferenceCard, StyleCard
-from model_store.errors import HeldOutAttacked, NameInvalid, ReferenceExists, StyleExists, UnknownRecogniser
+from model_store.errors import (
+    HeldOutAttacked,
+    NameInvalid,
+    ReferenceExists,
+    ReferenceShipped,
+    StyleExists,
+    UnknownRecogniser,
+)
 
 log = logging.getLogger(__name__)
 NAME = re.compile(r"[a-z0-9_]{1,40}")
+LEAVING = "leaving"
+"""A file of this name in a look's folder: it is on offer no more, and goes once no job wears it."""
 Objective = Literal["impersonate", "dodge", "both"]
 
 
@@ -77,6 +88,38 @@ def with_additions(catalog: Catalog, folder: Path | None) -> Catalog:
     return replace(catalog, references=references, styles=catalog.styles + styles)
 
 
+def remove_reference(catalog: Catalog, folder: Path, name: str) -> None:
+    """Take an added look off the offer; `sweep_leaving` deletes it. Asked for again, nothing happens.
+
+    Raises UnknownReference, ReferenceShipped, OSError.
+    """
+    with_additions(catalog, folder).reference(name)
+    if any(card.id == name for card in catalog.references):
+        raise ReferenceShipped(f"the reference {name!r} belongs to the bundle; only added ones can be removed")
+    (folder / "references" / name / LEAVING).touch()
+
+
+def sweep_leaving(folder: Path, in_use: Callable[[], Collection[str]]) -> tuple[list[str], list[str]]:
+    """Delete looks that are leaving, their styles with them: names of those that are gone, and of those still worn.
+
+    in_use: the looks of all jobs that wait or run; asked only when there is something to delete. Raises OSError, and
+    what `in_use` raises.
+    """
+    leaving = sorted(marker.parent for marker in folder.glob(f"references/*/{LEAVING}"))
+    worn = set(in_use()) if leaving else set()
+    gone = [look for look in leaving if look.name not in worn]
+    for look in gone:
+        for row, path in _rows(folder, "styles/*.toml"):
+            if row.get("reference") == look.name:
+                path.unlink(missing_ok=True)  # first: what has none is no style
+                path.with_suffix(".safetensors").unlink(missing_ok=True)
+        grave = look.with_name(f".{LEAVING}-{look.name}-{token_hex(4)}")
+        with suppress(FileNotFoundError):  # another process was here
+            look.rename(grave)
+        shutil.rmtree(grave, ignore_errors=True)
+    return [look.name for look in gone], [look.name for look in leaving if look.name in worn]
+
+
 def _rows(folder: Path, pattern: str) -> Iterator[tuple[dict[str, Any], Path]]:
     for path in sorted(folder.glob(pattern)):
         try:
@@ -86,8 +129,9 @@ def _rows(folder: Path, pattern: str) -> Iterator[tuple[dict[str, Any], Path]]:
 
 
 def _look(row: dict[str, Any], path: Path) -> ReferenceCard:
-    name = path.parent.name
-    return ReferenceCard(name, row.get("title", name), row.get("description", ""), path.parent / "look.png")
+    name, picture = path.parent.name, path.with_name("look.png")
+    is_leaving = path.with_name(LEAVING).exists()
+    return ReferenceCard(name, row.get("title", name), row.get("description", ""), picture, is_leaving=is_leaving)
 
 
 def _with_makeup(card: ReferenceCard, folder: Path) -> ReferenceCard:

@@ -24,7 +24,7 @@ from diffam_core.networks.perceptual import build_perceptual
 from diffam_core.networks.recognisers import ARCHITECTURES
 from diffam_core.networks.unet import EpsModel
 from diffam_core.removal import REMOVAL, REMOVAL_BASE
-from diffam_core.styles import add_full_style, add_style, has_style
+from diffam_core.styles import add_full_style, add_style, has_style, remove_style
 from diffam_core.yunet import open_yunet
 from model_store.additions import with_additions
 from model_store.catalog import Catalog, Mode, StyleCard, read_catalog, read_manifest
@@ -82,15 +82,21 @@ class Bundle:
         return reference
 
     def _attach(self, name: str, file: Path, mode: Mode = "lora", sha256: str | None = None) -> None:
-        if has_style(self.models.eps, name):
-            return
+        """Attach a style once; one of the same name with another digest replaces it: its look was removed meanwhile."""
+        eps = self.models.eps
+        if has_style(eps, name):
+            if eps.digests.get(name) == sha256:
+                return
+            remove_style(eps, name)
         try:
             if mode == "full":
-                add_full_style(self.models.eps, name, read_weights(file, sha256))
+                add_full_style(eps, name, read_weights(file, sha256))
             else:
-                add_style(self.models.eps, name, self.rank, read_weights(file, sha256))
+                add_style(eps, name, self.rank, read_weights(file, sha256))
         except ValueError as error:
             raise BundleDamaged(str(error)) from error
+        if sha256 is not None:
+            eps.digests[name] = sha256
 
 
 def style_name(reference: str, target: str) -> str:

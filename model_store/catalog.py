@@ -1,7 +1,7 @@
 """What a bundle offers, read from `bundle.toml` alone: no weights, no torch, so that the web process may use it."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,13 +16,17 @@ PULLED = "celebahq-256"
 
 @dataclass(frozen=True)
 class ReferenceCard:
-    """A make-up look on offer; `image` shows it worn. `makeup`: weights that only apply it, if trained."""
+    """A make-up look on offer; `image` shows it worn. `makeup`: weights that only apply it, if trained.
+
+    is_leaving: it was removed, and stays only for jobs that wear it already.
+    """
 
     id: str
     title: str
     description: str
     image: Path
     makeup: Path | None = None
+    is_leaving: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,17 @@ class Catalog:
     def attackable(self) -> tuple[str, ...]:
         """The recognisers that fine-tuning may attack or hold out; the others only judge."""
         return tuple(name for name in self.recognisers if name not in self.never_attacked)
+
+    def offer(self) -> "Catalog":
+        """The same without looks that are leaving, and without their styles."""
+        leaving = {card.id for card in self.references if card.is_leaving}
+        if not leaving:
+            return self
+        return replace(
+            self,
+            references=tuple(card for card in self.references if card.id not in leaving),
+            styles=tuple(style for style in self.styles if style.reference not in leaving),
+        )
 
     def reference(self, reference: str) -> ReferenceCard:
         """A look by its id. Raises UnknownReference."""

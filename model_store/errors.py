@@ -10,6 +10,7 @@ StoreError
 |-- StyleExists        somebody did already
 |-- HeldOutAttacked    the recogniser to hold out is among those to attack
 |-- ReferenceExists    a look of that id is on offer already
+|-- ReferenceShipped   a look of the bundle itself, which nobody can remove
 |-- NameInvalid        an id has characters that ids must not have
 |-- RecipeInvalid      a recipe file cannot be read, or asks for what cannot be
 |-- DatasetError       a folder of photos to train on or to measure with
@@ -103,6 +104,12 @@ class ReferenceExists(StoreError):
     """A reference of this id is there already."""
 
     code = "reference_exists"
+
+
+class ReferenceShipped(StoreError):
+    """The look belongs to the bundle; only added ones can be removed."""
+
+    code = "reference_shipped"
 
 
 class NameInvalid(StoreError):

@@ -2,8 +2,7 @@
 
 import os
 import shutil
-from pathlib import Path
-from tempfile import mkdtemp
+from secrets import token_hex
 
 import numpy as np
 import tomli_w
@@ -97,7 +96,8 @@ def add_reference(
     look = read_new_look(bundle, picture, bare)
     shelf = bundle.added / "references"
     shelf.mkdir(parents=True, exist_ok=True)
-    draft = Path(mkdtemp(prefix=".draft-", dir=shelf))
+    draft = shelf / f".draft-{token_hex(8)}"
+    draft.mkdir()  # as open to others as this user's new folders are
     try:
         files = {"look.png": to_pixels(look.made_up[0]), "bare.png": to_pixels(look.bare[0])}
         for index, region in enumerate(REGIONS):
@@ -110,7 +110,6 @@ def add_reference(
             "masks": {region: f"{region}.png" for region in REGIONS},
         }  # fmt: skip
         (draft / "reference.toml").write_text(tomli_w.dumps(row), encoding="utf-8")
-        draft.chmod(0o755)
         os.rename(draft, shelf / name)  # noqa: PTH104  # Path.rename would do the same; this fails if `name` is there
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)

@@ -1,12 +1,12 @@
-"""Signs of life: one thread extends the leases of every claim this worker holds, another wakes the reaper."""
+"""Signs of life: the leases of every claim that this worker holds are extended, dead workers' jobs brought back."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Protocol
 
 import structlog
-from redis.exceptions import RedisError
 
 from jobs.ledger import Claim, Ledger, Reaped
 
@@ -19,26 +19,36 @@ class Heartbeat:
     def __init__(self, ledger: Ledger, worker: str) -> None:
         self._ledger = ledger
         self._worker = worker
-        self._held: set[Claim] = set()
+        self._lost: dict[Claim, Future[None]] = {}
         self._lock = Lock()
 
-    @contextmanager
-    def holding(self, claim: Claim) -> Iterator[None]:
-        """Keep the lease of `claim` alive inside the block."""
+    @property
+    def held(self) -> list[Claim]:
+        """The claims of this moment."""
         with self._lock:
-            self._held.add(claim)
+            return list(self._lost)
+
+    @contextmanager
+    def holding(self, claim: Claim) -> Iterator["Future[None]"]:
+        """Keep the lease of `claim` alive inside the block; the future ends once nobody waits for it any more."""
+        lost = Future[None]()
+        with self._lock:
+            self._lost[claim] = lost
         try:
-            yield
+            yield lost
         finally:
             with self._lock:
-                self._held.discard(claim)
+                del self._lost[claim]
 
     def beat(self) -> None:
-        """Show that the worker lives. Raises RedisError."""
+        """Show that the worker lives, and learn what was canceled, erased or taken over. Raises RedisError."""
+        gone = self._ledger.heartbeat(self._worker, self.held)
         with self._lock:
-            held = list(self._held)
-        if lost := self._ledger.heartbeat(self._worker, held):
-            log.warning("leases_lost", job_ids=sorted(lost))
+            lost = [future for claim, future in self._lost.items() if claim in gone and not future.done()]
+        for future in lost:
+            future.set_result(None)
+        if lost:
+            log.info("claims_lost", job_ids=sorted(claim.job_id for claim in gone))
 
 
 class Reaper(Protocol):
@@ -54,26 +64,3 @@ def sweep(reaper: Reaper, ring: Callable[[str], bool]) -> None:
         ring(job_id)
     if swept.requeued or swept.lost or swept.timed_out:
         log.warning("jobs_reaped", requeued=swept.requeued, lost=swept.lost, timed_out=swept.timed_out)
-
-
-@contextmanager
-def repeating(name: str, act: Callable[[], None], every_s: float) -> Iterator[None]:
-    """Call `act` at once and every `every_s` seconds in a thread, until the block ends. Redis may fail in between."""
-    is_over = Event()
-
-    def loop() -> None:
-        while True:
-            try:
-                act()
-            except RedisError as error:
-                log.warning("redis_unreachable", thread=name, error=type(error).__name__)
-            if is_over.wait(every_s):
-                return
-
-    thread = Thread(target=loop, name=name, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()

@@ -10,7 +10,8 @@ from jobs.settings import Settings
 from model_store.additions import with_additions
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import Catalog, find_bundle
-from worker.pipeline import detect_faces, protect_photos
+from worker.photo_jobs import Pipeline
+from worker.pipeline import detect_faces, open_photo, protect_photos, protect_uploads
 from worker.request import ProtectRequest
 from worker.serve import serve
 
@@ -28,7 +29,13 @@ def main() -> None:
     bundle = open_bundle(folder, settings.device, settings.added)
     warm_up(bundle, with_additions(bundle.catalog, settings.added))
     log.info("worker_warm", bundle=settings.bundle)
-    serve(settings, partial(protect_photos, bundle), partial(detect_faces, bundle.models))
+    models = bundle.models
+    pipeline = Pipeline(
+        detect=partial(detect_faces, models),
+        open=partial(open_photo, models, settings.max_faces),
+        protect=partial(protect_uploads, bundle),
+    )
+    serve(settings, pipeline)
 
 
 def warm_up(bundle: Bundle, catalog: Catalog) -> None:

@@ -1,7 +1,7 @@
-"""The whole story in one function: `protect_photos` takes uploads of one style and gives finished, measured photos.
+"""The whole story in one function: `protect_uploads` takes photos of one style and gives them back finished, measured.
 
-upload -> job -> batch -> invert -> make up -> composite -> score -> result. What comes before it (HTTP, the ledger, the
-batcher) only brings photos here; what comes after only carries the result away.
+upload -> job -> batch -> invert -> make up -> composite -> score -> result. What comes before it (HTTP, the ledger,
+`open_photo`, the batcher) only brings photos here; what comes after only carries the result away.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from diffam_core.auto import GRID
 from diffam_core.composite import change, region_weights
 from diffam_core.errors import DiffAMError
 from diffam_core.faces import FoundFace, native_px, paste_changes
@@ -48,7 +49,8 @@ class Candidate:
 
 @dataclass(frozen=True)
 class ProtectedPhoto:
-    """The pictures to choose from, the one that was asked for first, and seconds per stage of the batch."""
+    """The pictures to choose from, the one that was asked for first, and seconds per stage: `detect` of the photo
+    alone, the others of its batch."""
 
     candidates: list[Candidate]
     seconds: dict[str, float]
@@ -56,64 +58,91 @@ class ProtectedPhoto:
 
 @dataclass(frozen=True, eq=False)
 class Upload:
-    """A decoded photo with its faces, those that are to be protected, and the looks to try."""
+    """A decoded photo with its faces: those to protect, `chosen`, and those that one job has no room for, `beyond`."""
 
     request: ProtectRequest
     photo: Photo
     alpha: NDArray[np.uint8] | None
     found: list[FoundFace]
     chosen: tuple[int, ...]
-    looks: list[Look]
+    beyond: tuple[int, ...]
+    seconds: float
+
+    @property
+    def rows(self) -> int:
+        """How many portraits it brings into forward passes: what it costs a batch."""
+        tries = 1 + len(GRID) if self.request.strength == "auto" else 1
+        return len(self.chosen) * self.request.candidates * tries
+
+
+def open_photo(models: Models, max_faces: int | None, request: ProtectRequest) -> Upload:
+    """Decode a photo, find its faces and choose those to protect, `max_faces` at most.
+
+    Raises PhotoUnreadable, NoFaceFound, FaceUnknown, FaceTooSmall, FaceInProfile.
+    """
+    started = perf_counter()
+    photo, alpha = decode_rgba(request.photo)
+    found = models.find_faces(photo)
+    chosen = choose_faces(found, request.faces, max_faces)
+    return Upload(request, photo, alpha, found, chosen.within, chosen.beyond, round(perf_counter() - started, 4))
 
 
 def protect_photos(
     bundle: Bundle, requests: Sequence[ProtectRequest], on_progress: OnProgress
 ) -> list[ProtectedPhoto | DiffAMError]:
-    """Protect photos that share reference and target in one batch; a photo that cannot be protected fails alone.
+    """Open photos that share reference and target and protect them in one batch; one that cannot be fails alone.
 
     Returns one entry per request, in order. Raises StoreError when the style does not exist.
     """
+    on_progress("detect", 0, 1)
+    opened = [_opened(bundle, request) for request in requests]
+    on_progress("detect", 1, 1)
+    finished = iter(protect_uploads(bundle, [each for each in opened if isinstance(each, Upload)], on_progress))
+    return [next(finished) if isinstance(each, Upload) else each for each in opened]
+
+
+def _opened(bundle: Bundle, request: ProtectRequest) -> Upload | DiffAMError:
+    bundle.find_style(request.reference, request.target)
+    try:
+        return open_photo(bundle.models, None, request)
+    except DiffAMError as error:
+        return error
+
+
+def protect_uploads(bundle: Bundle, uploads: Sequence[Upload], on_progress: OnProgress) -> list[ProtectedPhoto]:
+    """Protect opened photos that share reference and target in one batch, in order.
+
+    Raises StoreError when the style does not exist.
+    """
+    if not uploads:
+        return []
     models = bundle.models
     seconds: dict[str, float] = {}
-
-    with _stage("detect", seconds, on_progress):
-        opened = [_open(request, bundle) for request in requests]
-    uploads = [upload for upload in opened if isinstance(upload, Upload)]
-    if not uploads:
-        return [upload for upload in opened if isinstance(upload, DiffAMError)]
+    plans = [plan_looks(bundle, upload.request) for upload in uploads]
 
     with _stage("invert", seconds, on_progress) as step, torch.inference_mode(), autocast(models):
         faces = prepare(models, [(upload.photo, upload.found[i]) for upload in uploads for i in upload.chosen], step)
     per_upload = _deal(faces, [len(upload.chosen) for upload in uploads])
     with _stage("make_up", seconds, on_progress) as step, torch.inference_mode(), autocast(models):
-        looks = [(face, look) for u, own in zip(uploads, per_upload, strict=True) for look in u.looks for face in own]
+        looks = [(face, look) for plan, own in zip(plans, per_upload, strict=True) for look in plan for face in own]
         worn = iter(make_up(bundle, looks, step))
     with _stage("composite", seconds, on_progress), torch.inference_mode():
-        wearings = [[[next(worn) for _ in u.chosen] for _ in u.looks] for u in uploads]
+        wearings = [[[next(worn) for _ in u.chosen] for _ in plan] for u, plan in zip(uploads, plans, strict=True)]
         files = [[_composite(u, w, models) for w in each] for u, each in zip(uploads, wearings, strict=True)]
-    with _stage("score", seconds, on_progress) as step, torch.inference_mode():
-        finished = [
-            ProtectedPhoto([_score(bundle, u, *candidate) for candidate in zip(u.looks, w, f, strict=True)], seconds)
-            for u, w, f in zip(uploads, wearings, files, strict=True)
+    with _stage("score", seconds, on_progress), torch.inference_mode():
+        scored = [
+            [_score(bundle, u, *candidate) for candidate in zip(plan, w, f, strict=True)]
+            for u, plan, w, f in zip(uploads, plans, wearings, files, strict=True)
         ]
-
-    in_order = iter(finished)
-    return [next(in_order) if isinstance(upload, Upload) else upload for upload in opened]
+    return [
+        ProtectedPhoto(candidates, {"detect": upload.seconds} | seconds)
+        for upload, candidates in zip(uploads, scored, strict=True)
+    ]
 
 
 def detect_faces(models: Models, photo: bytes) -> list[dict[str, Any]]:
     """The first stop alone: facts of every face in an encoded photo, largest first. Raises PhotoUnreadable."""
     return [face_facts(index, face, None) for index, face in enumerate(models.find_faces(decode_photo(photo)))]
-
-
-def _open(request: ProtectRequest, bundle: Bundle) -> Upload | DiffAMError:
-    looks = plan_looks(bundle, request)
-    try:
-        photo, alpha = decode_rgba(request.photo)
-        found = bundle.models.find_faces(photo)
-        return Upload(request, photo, alpha, found, choose_faces(found, request.faces), looks)
-    except DiffAMError as error:
-        return error
 
 
 def _composite(upload: Upload, worn: Sequence[Wearing], models: Models) -> bytes:
@@ -131,7 +160,9 @@ def _composite(upload: Upload, worn: Sequence[Wearing], models: Models) -> bytes
 def _score(bundle: Bundle, upload: Upload, look: Look, worn: Sequence[Wearing], file: bytes) -> Candidate:
     """Measure the file that the user gets: decoded again, its faces found again."""
     protected = decode_photo(file)
-    rows = score_faces(bundle, upload.photo, upload.found, look.style, worn, protected, upload.request.survival)
+    rows = score_faces(
+        bundle, upload.photo, upload.found, upload.beyond, look.style, worn, protected, upload.request.survival
+    )
     height, width = protected.shape[:2]
     return Candidate(
         photo=file,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from diffam_core.composite import REGIONS, Region
 from diffam_core.errors import FaceInProfile, FaceTooSmall, FaceUnknown, NoFaceFound
@@ -64,8 +64,17 @@ def plan_looks(bundle: Bundle, request: ProtectRequest) -> list[Look]:
     return [Look(first, round(strength * (parts - part) / parts, 4), regions) for part in range(parts)]
 
 
-def choose_faces(found: Sequence[FoundFace], wish: Literal["all", "largest"] | tuple[int, ...]) -> tuple[int, ...]:
-    """Indices of the faces to protect, largest first.
+class Chosen(NamedTuple):
+    """Indices of the faces to protect, largest first, and of those that one job has no room for."""
+
+    within: tuple[int, ...]
+    beyond: tuple[int, ...] = ()
+
+
+def choose_faces(
+    found: Sequence[FoundFace], wish: Literal["all", "largest"] | tuple[int, ...], most: int | None = None
+) -> Chosen:
+    """The faces to protect, `most` of them at most.
 
     Raises NoFaceFound, FaceUnknown, and when none of the chosen can be protected FaceTooSmall or FaceInProfile.
     """
@@ -81,4 +90,4 @@ def choose_faces(found: Sequence[FoundFace], wish: Literal["all", "largest"] | t
     if not chosen:
         code = found[wanted[0]].code or "face_too_small"
         raise LEFT_ALONE[code](FACE_CODES[code])
-    return chosen[:1] if wish == "largest" else chosen
+    return Chosen(chosen[:1]) if wish == "largest" else Chosen(chosen[:most], chosen[len(chosen[:most]) :])

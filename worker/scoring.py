@@ -4,7 +4,7 @@ The file is decoded, its faces are found and aligned again, and every recogniser
 each survival profile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -20,7 +20,10 @@ from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
 from worker.makeup import Wearing
 
-REASONS = FACE_CODES | {"face_not_chosen": "It was not among the faces to protect."}
+REASONS = FACE_CODES | {
+    "face_not_chosen": "It was not among the faces to protect.",
+    "face_beyond_limit": "One job protects only so many faces, the largest first; send the photo again for this one.",
+}
 """Why a face was left alone, by code."""
 
 
@@ -28,25 +31,33 @@ def score_faces(
     bundle: Bundle,
     original: Photo,
     found: Sequence[FoundFace],
+    beyond: Collection[int],
     style: StyleCard,
     worn: Sequence[Wearing],
     protected: Photo,
     survival: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """JSON-able facts of every face that was found, protected or left alone, in the order of the detection."""
+    """JSON-able facts of every face that was found, protected or left alone, in the order of the detection.
+
+    beyond: indices of those that the job had no room for.
+    """
     seen = {FINISHED: protected} | {name: treat(protected, PROFILES[name]) for name in survival}
     by_face = {id(wearing.face.found): wearing for wearing in worn}
     rows = []
     for index, face in enumerate(found):
         wearing = by_face.get(id(face))
-        facts = face_facts(index, face, wearing is not None)
+        facts = face_facts(index, face, wearing is not None, index in beyond)
         rows.append(facts if wearing is None else facts | _scores(bundle, original, wearing, style, seen))
     return rows
 
 
-def face_facts(index: int, face: FoundFace, is_protected: bool | None = None) -> dict[str, Any]:
+def face_facts(
+    index: int, face: FoundFace, is_protected: bool | None = None, is_beyond: bool = False
+) -> dict[str, Any]:
     """Where a face is and what became of it; `code` says why it was left alone, or would be."""
-    code = face.code or ("face_not_chosen" if is_protected is False else None)
+    code = face.code
+    if is_protected is False and code is None:
+        code = "face_beyond_limit" if is_beyond else "face_not_chosen"
     status = "found" if is_protected is None else "protected" if is_protected else "left_alone"
     return {
         "index": index,

@@ -3,16 +3,26 @@
 import os
 import socket
 from contextlib import ExitStack, closing
+from pathlib import Path
+
+import structlog
 
 from jobs.connect import connect
 from jobs.ledger import Ledger
 from jobs.queue import PROTECT, make_bells, ring
+from jobs.repeating import repeating
 from jobs.settings import Settings
-from worker.heartbeat import Heartbeat, repeating, sweep
-from worker.tasks import Detect, Protect, make_batcher, photo_job
+from model_store.additions import sweep_leaving
+from worker.heartbeat import Heartbeat, sweep
+from worker.photo_jobs import Pipeline, make_crew, photo_job
+
+log = structlog.get_logger()
+
+BEAT_S = 1.0
+"""Between two signs of life: so long a job that was erased meanwhile may still hold its thread."""
 
 
-def serve(settings: Settings, protect: Protect, detect: Detect) -> None:
+def serve(settings: Settings, pipeline: Pipeline) -> None:
     """Work until SIGTERM or SIGINT; what is running then is finished first. The models are warm already.
 
     The pool is threads: a fork breaks CUDA, and solo blocks the hub and loses its job on a cold shutdown.
@@ -22,9 +32,10 @@ def serve(settings: Settings, protect: Protect, detect: Detect) -> None:
     ledger, bells = Ledger(redis, settings), make_bells(settings)
     celery = bells[PROTECT]
     heartbeat = Heartbeat(ledger, name)
-    batcher = make_batcher(
+    crew = make_crew(
         ledger,
-        protect,
+        heartbeat,
+        pipeline,
         batch_size=settings.batch_size,
         wait_s=settings.batch_wait_ms / 1000,
         budget_s=settings.batch_timeout_s,
@@ -32,14 +43,14 @@ def serve(settings: Settings, protect: Protect, detect: Detect) -> None:
 
     @celery.task(name=PROTECT)  # type: ignore[untyped-decorator]
     def protect_task(job_id: str) -> None:
-        photo_job(ledger, heartbeat, batcher, detect, job_id)
+        photo_job(crew, job_id)
 
     celery.conf.worker_enable_remote_control = False  # nobody commands workers through Redis, so none listens
     with ExitStack() as alive:
         alive.enter_context(closing(redis))
         alive.callback(ledger.retire, name)
-        alive.enter_context(closing(batcher))
-        alive.enter_context(repeating("heartbeat", heartbeat.beat, min(settings.reap_every_s, settings.lease_s / 3)))
+        alive.enter_context(closing(crew))
+        alive.enter_context(repeating("heartbeat", heartbeat.beat, min(BEAT_S, settings.lease_s / 3)))
         alive.enter_context(
             repeating(
                 "reaper",
@@ -47,6 +58,18 @@ def serve(settings: Settings, protect: Protect, detect: Detect) -> None:
                 settings.reap_every_s,
             )
         )
+        alive.enter_context(repeating("removal", lambda: sweep_removed(settings.added, ledger), settings.reap_every_s))
         pool = ["--pool=threads", f"--concurrency={settings.worker_threads}", f"--hostname=protect@{name}"]
         quiet = ["--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
         celery.worker_main(["worker", *pool, *quiet])
+
+
+def sweep_removed(added: Path, ledger: Ledger) -> None:
+    """Delete looks that were taken off the offer and that no job wears any more. Raises RedisError."""
+    try:
+        gone, _ = sweep_leaving(added, ledger.references_in_use)
+    except OSError as error:
+        log.warning("removal_failed", error=type(error).__name__)
+        return
+    if gone:
+        log.info("references_removed", names=gone)

@@ -9,6 +9,7 @@ import torch
 from diffam_core.transfer import TransferRecipe
 from jobs.ledger import Claim, Ledger
 from jobs.record import JobError, LookInput, Output, StyleInput
+from jobs.repeating import repeating
 from jobs.settings import Settings
 from model_store.additions import StyleOrder
 from model_store.bundle import Bundle, open_bundle
@@ -17,8 +18,7 @@ from model_store.errors import ReferenceExists, StyleExists
 from model_store.finetuning import train_style
 from model_store.portraits import training_portraits
 from model_store.references import add_reference
-from worker.heartbeat import repeating
-from worker.tasks import Abandoned, is_ours, job_error, note_progress
+from worker.outcome import Abandoned, is_ours, job_error, note_progress
 
 log = structlog.get_logger()
 

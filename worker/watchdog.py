@@ -4,7 +4,7 @@ The ledger hands its jobs to another worker and the supervisor starts a fresh on
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Timer
 from typing import NoReturn
@@ -23,9 +23,18 @@ def give_up(reason: str) -> NoReturn:
 
 
 @contextmanager
-def budget(seconds: float) -> Iterator[None]:
-    """Let the block run for `seconds` at most, then end the process."""
-    timer = Timer(seconds, give_up, [f"a batch outran its {seconds:g} s"])
+def budget(seconds: float, on_overrun: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Let the block run for `seconds` at most, then call `on_overrun` and end the process, whatever that raises."""
+
+    def overrun() -> None:
+        try:
+            on_overrun()
+        except Exception as error:  # the process must end: leases run out by themselves
+            log.warning("last_words_lost", error=type(error).__name__)
+        finally:
+            give_up(f"work outran its {seconds:g} s")
+
+    timer = Timer(seconds, overrun)
     timer.daemon = True
     timer.start()
     try:

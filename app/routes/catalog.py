@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
 from app.problem import PROBLEMS, Problem
 from app.service import ServiceDep
+from model_store.additions import remove_reference, sweep_leaving
 
 router = APIRouter(prefix="/v1", tags=["catalog"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
 
@@ -65,6 +66,19 @@ def list_references(service: ServiceDep) -> References:
 def show_reference(reference_id: str, service: ServiceDep) -> FileResponse:
     """The look, worn."""
     return _image({card.id: card.image for card in service.catalog.references}, reference_id)
+
+
+@router.delete("/references/{reference_id}", status_code=204, responses={202: {"description": "Jobs still wear it"}})
+def remove_added_reference(reference_id: str, service: ServiceDep) -> Response:
+    """Remove a look that was added, and its styles. From now on no job can ask for it.
+
+    204: it is gone. 202: jobs that wear it, or train it, finish first; then it goes.
+    """
+    if not any(card.id == reference_id for card in service.catalog.references):
+        raise Problem("not_found", f"no reference {reference_id!r}")
+    remove_reference(service.shipped, service.settings.added, reference_id)
+    gone, _ = sweep_leaving(service.settings.added, service.ledger.references_in_use)
+    return Response(status_code=204 if reference_id in gone else 202)
 
 
 @router.get("/targets")

@@ -16,12 +16,14 @@ class EpsModel(nn.Module):
     unshuffle: factor by which space is folded into channels before the UNet and unfolded after it; 1 leaves it alone.
     config: keyword arguments of `UNet2DModel`; channels are those after unshuffling.
     full_styles: whole networks fine-tuned from this one, by name; not part of its state dict, but moved with it.
+    digests: of the files that styles came from, by name, where that is known.
     """
 
     def __init__(self, unshuffle: int, config: dict[str, Any]) -> None:
         super().__init__()
         self.unshuffle, self.config = unshuffle, config
         self.full_styles: dict[str, EpsModel] = {}
+        self.digests: dict[str, str] = {}
         self.unet = UNet2DModel(**config)
 
     def forward(self, x_t: Tensor, timesteps: Tensor) -> Tensor:

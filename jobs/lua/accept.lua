@@ -3,15 +3,14 @@
 local id, job = ARGV[1], key('job', ARGV[1])
 if redis.call('EXISTS', job) == 1 then return 1 end
 if redis.call('ZCARD', QUEUED) >= tonumber(ARGV[2]) then
-  redis.call('DEL', key('photo', id), key('twin', id))
+  wipe(key('photo', id), key('twin', id))
   return 0
 end
 local time, live_s = now(), tonumber(ARGV[4])
-redis.call('HSET', job, 'status', 'queued', 'revision', 1, 'attempt', 0, 'max_attempts', ARGV[5],
+redis.call('HSET', job, 'status', 'queued', 'revision', 1, 'attempt', 0, 'token', 0, 'max_attempts', ARGV[5],
   'input', ARGV[6], 'bundle', ARGV[7], 'kind', ARGV[8], 'created_at', stamp(time))
 redis.call('EXPIRE', job, live_s)
 redis.call('EXPIRE', key('photo', id), live_s)
 redis.call('EXPIRE', key('twin', id), live_s)
-redis.call('ZADD', QUEUED, stamp(time), id)
-redis.call('ZADD', BELLS, stamp(time + tonumber(ARGV[3])), id)
+wait(id, ARGV[8], stamp(time), stamp(time + tonumber(ARGV[3])))
 return 1

@@ -10,7 +10,7 @@ for _, kind in ipairs(PICTURES) do
       redis.call('EXPIRE', key(kind, id), ttl_s)
     end
   else
-    redis.call('DEL', staged)
+    wipe(staged)
   end
 end
 if not owner then return 0 end

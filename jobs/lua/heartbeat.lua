@@ -1,4 +1,4 @@
--- ARGV: worker, lease_s, then id, token pairs.  -> ids the worker no longer owns
+-- ARGV: worker, lease_s, then id, token pairs.  -> which pairs the worker no longer owns, counted from 0
 local time, lease_s, lost = now(), tonumber(ARGV[2]), {}
 if ARGV[1] ~= '' then redis.call('ZADD', WORKERS, stamp(time), ARGV[1]) end  -- nameless: takes no photos
 redis.call('ZREMRANGEBYSCORE', WORKERS, '-inf', stamp(time - lease_s))
@@ -6,7 +6,7 @@ for i = 3, #ARGV, 2 do
   if is_current(ARGV[i], ARGV[i + 1]) and redis.call('ZSCORE', LEASES, ARGV[i]) then
     redis.call('ZADD', LEASES, 'XX', stamp(time + lease_s), ARGV[i])
   else
-    lost[#lost + 1] = ARGV[i]
+    lost[#lost + 1] = (i - 3) / 2
   end
 end
 return lost

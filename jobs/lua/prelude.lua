@@ -4,6 +4,8 @@ local QUEUED = 'diffam:queued'    -- zset: waiting jobs by time of acceptance
 local BELLS = 'diffam:bells'      -- zset: waiting jobs by time of the next ring
 local LEASES = 'diffam:leases'    -- zset: running jobs by end of lease
 local WORKERS = 'diffam:workers'  -- zset: warm workers by last sign of life
+local KINDS = {'protect', 'finetune', 'detect'}  -- each has its line: the waiting jobs of that kind, as in QUEUED
+local ERASED = 'diffam:erased'    -- counter: how often bytes were deleted, see jobs/erasure.py
 
 -- What a photo's job may end with: the first picture, and two more to choose from.
 local PICTURES = {'result', 'comparison', 'result.1', 'comparison.1', 'result.2', 'comparison.2'}
@@ -19,22 +21,38 @@ local function stamp(time) return string.format('%.6f', time) end  -- tostring()
 
 -- The holder of the fencing token still owns the live job.
 local function is_current(id, token)
-  local record = redis.call('HMGET', key('job', id), 'status', 'attempt')
+  local record = redis.call('HMGET', key('job', id), 'status', 'token')
   return record[1] == 'running' and record[2] == token
 end
 
+local function wait(id, kind, since, ring_at)
+  redis.call('ZADD', QUEUED, since, id)
+  redis.call('ZADD', key('line', kind), since, id)
+  redis.call('ZADD', BELLS, ring_at, id)
+end
+
 local function forget(id)
-  redis.call('ZREM', QUEUED, id)
-  redis.call('ZREM', BELLS, id)
-  redis.call('ZREM', LEASES, id)
+  for _, zset in ipairs({QUEUED, BELLS, LEASES}) do redis.call('ZREM', zset, id) end
+  for _, kind in ipairs(KINDS) do redis.call('ZREM', key('line', kind), id) end
+end
+
+local function wipe(...)
+  if redis.call('DEL', ...) > 0 then redis.call('INCR', ERASED) end
+end
+
+-- Whoever held the running job is gone. The attempt counts only if the job was being worked on, not while it waited
+-- beside others: whoever ends a worker must not cost its fellow travellers theirs.
+local function lose(job)
+  if redis.call('HGET', job, 'at_risk') ~= '1' then redis.call('HINCRBY', job, 'attempt', -1) end
+  redis.call('HDEL', job, 'progress', 'at_risk', 'started_at')
 end
 
 -- Enter a terminal state: the upload goes now, the record after ttl_s, its tombstone some time later.
 local function close(id, status, field, value, ttl_s, tombstone_s)
   local job, time = key('job', id), now()
   forget(id)
-  redis.call('DEL', key('photo', id), key('twin', id))
-  redis.call('HDEL', job, 'progress')
+  wipe(key('photo', id), key('twin', id))
+  redis.call('HDEL', job, 'progress', 'at_risk')
   redis.call('HSET', job, 'status', status, field, value,
     'finished_at', stamp(time), 'expires_at', stamp(time + ttl_s))
   redis.call('HINCRBY', job, 'revision', 1)

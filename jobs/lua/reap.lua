@@ -1,7 +1,9 @@
 -- ARGV: every_ms, limit, ring_again_s, queue_timeout_s, ttl_s, tombstone_s, worker_lost, queue_timeout.
 -- -> {requeued, overdue, lost, timed_out}, lists of ids; or false: another reaper was here less than every_ms ago
-if not redis.call('SET', 'diffam:reaper', '1', 'NX', 'PX', ARGV[1]) then return false end
 local time, limit, ring_again_s = now(), ARGV[2], tonumber(ARGV[3])
+-- A moment and not a key that expires: what expires sets off the rewriting of files, see jobs/erasure.py.
+if time < tonumber(redis.call('GET', 'diffam:reaper') or 0) then return false end
+redis.call('SET', 'diffam:reaper', stamp(time + tonumber(ARGV[1]) / 1000))
 local requeued, overdue, lost, timed_out = {}, {}, {}, {}
 
 local function due(zset, before)
@@ -11,20 +13,19 @@ local function give_up(id, why) close(id, 'failed', 'error', why, tonumber(ARGV[
 
 for _, id in ipairs(due(LEASES, time)) do
   local job = key('job', id)
-  local record = redis.call('HMGET', job, 'attempt', 'max_attempts', 'created_at')
-  if not record[1] then
-    forget(id)
-  elseif tonumber(record[1]) >= tonumber(record[2]) then
-    give_up(id, ARGV[7])
-    lost[#lost + 1] = id
-  else
-    forget(id)
-    redis.call('HDEL', job, 'progress', 'started_at')
-    redis.call('HSET', job, 'status', 'queued')
-    redis.call('HINCRBY', job, 'revision', 1)
-    redis.call('ZADD', QUEUED, record[3], id)
-    redis.call('ZADD', BELLS, stamp(time + ring_again_s), id)
-    requeued[#requeued + 1] = id
+  forget(id)
+  if redis.call('EXISTS', job) == 1 then
+    lose(job)
+    local record = redis.call('HMGET', job, 'attempt', 'max_attempts', 'created_at', 'kind')
+    if tonumber(record[1]) >= tonumber(record[2]) then
+      give_up(id, ARGV[7])
+      lost[#lost + 1] = id
+    else
+      redis.call('HSET', job, 'status', 'queued')
+      redis.call('HINCRBY', job, 'revision', 1)
+      wait(id, record[4], record[3], stamp(time + ring_again_s))
+      requeued[#requeued + 1] = id
+    end
   end
 end
 

@@ -3,11 +3,15 @@
 import asyncio
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import tomli_w
 from fastapi import FastAPI
+from redis import Redis
 
 from app.main import create_app
 from app.service import open_service
@@ -81,3 +85,44 @@ def test_the_web_process_never_loads_torch() -> None:
     code = "import sys, app.main; print([name for name in ('torch', 'cv2', 'diffam_core') if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "[]"
+
+
+def test_an_added_look_is_removed_once_no_job_wears_it(
+    serve: Callable[[Settings], Any], settings: Settings, redis: Redis, jpeg: bytes, tmp_path: Path
+) -> None:
+    redis.ping()
+    for name in ("dusk", "dawn"):
+        look, style = tmp_path / f"small/references/{name}", tmp_path / f"small/styles/{name}-ada.toml"
+        look.mkdir(parents=True)
+        style.parent.mkdir(exist_ok=True)
+        (look / "reference.toml").write_text(f'title = "{name}"')
+        row: dict[str, object] = {
+            "reference": name,
+            "target": "ada",
+            "held_out": "ir50",
+            "surrogates": [],
+            "mode": "lora",
+            "sha256": "",
+        }
+        style.write_text(tomli_w.dumps(row))
+    with serve(settings.model_copy(update={"looks_dir": tmp_path})) as client:
+
+        def wear(name: str) -> Any:
+            return client.post("/v1/jobs", files={"photo": ("me.jpg", jpeg)}, data={"reference_id": name})
+
+        assert wear("dusk").status_code == 202
+        assert client.delete("/v1/references/dusk").status_code == 202
+        assert client.delete("/v1/references/dawn").status_code == 204
+        assert [wear(name).json()["code"] for name in ("dusk", "dawn")] == ["unknown_reference"] * 2
+        assert client.delete("/v1/references/dawn").status_code == 404
+        assert client.delete("/v1/references/rose").json()["code"] == "reference_shipped"
+    assert [path.name for path in (tmp_path / "small").glob("*/*")] == ["dusk", "dusk-ada.toml"]
+
+
+def test_a_full_store_is_told_from_one_that_cannot_be_reached(client: httpx.Client, redis: Redis) -> None:
+    redis.config_set("maxmemory", "1")
+    try:
+        answer = client.get("/readyz")
+    finally:
+        redis.config_set("maxmemory", "0")
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_full")

@@ -81,7 +81,7 @@ def eventually(is_so: Callable[[], object], timeout_s: float = 60) -> bool:
     """Whether `is_so` comes true in time; what is not there yet counts as false."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        with suppress(StopIteration, psutil.NoSuchProcess, httpx.TransportError):
+        with suppress(StopIteration, TypeError, psutil.NoSuchProcess, httpx.TransportError):
             if is_so():
                 return True
         time.sleep(0.02)

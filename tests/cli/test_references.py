@@ -2,14 +2,19 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from cli.main import app
+from cli.stack import exclusive
+from jobs.ledger import Ledger
+from jobs.record import BundleName, JobInput
 from model_store.catalog import BUNDLES
 from tests.published_trees import on_side, write_mt
+from worker.serve import sweep_removed
 
 EMBER = BUNDLES / "mini/references/ember"
 runner = CliRunner()
@@ -44,6 +49,40 @@ def test_a_look_is_added_and_trained_and_shown(looks: Path, tmp_path: Path) -> N
     with Image.open(tmp_path / "sheets/dusk-celia.jpg") as sheet:
         assert sheet.width == 3 * 192
     assert "dusk" in call("list")
+    assert call("remove", "dusk") == "0 Removed 'dusk'.\n"
+    assert "dusk" not in call("list")
+    assert not list(looks.glob("mini/styles/dusk*"))
+
+
+def test_a_look_is_removed_under_a_running_stack_by_its_worker(looks: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("DIFFAM_DATA_DIR", str(tmp_path))
+    look = looks / "mini/references/dusk"
+    look.mkdir(parents=True)
+    (look / "reference.toml").write_text('title = "Dusk"')
+    with exclusive(tmp_path):
+        assert "goes once" in call("remove", "dusk")
+        assert "dusk" not in call("list")
+    assert look.is_dir()
+
+
+def test_a_look_in_use_is_removed_by_the_workers_of_its_redis(
+    looks: Path, redis_url: str, ledger: Ledger, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("DIFFAM_REDIS_URL", redis_url)
+    monkeypatch.setenv("DIFFAM_LOOKS_DIR", str(looks))
+    for name in ("dusk", "dawn"):
+        look = looks / "mini/references" / name
+        look.mkdir(parents=True)
+        (look / "reference.toml").write_text(f'title = "{name}"')
+    wish = JobInput(reference_id="dusk", target_id="bruno", width=64, height=64, bytes=5)
+    job_id = ledger.accept(b"photo", wish, BundleName(name="mini", grade="demonstration"))
+    assert "goes once" in call("remove", "dusk")
+    assert "Removed" in call("remove", "dawn")
+    sweep_removed(looks / "mini", ledger)
+    assert look.parent.joinpath("dusk").is_dir()
+    ledger.cancel(job_id)
+    sweep_removed(looks / "mini", ledger)
+    assert not list(look.parent.iterdir())
 
 
 RECIPE = """

@@ -33,7 +33,7 @@ def test_the_death_of_a_part_is_repaired_and_costs_no_job(watched: Watched, part
     client = watched.client
     watched.reports.clear()
     job = submit(client, photo(), "rose", None)
-    assert eventually(lambda: client.get(f"/v1/jobs/{job['id']}").json()["status"] == "running")
+    assert eventually(lambda: client.get(f"/v1/jobs/{job['id']}").json()["progress"]["stage"] == "invert")
     os.kill(watched.stack.supervisor.pid(part), signal.SIGKILL)
     assert eventually(lambda: watched.reports == [f"{part} ended (SIGKILL); starting it again"])
     assert eventually(lambda: client.get("/readyz").is_success)

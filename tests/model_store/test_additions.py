@@ -16,8 +16,17 @@ import torch
 from PIL import Image
 
 from diffam_core.errors import FaceTooSmall, NoFaceFound
+from diffam_core.styles import style_weights
 from diffam_core.transfer import TransferRecipe
-from model_store.additions import StyleOrder, check_name, check_order, finished, with_additions
+from model_store.additions import (
+    StyleOrder,
+    check_name,
+    check_order,
+    finished,
+    remove_reference,
+    sweep_leaving,
+    with_additions,
+)
 from model_store.bundle import Bundle
 from model_store.catalog import BUNDLES, read_catalog
 from model_store.errors import (
@@ -26,6 +35,7 @@ from model_store.errors import (
     NameInvalid,
     ReferenceExists,
     ReferenceGrey,
+    ReferenceShipped,
     ReferenceWithoutMakeup,
     StoreError,
     StyleExists,
@@ -214,6 +224,45 @@ def test_a_style_whose_file_was_altered_is_not_worn(bundle: Bundle, look: bytes,
     style.file.write_bytes(data)
     with pytest.raises(BundleDamaged, match="dusk-celia"):
         bundle.find_style("dusk", "celia")
+
+
+def test_a_look_that_is_removed_leaves_the_offer_at_once_and_the_disk_once_nobody_wears_it(
+    bundle: Bundle, look: bytes, bare: bytes
+) -> None:
+    assert bundle.added is not None
+    add_reference(bundle, "dusk", look, bare)
+    train_style(bundle, ORDER, SHORT, photos=4)
+    remove_reference(bundle.catalog, bundle.added, "dusk")
+    everything = with_additions(bundle.catalog, bundle.added)
+    assert everything.style_for("dusk", "bruno").target == "bruno"  # for jobs that were accepted before
+    with pytest.raises(UnknownReference):
+        everything.offer().style_for("dusk", "bruno")
+    assert sweep_leaving(bundle.added, lambda: {"dusk"}) == ([], ["dusk"])
+    assert everything.reference("dusk").image.is_file()
+    assert sweep_leaving(bundle.added, lambda: {"rose"}) == (["dusk"], [])
+    assert with_additions(bundle.catalog, bundle.added) == bundle.catalog
+    assert not [name for name in files_of(bundle.added) if not name.startswith("training/")]
+    assert sweep_leaving(bundle.added, lambda: pytest.fail("nothing leaves")) == ([], [])
+
+
+def test_a_look_added_again_under_its_old_name_wears_its_new_style(bundle: Bundle, look: bytes, bare: bytes) -> None:
+    assert bundle.added is not None
+    worker = elsewhere(bundle)
+    kept = []
+    for seed in (0, 1):
+        add_reference(bundle, "dusk", look, bare)
+        train_style(bundle, ORDER, SHORT, photos=4, seed=seed)
+        worker.find_style("dusk", "bruno")
+        kept.append(style_weights(worker.models.eps, "dusk-bruno"))
+        remove_reference(bundle.catalog, bundle.added, "dusk")
+        sweep_leaving(bundle.added, set)
+    assert any(not torch.equal(kept[0][key], kept[1][key]) for key in kept[0])
+
+
+@pytest.mark.parametrize(("name", "error"), [("rose", ReferenceShipped), ("nobody", UnknownReference)])
+def test_only_looks_that_were_added_can_be_removed(tmp_path: Path, name: str, error: type[StoreError]) -> None:
+    with pytest.raises(error):
+        remove_reference(CATALOG, tmp_path, name)
 
 
 def test_the_make_up_alone_of_a_bundles_look_is_found_once_it_was_trained(tmp_path: Path) -> None:

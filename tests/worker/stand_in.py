@@ -1,4 +1,4 @@
-"""A `Protect` without models: it obeys the same protocol as the pipeline and takes as long as it is told.
+"""A pipeline without models: it obeys the same protocol as the real one and takes as long as it is told.
 
 `python -m tests.worker.stand_in` is a worker process around it, for tests of everything but the method.
 """
@@ -8,35 +8,48 @@ from io import BytesIO
 from time import sleep
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageOps
 
 from diffam_core.errors import DiffAMError, NoFaceFound
+from diffam_core.faces import FoundFace
 from jobs.logs import configure_logging
 from jobs.settings import Settings
-from worker.pipeline import Candidate, ProtectedPhoto
+from worker.photo_jobs import Pipeline
+from worker.pipeline import Candidate, ProtectedPhoto, Upload
 from worker.request import ProtectRequest
 from worker.serve import serve
 
-STAGES = ("detect", "invert", "make_up", "composite", "score")
+STAGES = ("invert", "make_up", "composite", "score")
 STAGE_S = 0.3
+STALLING = (255, 0, 0)
+"""A photo of this colour is worked on for ever."""
+
+
+def open_photo(request: ProtectRequest) -> Upload:
+    """The whole photo is a face; one whose first pixel is black has none. Raises NoFaceFound."""
+    photo = np.array(Image.open(BytesIO(request.photo)).convert("RGB"))
+    if not photo[0, 0].any():
+        raise NoFaceFound("no face in the photo")
+    height, width = photo.shape[:2]
+    face = FoundFace((0, 0, width, height), (width / 3, height / 3), (2 * width / 3, height / 3))
+    return Upload(request, photo, None, [face], (0,), (), 0.0)
 
 
 def protect(
-    requests: Sequence[ProtectRequest], on_progress: Callable[[str, int, int], None], stage_s: float = STAGE_S
+    uploads: Sequence[Upload], on_progress: Callable[[str, int, int], None], stage_s: float = STAGE_S
 ) -> list[ProtectedPhoto | DiffAMError]:
-    """Photographic negatives. A photo that is black all over has no face."""
+    """Photographic negatives."""
     for stage in STAGES:
         on_progress(stage, 0, 1)
-        sleep(stage_s)
+        sleep(600 if any(tuple(upload.photo[0, 0]) == STALLING for upload in uploads) else stage_s)
         on_progress(stage, 1, 1)
-    return [negative(request) for request in requests]
+    return [negative(upload) for upload in uploads]
 
 
-def negative(request: ProtectRequest) -> ProtectedPhoto | DiffAMError:
+def negative(upload: Upload) -> ProtectedPhoto:
     """The negative of one photo, with scores of the real shape."""
-    photo = Image.open(BytesIO(request.photo)).convert("RGB")
-    if not photo.getbbox():
-        return NoFaceFound("no face in the photo")
+    request, photo = upload.request, Image.fromarray(upload.photo)
     file = BytesIO()
     ImageOps.invert(photo).save(file, request.output_format)
     row = {
@@ -84,11 +97,14 @@ def detect(photo: bytes) -> list[dict[str, Any]]:
     return [found(image)] if image.getbbox() else []
 
 
+PIPELINE = Pipeline(detect, open_photo, protect)
+
+
 def main() -> None:
     """Serve as `worker.main` does, without a bundle."""
     settings = Settings()
     configure_logging(settings.log_level)
-    serve(settings, protect, detect)
+    serve(settings, PIPELINE)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from threading import Event
 from time import monotonic
 
 import pytest
 
-from worker.batcher import Batcher
+from worker.batcher import GIVE_WAY_S, Batcher, _Waiting
 
 Work = Callable[[Sequence[str]], Sequence[str | Exception]]
 Start = Callable[..., Batcher[str, str]]
@@ -84,6 +85,50 @@ def test_the_oldest_goes_first_whatever_crowd_is_behind_it(start: Start) -> None
     gate.set()
     results(futures)
     assert work.batches == [["x0"], ["a1"], ["b1", "b2"]]
+
+
+def test_what_costs_much_travels_alone_and_gives_way() -> None:
+    gate = Event()
+
+    def slow(items: Sequence[str]) -> list[str]:
+        gate.wait(5)
+        return shout(items)
+
+    work = Recorder(slow)
+    with closing(Batcher[str, str](work, lambda _: 0, len, batch_size=4, wait_s=0.01, most_cost=6)) as batcher:
+        futures = [batcher.submit("x")]
+        while not work.batches:
+            pass
+        futures += [batcher.submit(item) for item in ("a crowd of many", "ab", "abc", "abcd")]
+        gate.set()
+        results(futures)
+    assert work.batches == [["x"], ["ab", "abc"], ["abcd"], ["a crowd of many"]]
+
+
+def test_nobody_is_overtaken_for_ever() -> None:
+    crowd, small = _Waiting[str, str]("crowd", 0, 30), _Waiting[str, str]("small", 0, 1)
+    assert small.due < crowd.due
+    assert replace(small, since=small.since + 31 * GIVE_WAY_S).due > crowd.due
+
+
+def test_what_is_canceled_never_travels_and_ends_no_batch(start: Start) -> None:
+    gate = Event()
+
+    def slow(items: Sequence[str]) -> list[str]:
+        gate.wait(5)
+        return shout(items)
+
+    work = Recorder(slow)
+    batcher = start(work, wait_s=0.01)
+    travels = batcher.submit("x0")
+    while not work.batches:
+        pass
+    waits, stays = batcher.submit("a1"), batcher.submit("a2")
+    assert travels.cancel()
+    assert waits.cancel()
+    gate.set()
+    assert stays.result(timeout=60) == "A2"
+    assert work.batches == [["x0"], ["a2"]]
 
 
 def test_an_item_that_raises_fails_alone_in_its_batch(start: Start) -> None:

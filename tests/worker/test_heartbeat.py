@@ -6,9 +6,10 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from jobs.ledger import Ledger
+from jobs.repeating import repeating
 from jobs.settings import Settings
-from tests.worker.test_tasks import accepted
-from worker.heartbeat import Heartbeat, repeating, sweep
+from tests.worker.test_photo_jobs import accepted
+from worker.heartbeat import Heartbeat, sweep
 
 
 def lease(redis: Redis, job_id: str) -> float | None:

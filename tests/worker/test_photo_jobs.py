@@ -1,41 +1,43 @@
 """From a bell to the end of a job: whatever happens in between is written into the ledger once."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
 from io import BytesIO
+from threading import Event
+from time import sleep
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
+from redis import Redis
 
 from diffam_core.errors import DiffAMError
 from jobs.ledger import Ledger
-from jobs.record import BundleName, DetectInput, JobInput
+from jobs.record import BundleName, DetectInput, JobInput, Progress
 from model_store.errors import StyleNotTrained
 from tests.worker import stand_in
 from worker.heartbeat import Heartbeat
-from worker.pipeline import ProtectedPhoto
-from worker.request import ProtectRequest
-from worker.tasks import Detect, Protect, job_error, make_batcher, photo_job
+from worker.outcome import job_error
+from worker.photo_jobs import Crew, Pipeline, make_crew, photo_job
+from worker.pipeline import OnProgress, ProtectedPhoto, Upload
 
-OnProgress = Callable[[str, int, int], None]
-Serve = Callable[..., Callable[[str], None]]
+Serve = Callable[..., Crew]
 Results = list[ProtectedPhoto | DiffAMError]
 INSTANT = partial(stand_in.protect, stage_s=0.0)
 
 
 @pytest.fixture
 def serve(ledger: Ledger) -> Iterator[Serve]:
-    """Starts what answers the bell in a worker that protects with the given function."""
+    """A crew that protects with the given function and opens photos as the stand-in does."""
     with ExitStack() as opened:
 
-        def begin(protect: Protect = INSTANT, detect: Detect = stand_in.detect) -> Callable[[str], None]:
-            batcher = opened.enter_context(
-                closing(make_batcher(ledger, protect, batch_size=4, wait_s=0.01, budget_s=60))
-            )
-            return partial(photo_job, ledger, Heartbeat(ledger, "a worker"), batcher, detect)
+        def begin(protect: Any = INSTANT, detect: Any = stand_in.detect) -> Crew:
+            pipeline = Pipeline(detect, stand_in.open_photo, protect)
+            crew = make_crew(ledger, Heartbeat(ledger, "a worker"), pipeline, batch_size=4, wait_s=0.01, budget_s=60)
+            return opened.enter_context(closing(crew))
 
         yield begin
 
@@ -52,7 +54,7 @@ def accepted(ledger: Ledger, colour: str = "teal") -> str:
 
 def test_a_job_ends_with_its_photo_and_its_input_is_gone(serve: Serve, ledger: Ledger) -> None:
     job_id = accepted(ledger)
-    serve()(job_id)
+    photo_job(serve(), job_id)
     job = ledger.get(job_id)
     assert job.status == "succeeded"
     assert job.timings.batch_size == 1
@@ -62,27 +64,27 @@ def test_a_job_ends_with_its_photo_and_its_input_is_gone(serve: Serve, ledger: L
 
 def test_a_second_bell_changes_nothing(serve: Serve, ledger: Ledger) -> None:
     job_id = accepted(ledger)
-    answer = serve()
-    answer(job_id)
+    crew = serve()
+    photo_job(crew, job_id)
     before = ledger.get(job_id)
-    answer(job_id)
+    photo_job(crew, job_id)
     assert ledger.get(job_id) == before
 
 
 def test_a_photo_without_a_face_fails_with_its_code(serve: Serve, ledger: Ledger) -> None:
     job_id = accepted(ledger, "black")
-    serve()(job_id)
+    photo_job(serve(), job_id)
     error = ledger.get(job_id).error
     assert error is not None
     assert (error.code, error.retryable) == ("no_face_found", False)
 
 
 def test_an_unforeseen_error_tells_the_client_nothing_of_it(serve: Serve, ledger: Ledger) -> None:
-    def broken(_requests: Sequence[ProtectRequest], _on_progress: OnProgress) -> Results:
+    def broken(_uploads: Sequence[Upload], _on_progress: OnProgress) -> Results:
         raise ZeroDivisionError("a secret path")
 
     job_id = accepted(ledger)
-    serve(broken)(job_id)
+    photo_job(serve(broken), job_id)
     error = ledger.get(job_id).error
     assert error is not None
     assert error.code == "internal"
@@ -92,19 +94,74 @@ def test_an_unforeseen_error_tells_the_client_nothing_of_it(serve: Serve, ledger
 def test_an_erased_job_stops_the_work_and_leaves_nothing(serve: Serve, ledger: Ledger) -> None:
     stages: list[str] = []
 
-    def erased_halfway(requests: Sequence[ProtectRequest], on_progress: OnProgress) -> Results:
+    def erased_halfway(uploads: Sequence[Upload], on_progress: OnProgress) -> Results:
         def note(stage: str, step: int, steps: int) -> None:
             if stage == "make_up":
                 ledger.erase(job_id)
             stages.append(stage)
             on_progress(stage, step, steps)
 
-        return INSTANT(requests, note)
+        return INSTANT(uploads, note)
 
     job_id = accepted(ledger)
-    serve(erased_halfway)(job_id)
+    photo_job(serve(erased_halfway), job_id)
     assert stages[-1] == "make_up"
     assert ledger.blob("result", job_id) is None
+
+
+def lost_once(ledger: Ledger, redis: Redis, job_id: str) -> str:
+    """The job, after a worker ended in the middle of it."""
+    claim = ledger.claim(job_id)
+    assert claim is not None
+    assert ledger.progress(claim, "invert", 0, 1)
+    ledger.release([claim])
+    redis.delete("diffam:reaper")
+    assert ledger.reap().requeued == (job_id,)
+    return job_id
+
+
+def test_suspects_travel_alone_and_one_after_the_other(serve: Serve, ledger: Ledger, redis: Redis) -> None:
+    trips: list[int] = []
+
+    def count(uploads: Sequence[Upload], on_progress: OnProgress) -> Results:
+        trips.append(len(uploads))
+        return stand_in.protect(uploads, on_progress, stage_s=0.02)
+
+    suspects = [lost_once(ledger, redis, accepted(ledger)) for _ in range(3)]
+    others = [accepted(ledger) for _ in range(3)]
+    crew = serve(count)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(partial(photo_job, crew), suspects + others))
+    assert all(ledger.get(job_id).status == "succeeded" for job_id in suspects + others)
+    assert {ledger.get(job_id).timings.batch_size for job_id in suspects} == {1}
+    assert sum(trips) == 6
+    assert max(trips) > 1
+
+
+def test_an_erased_job_gives_its_thread_back_at_once(serve: Serve, ledger: Ledger) -> None:
+    is_on_the_way, may_arrive = Event(), Event()
+
+    def slow(uploads: Sequence[Upload], on_progress: OnProgress) -> Results:
+        is_on_the_way.set()
+        assert may_arrive.wait(60)
+        return INSTANT(uploads, on_progress)
+
+    travels, waits = accepted(ledger), accepted(ledger)
+    crew = serve(slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(photo_job, crew, travels)
+        assert is_on_the_way.wait(60)
+        second = pool.submit(photo_job, crew, waits)
+        while len(crew.heartbeat.held) < 2 or (ledger.get(waits).progress or Progress.at("", 0, 1)).step == 0:
+            sleep(0.01)
+        ledger.erase(travels)
+        ledger.cancel(waits)
+        crew.heartbeat.beat()
+        for job in (first, second):
+            job.result(timeout=10)
+        assert crew.heartbeat.held == []
+        may_arrive.set()
+    assert ledger.get(waits).status == "canceled"
 
 
 def looked_at(ledger: Ledger, colour: str) -> str:
@@ -118,7 +175,7 @@ def looked_at(ledger: Ledger, colour: str) -> str:
 @pytest.mark.parametrize(("colour", "count"), [("teal", 1), ("black", 0)])
 def test_a_photo_can_be_looked_at_and_is_then_gone(serve: Serve, ledger: Ledger, colour: str, count: int) -> None:
     job_id = looked_at(ledger, colour)
-    serve()(job_id)
+    photo_job(serve(), job_id)
     job = ledger.get(job_id)
     assert (job.kind, job.status) == ("detect", "succeeded")
     assert job.output is not None
@@ -132,7 +189,7 @@ def test_a_detector_that_breaks_ends_its_job(serve: Serve, ledger: Ledger) -> No
         raise ZeroDivisionError("a secret path")
 
     job_id = looked_at(ledger, "teal")
-    serve(detect=broken)(job_id)
+    photo_job(serve(detect=broken), job_id)
     error = ledger.get(job_id).error
     assert error is not None
     assert error.code == "internal"
