@@ -26,7 +26,7 @@ from jobs.settings import Settings
 READY_S = 120.0
 FORGET_S = 10.0
 """What writing the server's file without erased photos may take when the stack stops."""
-SOCKET_PREFIX = "diffam-"
+TEMPORARY_PREFIX = "diffam-"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WORKER = (sys.executable, "-P", "-m", "worker.main")
 FINETUNE_WORKER = (sys.executable, "-P", "-m", "worker.finetune")
@@ -67,8 +67,9 @@ def running_stack(
         make_private(data_dir)
         listener = held.enter_context(closing(listen(settings.host, settings.port)))
         host, port = listener.getsockname()[:2]
-        socket_path = held.enter_context(socket_folder(lock)) / "valkey.sock"
-        env = {"DIFFAM_REDIS_URL": f"unix://{socket_path}"} | handed_down(settings)
+        temporary = held.enter_context(temporary_folder(lock))
+        socket_path = temporary / "valkey.sock"
+        env = {"DIFFAM_REDIS_URL": f"unix://{socket_path}", "TMPDIR": str(temporary)} | handed_down(settings)
         logs = data_dir / "logs"
         logs.mkdir(exist_ok=True, mode=0o700)
         siblings = [
@@ -129,16 +130,16 @@ def make_private(data_dir: Path) -> None:
 
 
 @contextmanager
-def socket_folder(lock: TextIO) -> Iterator[Path]:
-    """A short folder of its own, because a Unix socket's path holds about a hundred bytes; gone afterwards.
+def temporary_folder(lock: TextIO) -> Iterator[Path]:
+    """What is temporary in the whole stack lies here and goes with it; its path is short, as a Unix socket's must be.
 
     Its name stands in the lock file, so that what a killed stack left is swept by the next one.
     """
     lock.seek(0)
     left = Path(lock.read().strip())
-    if left.name.startswith(SOCKET_PREFIX) and left.parent == Path(tempfile.gettempdir()):
+    if left.name.startswith(TEMPORARY_PREFIX) and left.parent == Path(tempfile.gettempdir()):
         shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=SOCKET_PREFIX) as folder:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX) as folder:
         lock.truncate(0)
         lock.write(folder)
         lock.flush()

@@ -42,6 +42,7 @@ class Sibling:
     def spawn(self) -> "subprocess.Popen[bytes]":
         """Start it in a session of its own, so that a terminal's Ctrl-C reaches the supervisor alone."""
         leash = (sys.executable, "-P", "-m", "cli.leash", self.orphan_signal, str(os.getpid()))
+        self.log.touch(mode=0o600)
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 (*leash, *self.command),

@@ -17,11 +17,13 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
+from redis import Redis
 
 from app.photo import PhotoLimits, canonical_photo
 from cli.client import fetch, follow, submit
 from cli.errors import RequestFailed
 from cli.stack import Stack, handed_down, running_stack
+from cli.valkey import answers, valkey_binary
 from jobs.settings import Settings
 from tests.cli.conftest import STAND_IN, descendants, eventually, own_settings
 from tests.cli.test_stack import SERVE
@@ -40,8 +42,8 @@ class Secret(NamedTuple):
 
 
 def pieces_of(*blobs: bytes) -> list[bytes]:
-    """Some bytes of every stretch of a blob, its head left out: every file of a format begins the same."""
-    return [blob[at : at + WINDOW] for blob in blobs for at in range(300, len(blob) - WINDOW, STRIDE)]
+    """Some bytes of every stretch of a blob, its head left out: every file of a format begins with the same tables."""
+    return [blob[at : at + WINDOW] for blob in blobs for at in range(1000, len(blob) - WINDOW, STRIDE)]
 
 
 def secret(seed: int, file_format: str = "JPEG", has_face: bool = True) -> Secret:
@@ -175,7 +177,7 @@ def kill_all(stack: "subprocess.Popen[str]") -> None:
 def test_after_a_crash_the_next_start_forgets(bundles: Path, tmp_path: Path, temporary: Path, kill: Kill) -> None:
     settings = settings_of(bundles, tmp_path).model_copy(update={"forget_s": 3600})
     command, env = [sys.executable, "-c", SERVE.format(worker=STAND_IN)], os.environ | handed_down(settings)
-    photo = secret(7)
+    photo, others = secret(7), set(temporary.iterdir())
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as crashed:
         assert crashed.stdout is not None
         url = crashed.stdout.readline().split()[2]
@@ -186,15 +188,15 @@ def test_after_a_crash_the_next_start_forgets(bundles: Path, tmp_path: Path, tem
         kill(crashed)
     assert eventually(lambda: not any(process.is_running() for process in below))
     assert found(photo.pieces, tmp_path)
-    left = list(temporary.glob("diffam-*"))
+    left = set(temporary.iterdir()) - others
+    assert left
     (tmp_path / "temp-rewriteaof-bg-1.aof").write_bytes(photo.upload)  # a rewrite that the crash cut off
     (tmp_path / "appendonlydir" / "appendonly.aof.7.incr.aof").write_bytes(photo.upload)
     with running_stack(settings, print, STAND_IN) as stack:
         stack.wait_until_ready()
         assert eventually(lambda: not found(photo.pieces, tmp_path, temporary), BOUND_S)
-        assert left
-        assert not any(folder.exists() for folder in left)
-    assert not list(temporary.glob("diffam-*"))
+        assert not [path.name for path in left if path.exists()]
+    assert set(temporary.iterdir()) == others
 
 
 def test_files_are_for_their_owner_alone_wherever_they_were_before(bundles: Path, tmp_path: Path) -> None:
@@ -213,3 +215,59 @@ def test_files_are_for_their_owner_alone_wherever_they_were_before(bundles: Path
         }
     assert open_ones == set()
     assert stat.S_IMODE((tmp_path / "bundles" / "was_here").stat().st_mode) == 0o644  # no photos; others read them
+
+
+CLI = """\
+#!{python}
+import sys
+from redis import Redis
+redis = Redis(unix_socket_path={path!r}, decode_responses=True)
+redis.set_response_callback("INFO", lambda text, **_: text)
+answer = redis.execute_command(*sys.argv[1:])
+print("PONG" if answer is True else answer)
+"""
+
+
+def test_the_server_of_compose_forgets_at_its_start_and_before_its_end(tmp_path: Path) -> None:
+    data_dir, socket_path, cli = tmp_path / "data", tmp_path / "valkey.sock", tmp_path / "valkey-cli"
+    data_dir.mkdir(mode=0o755)
+    cli.write_text(CLI.format(python=sys.executable, path=str(socket_path)))
+    cli.chmod(0o755)
+    command = [
+        "sh",
+        str(Path(__file__).parents[2] / "docker/valkey.sh"),
+        "--port",
+        "0",
+        "--unixsocket",
+        str(socket_path),
+    ]
+    env = os.environ | {"VALKEY_SERVER": str(valkey_binary()), "VALKEY_CLI": str(cli)}
+    first, second, kept = (secret(seed).upload for seed in (8, 9, 10))
+
+    def start() -> "subprocess.Popen[bytes]":
+        server = subprocess.Popen(command, cwd=data_dir, env=env, stdout=subprocess.DEVNULL)
+        assert eventually(answers(socket_path))
+        return server
+
+    with start() as server, Redis(unix_socket_path=str(socket_path)) as redis:
+        for name, value in (("first", first), ("second", second), ("kept", kept)):
+            redis.set(name, value)
+        redis.delete("first")
+        assert found(pieces_of(first), data_dir)
+        server.terminate()
+        assert server.wait(timeout=60) == 0
+    assert not found(pieces_of(first), data_dir)
+    assert found(pieces_of(kept), data_dir)
+    with start() as server, Redis(unix_socket_path=str(socket_path)) as redis:
+        redis.delete("second")
+        for process in (psutil.Process(server.pid), *descendants(server.pid)):
+            process.kill()
+    assert found(pieces_of(second), data_dir)
+    (data_dir / "temp-rewriteaof-bg-1.aof").write_bytes(second)
+    (data_dir / "appendonlydir" / "appendonly.aof.9.incr.aof").write_bytes(second)
+    with start() as server, Redis(unix_socket_path=str(socket_path)) as redis:
+        assert eventually(lambda: not found(pieces_of(second), data_dir), 10)
+        assert redis.get("kept") == kept
+        server.terminate()
+        assert server.wait(timeout=60) == 0
+    assert not [path for path in data_dir.rglob("*") if stat.S_IMODE(path.stat().st_mode) & 0o077]
