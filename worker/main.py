@@ -11,7 +11,7 @@ from model_store.additions import with_additions
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import Catalog, find_bundle
 from worker.photo_jobs import Pipeline
-from worker.pipeline import detect_faces, open_photo, protect_photos, protect_uploads
+from worker.pipeline import detect_faces, finish_photo, make_photos_up, open_photo, protect_photos
 from worker.request import ProtectRequest
 from worker.serve import serve
 
@@ -33,7 +33,8 @@ def main() -> None:
     pipeline = Pipeline(
         detect=partial(detect_faces, models),
         open=partial(open_photo, models, settings.max_faces),
-        protect=partial(protect_uploads, bundle),
+        make_up=partial(make_photos_up, bundle),
+        finish=partial(finish_photo, bundle),
     )
     serve(settings, pipeline)
 

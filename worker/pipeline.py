@@ -1,14 +1,16 @@
-"""The whole story in one function: `protect_uploads` takes photos of one style and gives them back finished, measured.
+"""The whole story in one function: `protect_photos` takes uploads of one style and gives finished, measured photos.
 
-upload -> job -> batch -> invert -> make up -> composite -> score -> result. What comes before it (HTTP, the ledger,
-`open_photo`, the batcher) only brings photos here; what comes after only carries the result away.
+upload -> job -> batch -> invert -> make up -> composite -> score -> result. What comes before it (HTTP, the ledger)
+only brings photos here; what comes after only carries the result away. A worker calls the three parts one by one:
+photos share the accelerator in the middle one, before and after it each is on its own.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -24,10 +26,12 @@ from diffam_core.models import Models
 from diffam_core.protect import autocast
 from model_store.bundle import Bundle
 from worker.comparison import draw_comparison
-from worker.makeup import Face, Wearing, make_up, prepare
+from worker.makeup import Wearing, make_up, prepare
 from worker.request import Look, ProtectRequest, choose_faces, plan_looks
 from worker.scoring import face_facts, score_faces
 
+Result = TypeVar("Result")
+Row = TypeVar("Row")
 OnProgress = Callable[[str, int, int], None]
 """`on_progress(stage, step, steps)`; stages: detect, invert, make_up, composite, score."""
 
@@ -49,8 +53,8 @@ class Candidate:
 
 @dataclass(frozen=True)
 class ProtectedPhoto:
-    """The pictures to choose from, the one that was asked for first, and seconds per stage: `detect` of the photo
-    alone, the others of its batch."""
+    """The pictures to choose from, the one that was asked for first, and seconds per stage: `invert` and `make_up` of
+    its batch, the others of the photo alone."""
 
     candidates: list[Candidate]
     seconds: dict[str, float]
@@ -87,30 +91,35 @@ def open_photo(models: Models, max_faces: int | None, request: ProtectRequest) -
     return Upload(request, photo, alpha, found, chosen.within, chosen.beyond, round(perf_counter() - started, 4))
 
 
+@dataclass(frozen=True, eq=False)
+class MadeUp:
+    """A photo with what its looks change: for each look, in order, one wearing per chosen face."""
+
+    upload: Upload
+    looks: list[Look]
+    worn: list[list[Wearing]]
+    seconds: dict[str, float]
+
+
 def protect_photos(
     bundle: Bundle, requests: Sequence[ProtectRequest], on_progress: OnProgress
 ) -> list[ProtectedPhoto | DiffAMError]:
-    """Open photos that share reference and target and protect them in one batch; one that cannot be fails alone.
+    """Protect photos that share reference and target; a photo that cannot be protected fails alone.
 
     Returns one entry per request, in order. Raises StoreError when the style does not exist.
     """
-    on_progress("detect", 0, 1)
-    opened = [_opened(bundle, request) for request in requests]
-    on_progress("detect", 1, 1)
-    finished = iter(protect_uploads(bundle, [each for each in opened if isinstance(each, Upload)], on_progress))
-    return [next(finished) if isinstance(each, Upload) else each for each in opened]
+    results: list[Upload | MadeUp | ProtectedPhoto | DiffAMError]
+    with _stage("detect", {}, on_progress):
+        results = [_or_why_not(open_photo, bundle.models, None, request) for request in requests]
+    made_up = iter(make_photos_up(bundle, [each for each in results if isinstance(each, Upload)], on_progress))
+    opened = [next(made_up) if isinstance(each, Upload) else each for each in results]
+    return [
+        _or_why_not(finish_photo, bundle, each, on_progress) if isinstance(each, MadeUp) else each for each in opened
+    ]
 
 
-def _opened(bundle: Bundle, request: ProtectRequest) -> Upload | DiffAMError:
-    bundle.find_style(request.reference, request.target)
-    try:
-        return open_photo(bundle.models, None, request)
-    except DiffAMError as error:
-        return error
-
-
-def protect_uploads(bundle: Bundle, uploads: Sequence[Upload], on_progress: OnProgress) -> list[ProtectedPhoto]:
-    """Protect opened photos that share reference and target in one batch, in order.
+def make_photos_up(bundle: Bundle, uploads: Sequence[Upload], on_progress: OnProgress) -> list[MadeUp]:
+    """Invert and make up the chosen faces of photos that share reference and target, in shared forward passes.
 
     Raises StoreError when the style does not exist.
     """
@@ -119,25 +128,38 @@ def protect_uploads(bundle: Bundle, uploads: Sequence[Upload], on_progress: OnPr
     models = bundle.models
     seconds: dict[str, float] = {}
     plans = [plan_looks(bundle, upload.request) for upload in uploads]
-
     with _stage("invert", seconds, on_progress) as step, torch.inference_mode(), autocast(models):
-        faces = prepare(models, [(upload.photo, upload.found[i]) for upload in uploads for i in upload.chosen], step)
-    per_upload = _deal(faces, [len(upload.chosen) for upload in uploads])
+        rows = prepare(models, [(upload.photo, upload.found[i]) for upload in uploads for i in upload.chosen], step)
+        faces = _deal(rows, [len(upload.chosen) for upload in uploads])
     with _stage("make_up", seconds, on_progress) as step, torch.inference_mode(), autocast(models):
-        looks = [(face, look) for plan, own in zip(plans, per_upload, strict=True) for look in plan for face in own]
-        worn = iter(make_up(bundle, looks, step))
-    with _stage("composite", seconds, on_progress), torch.inference_mode():
-        wearings = [[[next(worn) for _ in u.chosen] for _ in plan] for u, plan in zip(uploads, plans, strict=True)]
-        files = [[_composite(u, w, models) for w in each] for u, each in zip(uploads, wearings, strict=True)]
-    with _stage("score", seconds, on_progress), torch.inference_mode():
-        scored = [
-            [_score(bundle, u, *candidate) for candidate in zip(plan, w, f, strict=True)]
-            for u, plan, w, f in zip(uploads, plans, wearings, files, strict=True)
-        ]
+        wishes = [(face, look) for plan, own in zip(plans, faces, strict=True) for look in plan for face in own]
+        worn = iter(
+            _deal(
+                make_up(bundle, wishes, step), [len(u.chosen) for u, p in zip(uploads, plans, strict=True) for _ in p]
+            )
+        )
     return [
-        ProtectedPhoto(candidates, {"detect": upload.seconds} | seconds)
-        for upload, candidates in zip(uploads, scored, strict=True)
+        MadeUp(upload, plan, [next(worn) for _ in plan], seconds) for upload, plan in zip(uploads, plans, strict=True)
     ]
+
+
+def finish_photo(bundle: Bundle, made_up: MadeUp, on_progress: OnProgress) -> ProtectedPhoto:
+    """Composite every look into its photo and measure the finished files. Raises PhotoUnwritable."""
+    upload, looks, worn = made_up.upload, made_up.looks, made_up.worn
+    seconds = {"detect": upload.seconds} | made_up.seconds
+    with _stage("composite", seconds, on_progress), torch.inference_mode():
+        files = [_composite(upload, wearings, bundle.models) for wearings in worn]
+    with _stage("score", seconds, on_progress), torch.inference_mode():
+        candidates = [_score(bundle, upload, *each) for each in zip(looks, worn, files, strict=True)]
+    return ProtectedPhoto(candidates, seconds)
+
+
+def _or_why_not(act: Callable[..., Result], *arguments: Any) -> Result | DiffAMError:
+    """What `act` returns, or what speaks against it."""
+    try:
+        return act(*arguments)
+    except DiffAMError as error:
+        return error
 
 
 def detect_faces(models: Models, photo: bytes) -> list[dict[str, Any]]:
@@ -177,10 +199,10 @@ def _score(bundle: Bundle, upload: Upload, look: Look, worn: Sequence[Wearing], 
     )
 
 
-def _deal(faces: Sequence[Face], counts: Sequence[int]) -> list[list[Face]]:
-    """Faces that lie in a row, back in portions of `counts`."""
-    rest = iter(faces)
-    return [[next(rest) for _ in range(count)] for count in counts]
+def _deal(rows: Sequence[Row], counts: Sequence[int]) -> list[list[Row]]:
+    """What lies in a row, in portions of `counts`."""
+    rest = iter(rows)
+    return [list(islice(rest, count)) for count in counts]
 
 
 @contextmanager

@@ -1,15 +1,19 @@
 """Friends in one photo: look first, choose whom and how much, pick one of several pictures. Over real HTTP."""
 
 from io import BytesIO
+from time import sleep
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from cli.client import Job
+from model_store.bundle import Bundle
 from model_store.miniature.scenes import group_scene
 from tests.story.conftest import Service, png
 from tests.story.test_journey import pixels
+from worker.pipeline import finish_photo, make_photos_up, open_photo
+from worker.request import ProtectRequest
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +63,25 @@ def test_a_face_that_is_not_there_fails_the_job_with_its_code(service: Service, 
         job = service.client.get(job["links"]["self"], headers={"Prefer": "wait=30"}).json()
     assert job["error"]["code"] == "face_unknown"
     assert "2 were found" in job["error"]["message"]
+
+
+def test_a_small_photo_overtakes_a_crowd_and_the_crowd_has_a_bound(service: Service, scene: bytes) -> None:
+    crowd, _ = group_scene(3, 2000, 1400, faces=12, tilt_deg=0, box_widths=(90, 120))
+    fields = {"reference_id": "rose", "target_id": "aurora", "survival": "jpeg75,jpeg50,half,blur,screenshot,messenger"}
+    photo = ("crowd.png", png(Image.fromarray(crowd)))
+    here = f"/v1/jobs/{service.client.post('/v1/jobs', data=fields, files={'photo': photo}).json()['id']}"
+    while (service.client.get(here).json()["progress"] or {"stage": ""})["stage"] != "score":
+        sleep(0.1)
+    service.follow(service.submit(scene))
+    assert service.client.get(here).json()["status"] == "running"
+    assert service.client.delete(here).status_code == 204
+
+
+def test_faces_beyond_the_limit_are_named_and_come_with_a_second_job(bundle: Bundle, friends: bytes) -> None:
+    upload = open_photo(bundle.models, 1, ProtectRequest(friends, "rose", "aurora"))
+    assert (upload.chosen, upload.beyond, upload.rows) == ((0,), (1,), 1)
+    (made_up,) = make_photos_up(bundle, [upload], lambda *_: None)
+    first, second = finish_photo(bundle, made_up, lambda *_: None).candidates[0].faces
+    assert (first["status"], second["status"], second["code"]) == ("protected", "left_alone", "face_beyond_limit")
+    again = open_photo(bundle.models, 1, ProtectRequest(friends, "rose", "aurora", faces=(1,), strength="auto"))
+    assert (again.chosen, again.beyond, again.rows) == ((1,), (), 6)

@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from diffam_core.errors import DiffAMError, NoFaceFound
+from diffam_core.errors import NoFaceFound
 from diffam_core.faces import FoundFace
 from jobs.logs import configure_logging
 from jobs.settings import Settings
 from worker.photo_jobs import Pipeline
-from worker.pipeline import Candidate, ProtectedPhoto, Upload
+from worker.pipeline import Candidate, MadeUp, ProtectedPhoto, Upload
 from worker.request import ProtectRequest
 from worker.serve import serve
 
-STAGES = ("invert", "make_up", "composite", "score")
 STAGE_S = 0.3
 STALLING = (255, 0, 0)
 """A photo of this colour is worked on for ever."""
@@ -36,15 +35,24 @@ def open_photo(request: ProtectRequest) -> Upload:
     return Upload(request, photo, None, [face], (0,), (), 0.0)
 
 
-def protect(
+def make_up(
     uploads: Sequence[Upload], on_progress: Callable[[str, int, int], None], stage_s: float = STAGE_S
-) -> list[ProtectedPhoto | DiffAMError]:
-    """Photographic negatives."""
-    for stage in STAGES:
+) -> list[MadeUp]:
+    """Nothing, in due time."""
+    for stage in ("invert", "make_up"):
         on_progress(stage, 0, 1)
         sleep(600 if any(tuple(upload.photo[0, 0]) == STALLING for upload in uploads) else stage_s)
         on_progress(stage, 1, 1)
-    return [negative(upload) for upload in uploads]
+    return [MadeUp(upload, [], [], {"invert": stage_s, "make_up": stage_s}) for upload in uploads]
+
+
+def finish(made_up: MadeUp, on_progress: Callable[[str, int, int], None], stage_s: float = STAGE_S) -> ProtectedPhoto:
+    """A photographic negative."""
+    for stage in ("composite", "score"):
+        on_progress(stage, 0, 1)
+        sleep(stage_s)
+        on_progress(stage, 1, 1)
+    return negative(made_up.upload)
 
 
 def negative(upload: Upload) -> ProtectedPhoto:
@@ -83,7 +91,9 @@ def negative(upload: Upload) -> ProtectedPhoto:
         strength=request.strength,
         faces=[face],
     )
-    return ProtectedPhoto([picture] * request.candidates, dict.fromkeys(STAGES, STAGE_S))
+    return ProtectedPhoto(
+        [picture] * request.candidates, dict.fromkeys(("invert", "make_up", "composite", "score"), STAGE_S)
+    )
 
 
 def found(photo: Image.Image) -> dict[str, Any]:
@@ -97,7 +107,7 @@ def detect(photo: bytes) -> list[dict[str, Any]]:
     return [found(image)] if image.getbbox() else []
 
 
-PIPELINE = Pipeline(detect, open_photo, protect)
+PIPELINE = Pipeline(detect, open_photo, make_up, finish)
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ import torch
 from PIL import Image
 from redis import Redis
 
-from diffam_core.errors import DiffAMError
 from jobs.ledger import Ledger
 from jobs.record import BundleName, DetectInput, JobInput, Progress
 from model_store.errors import StyleNotTrained
@@ -22,20 +21,20 @@ from tests.worker import stand_in
 from worker.heartbeat import Heartbeat
 from worker.outcome import job_error
 from worker.photo_jobs import Crew, Pipeline, make_crew, photo_job
-from worker.pipeline import OnProgress, ProtectedPhoto, Upload
+from worker.pipeline import MadeUp, OnProgress, Upload
 
 Serve = Callable[..., Crew]
-Results = list[ProtectedPhoto | DiffAMError]
-INSTANT = partial(stand_in.protect, stage_s=0.0)
+Results = list[MadeUp]
+INSTANT = partial(stand_in.make_up, stage_s=0.0)
 
 
 @pytest.fixture
 def serve(ledger: Ledger) -> Iterator[Serve]:
-    """A crew that protects with the given function and opens photos as the stand-in does."""
+    """A crew that makes up with the given function and does all else as the stand-in does."""
     with ExitStack() as opened:
 
-        def begin(protect: Any = INSTANT, detect: Any = stand_in.detect) -> Crew:
-            pipeline = Pipeline(detect, stand_in.open_photo, protect)
+        def begin(make_up: Any = INSTANT, detect: Any = stand_in.detect) -> Crew:
+            pipeline = Pipeline(detect, stand_in.open_photo, make_up, partial(stand_in.finish, stage_s=0.0))
             crew = make_crew(ledger, Heartbeat(ledger, "a worker"), pipeline, batch_size=4, wait_s=0.01, budget_s=60)
             return opened.enter_context(closing(crew))
 
@@ -125,7 +124,7 @@ def test_suspects_travel_alone_and_one_after_the_other(serve: Serve, ledger: Led
 
     def count(uploads: Sequence[Upload], on_progress: OnProgress) -> Results:
         trips.append(len(uploads))
-        return stand_in.protect(uploads, on_progress, stage_s=0.02)
+        return stand_in.make_up(uploads, on_progress, stage_s=0.02)
 
     suspects = [lost_once(ledger, redis, accepted(ledger)) for _ in range(3)]
     others = [accepted(ledger) for _ in range(3)]
