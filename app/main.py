@@ -2,11 +2,13 @@
 
 from contextlib import AbstractAsyncContextManager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from app.envelope import Envelope
+from app.methods import HeadIsGet
+from app.once import each_parameter_once
 from app.problem import register_problems
-from app.routes import catalog, faces, finetuning, health, jobs
+from app.routes import catalog, faces, finetuning, health, jobs, problems
 from app.routes.docs import add_docs
 from app.service import open_service
 from jobs.logs import configure_logging
@@ -25,11 +27,18 @@ def create_app(settings: Settings) -> FastAPI:
         return open_service(app, settings)
 
     app = FastAPI(
-        title="DiffAM", description=DESCRIPTION, version="1", lifespan=lifespan, docs_url=None, redoc_url=None
+        title="DiffAM",
+        description=DESCRIPTION,
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(each_parameter_once)],
     )
+    app.add_middleware(HeadIsGet)
     app.add_middleware(Envelope, settings=settings)
     register_problems(app)
-    for routes in (jobs, faces, catalog, finetuning, health):
+    for routes in (jobs, faces, catalog, finetuning, health, problems):
         app.include_router(routes.router)
     add_docs(app)
     return app

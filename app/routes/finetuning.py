@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.once import StrictJson
 from app.problem import PROBLEMS, Problem
 from app.routes.jobs import Prefer, accepted
 from app.service import ServiceDep
@@ -12,7 +13,12 @@ from jobs.record import Job, LookInput, StyleInput
 from model_store.additions import Objective, check_name, check_order
 from model_store.catalog import Mode
 
-router = APIRouter(prefix="/v1/references", tags=["finetuning"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
+router = APIRouter(
+    prefix="/v1/references",
+    tags=["finetuning"],
+    responses=PROBLEMS,  # type: ignore[arg-type]  # dict is invariant
+    route_class=StrictJson,
+)
 FORM = form_schema(
     LookSubmission,
     {"picture": "One face wearing the look", "bare": "The same picture without make-up; made by the model if absent"},

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager
 import httpx
 import pytest
 
-from app.problem import FACTS, ProblemDocument
+from app.codes import FACTS
+from app.problem import ProblemDocument
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 
