@@ -1,9 +1,9 @@
 """What the routes work with: built once when the web process starts, never imported as a global."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import IO, Annotated
 
 import structlog
 from celery import Celery
@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
 from app.decoder import Decoder
+from app.spool import bytes_of
 from jobs.connect import connect
 from jobs.ledger import Ledger
 from jobs.queue import FINETUNE, PROTECT, make_bells, ring
@@ -38,14 +39,22 @@ class Service:
         return with_additions(self.shipped, self.settings.added)
 
     async def enqueue(
-        self, photo: bytes | None, job_input: AnyInput, kind: Kind = PROTECT, twin: bytes | None = None
+        self, photo: IO[bytes] | None, job_input: AnyInput, kind: Kind = PROTECT, twin: IO[bytes] | None = None
     ) -> str:
-        """Write a job down, then ring for it. Returns its id. Raises QueueFull, RedisError."""
-        bundle = BundleName(name=self.shipped.name, grade=self.shipped.grade)
-        job_id = await run_in_threadpool(self.ledger.accept, photo, job_input, bundle, kind, twin)
+        """Write a job down, then ring for it. Returns its id. Raises QueueFull, RedisError.
+
+        photo, twin: open files of PNG bytes, if the job has any.
+        """
+        job_id = await run_in_threadpool(self._accept, photo, job_input, kind, twin)
         if not await run_in_threadpool(ring, self.bells[kind], job_id):
             log.warning("bell_unheard", job_id=job_id)  # the reaper rings again
         return job_id
+
+    def _accept(self, photo: IO[bytes] | None, job_input: AnyInput, kind: Kind, twin: IO[bytes] | None) -> str:
+        bundle = BundleName(name=self.shipped.name, grade=self.shipped.grade)
+        with ExitStack() as held:
+            pictures = [held.enter_context(bytes_of(file)) if file else None for file in (photo, twin)]
+            return self.ledger.accept(pictures[0], job_input, bundle, kind, pictures[1])
 
 
 @asynccontextmanager

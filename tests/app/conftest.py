@@ -142,3 +142,11 @@ def finish(ledger: Ledger, protected: Protected) -> Callable[[str], None]:
         assert ledger.commit(claim, protected, batch_size=1)
 
     return work
+
+
+@pytest.fixture(scope="session")
+def tall_png() -> bytes:
+    """As long as a photo may be, and a pixel longer than a WebP may be."""
+    photo = BytesIO()
+    Image.new("RGB", (64, 16_384), "teal").save(photo, "PNG")
+    return photo.getvalue()

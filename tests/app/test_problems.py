@@ -63,11 +63,10 @@ def test_a_body_that_is_no_form_says_so(client: httpx.Client) -> None:
         assert problem(answer).code == "malformed_request"
 
 
-@pytest.mark.parametrize("parts", [2, 40])
-def test_too_many_parts_are_refused(client: httpx.Client, jpeg: bytes, parts: int) -> None:
-    files = [("photo", ("me.jpg", jpeg)) for _ in range(parts)]
+def test_too_many_parts_are_refused(client: httpx.Client, jpeg: bytes) -> None:
+    files = [("photo", ("me.jpg", jpeg)) for _ in range(40)]
     assert problem(client.post("/v1/jobs", files=files)).code == "malformed_request"
-    fields = {f"field{number}": (None, "x") for number in range(parts * 10)}
+    fields = {f"field{number}": (None, "x") for number in range(400)}
     assert problem(client.post("/v1/jobs", files=fields)).code == "malformed_request"
 
 
