@@ -53,9 +53,11 @@ FACTS: Mapping[str, Fact] = {
     "job_over": Fact(409, "The job has ended, so it cannot be canceled."),
     # The service
     "internal": Fact(500, "An error of ours; the operator finds it in the log under the request id."),
+    "too_many_uploads": Fact(503, "Too many uploads are under way; none of this one was read.", is_retryable=True),
     "queue_full": Fact(503, "Too many jobs wait, or the store is full.", is_retryable=True),
     "ledger_unavailable": Fact(503, "The store of jobs cannot be reached.", is_retryable=True),
     "no_worker": Fact(503, "No warm worker has shown a sign of life lately.", is_retryable=True),
+    "shutting_down": Fact(503, "The service is stopping; another one may take the request.", is_retryable=True),
     # Why a job failed
     "no_face_found": Fact(IN_A_JOB, "No face was found in the photo."),
     "face_too_small": Fact(IN_A_JOB, "The face has too few pixels to carry make-up."),

@@ -1,7 +1,7 @@
 """Decoding in a process of its own, so that no upload can exhaust, hang or crash the web process."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import IO
 
@@ -10,6 +10,7 @@ from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 from app.confined import decode_confined
 from app.photo import PhotoDamaged, PhotoLimits, Source
 from app.spool import open_spool, path_of, size_of
+from app.uploads import is_large
 from jobs.settings import Settings
 
 
@@ -30,7 +31,7 @@ class DecodedPhoto:
 
 
 class Decoder:
-    """At most `decode_processes` children, reused; each serves one upload at a time.
+    """At most `decode_processes` children, reused; each serves one upload at a time, and one is kept for small ones.
 
     Files go to them and come back, not bytes: a pipe would hold the photo three times over.
     """
@@ -39,6 +40,7 @@ class Decoder:
         self._settings = settings
         self._limits = photo_limits(settings)
         self._places = CapacityLimiter(settings.decode_processes)
+        self._large = CapacityLimiter(max(1, settings.decode_processes - 1))
 
     @asynccontextmanager
     async def decode(self, upload: IO[bytes]) -> AsyncIterator[DecodedPhoto]:
@@ -49,8 +51,13 @@ class Decoder:
         upload.flush()
         with open_spool() as png:
             arguments = (path_of(upload), path_of(png), self._limits, self._settings.decode_timeout_s)
-            try:
-                told = await to_process.run_sync(decode_confined, *arguments, cancellable=True, limiter=self._places)
-            except BrokenWorkerProcess as error:
-                raise PhotoDamaged("decoding the photo crashed or took too long") from error
+            async with AsyncExitStack() as held:
+                if is_large(size_of(upload), self._settings):
+                    await held.enter_async_context(self._large)
+                try:
+                    told = await to_process.run_sync(
+                        decode_confined, *arguments, cancellable=True, limiter=self._places
+                    )
+                except BrokenWorkerProcess as error:
+                    raise PhotoDamaged("decoding the photo crashed or took too long") from error
             yield DecodedPhoto(png, size_of(png), *told)

@@ -88,7 +88,7 @@ class _Parser(MultiPartParser):
 async def read_form(
     request: Request, form_type: type[Form], required: str, optional: tuple[str, ...], max_photo_bytes: int
 ) -> AsyncIterator[ReadForm[Form]]:
-    """The form of `request`; its files last as long as the block.
+    """The form of `request`; its files, and its place among the uploads under way, last as long as the block.
 
     Raises Problem.
     """
@@ -97,6 +97,7 @@ async def read_form(
         yield _checked(form, form_type, (required, *optional), max_photo_bytes)
     finally:
         await form.close()
+        request.state.place.give_back()
 
 
 async def _parsed(request: Request) -> FormData:

@@ -1,4 +1,4 @@
-"""The web process: `create_app(settings)`, and `serve_app()` for uvicorn's --factory. Never imports torch."""
+"""The application of the web process: `create_app(settings)`. Never imports torch."""
 
 from contextlib import AbstractAsyncContextManager
 
@@ -11,7 +11,7 @@ from app.problem import register_problems
 from app.routes import catalog, faces, finetuning, health, jobs, problems
 from app.routes.docs import add_docs
 from app.service import open_service
-from jobs.logs import configure_logging
+from app.stopping import Stopping
 from jobs.settings import Settings
 
 DESCRIPTION = """\
@@ -20,11 +20,12 @@ its owner by face-recognition systems. `POST /v1/jobs`, watch `GET /v1/jobs/{id}
 """
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application; catalog and Redis are opened when it starts, not before."""
+def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
+    """The application; catalog and Redis are opened when it starts, not before. `stopping`: told by its server."""
+    stopping = stopping or Stopping()
 
     def lifespan(app: FastAPI) -> AbstractAsyncContextManager[None]:
-        return open_service(app, settings)
+        return open_service(app, settings, stopping)
 
     app = FastAPI(
         title="DiffAM",
@@ -36,16 +37,9 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(each_parameter_once)],
     )
     app.add_middleware(HeadIsGet)
-    app.add_middleware(Envelope, settings=settings)
+    app.add_middleware(Envelope, settings=settings, stopping=stopping)  # outside of the others
     register_problems(app)
     for routes in (jobs, faces, catalog, finetuning, health, problems):
         app.include_router(routes.router)
     add_docs(app)
     return app
-
-
-def serve_app() -> FastAPI:
-    """What `uvicorn --factory app.main:serve_app` calls: settings from the environment."""
-    settings = Settings()
-    configure_logging(settings.log_level)
-    return create_app(settings)

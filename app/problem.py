@@ -127,7 +127,7 @@ def to_problem(error: Exception) -> Problem:
 
 
 def register_problems(app: FastAPI) -> None:
-    """Answer every exception with a problem document. Unforeseen ones are still raised to the server's log."""
+    """Answer every exception that is foreseen with a problem document; the envelope answers the others."""
 
     async def answer(request: Request, error: Exception) -> Response:
         problem = to_problem(error)
@@ -136,7 +136,7 @@ def register_problems(app: FastAPI) -> None:
         return problem_response(problem, request.state.request_id)
 
     known = (Problem, PhotoRejected, StoreError, LedgerError, RedisError, ClientDisconnect)
-    for kind in (*known, HTTPException, RequestValidationError, Exception):
+    for kind in (*known, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, answer)
 
 

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.decoder import Decoder
 from app.spool import bytes_of
+from app.stopping import Stopping
 from jobs.connect import connect
 from jobs.ledger import Ledger
 from jobs.queue import FINETUNE, PROTECT, make_bells, ring
@@ -32,6 +33,7 @@ class Service:
     ledger: Ledger
     bells: dict[Kind, Celery]
     decoder: Decoder
+    stopping: Stopping
 
     @property
     def catalog(self) -> Catalog:
@@ -58,12 +60,12 @@ class Service:
 
 
 @asynccontextmanager
-async def open_service(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+async def open_service(app: FastAPI, settings: Settings, stopping: Stopping) -> AsyncIterator[None]:
     """Serve `app` with a Service. Raises StoreError for a missing or damaged bundle, RedisNotConfigured."""
     catalog = read_catalog(find_bundle(settings.bundle, settings.shelf))
     bells = make_bells(settings)
     with connect(settings) as redis, bells[PROTECT], bells[FINETUNE]:
-        app.state.service = Service(settings, catalog, Ledger(redis, settings), bells, Decoder(settings))
+        app.state.service = Service(settings, catalog, Ledger(redis, settings), bells, Decoder(settings), stopping)
         yield
 
 

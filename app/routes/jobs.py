@@ -118,9 +118,10 @@ async def _settled(service: Service, job_id: str, prefer: str) -> tuple[Job, dic
     deadline = anyio.current_time() + wait_s
     while True:
         job = await run_in_threadpool(service.ledger.get, job_id)
-        if job.is_over or anyio.current_time() >= deadline:
+        if job.is_over or service.stopping.has_begun or anyio.current_time() >= deadline:
             return job, {"Preference-Applied": f"wait={wait_s}"} if wish else {}
-        await anyio.sleep(POLL_S)
+        with service.stopping.patience(POLL_S):
+            await anyio.sleep_forever()
 
 
 def _job_response(job: Job, headers: dict[str, str], status: int = 200, if_none_match: str = "") -> Response:

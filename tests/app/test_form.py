@@ -184,6 +184,14 @@ def test_a_form_without_its_end_is_not_taken_for_a_whole_one(client: httpx.Clien
     assert problem(answer).code == "malformed_request"
 
 
+def test_only_a_form_carries_a_photo(client: httpx.Client, jpeg: bytes) -> None:
+    raw = client.post("/v1/jobs", content=jpeg + bytes(100_000), headers={"Content-Type": "image/jpeg"})
+    assert problem(raw).code == "media_type_unsupported"
+    zipped = client.post("/v1/jobs", content=b"", headers={"Content-Type": BOUNDARY, "Content-Encoding": "gzip"})
+    assert problem(zipped).code == "media_type_unsupported"
+    assert zipped.headers["accept-encoding"] == "identity"
+
+
 def test_a_choice_that_nobody_made_is_no_file(client: httpx.Client) -> None:
     document = problem(form(client, ('name="photo"; filename=""', b""), ('name="reference_id"', b"rose")))
     assert (document.code, document.param) == ("missing_field", "photo")
