@@ -21,11 +21,13 @@ class Fact(NamedTuple):
 FACTS: Mapping[str, Fact] = {
     # The request itself
     "malformed_request": Fact(400, "The request, or the form in it, does not follow the rules of its format."),
+    "origin_not_allowed": Fact(403, "A web page of another origin sent this; DIFFAM_ALLOWED_ORIGINS lists such pages."),
     "not_found": Fact(404, "Nothing is at this address."),
     "method_not_allowed": Fact(405, "The address exists, but not with this method; `Allow` names those it has."),
     "upload_too_slow": Fact(408, "The request did not arrive in the time it had.", is_retryable=True),
     "upload_too_large": Fact(413, "The upload has more bytes than DIFFAM_MAX_UPLOAD_BYTES allows.", "photo"),
     "media_type_unsupported": Fact(415, "The body has a type or an encoding that this call does not read."),
+    "host_not_allowed": Fact(421, "The `Host` header names a host that is not ours; DIFFAM_ALLOWED_HOSTS lists them."),
     "missing_field": Fact(422, "A field that is needed was not sent."),
     "invalid_field": Fact(422, "A field has a value that it cannot have, was sent twice, or does not exist."),
     # The photo

@@ -1,4 +1,4 @@
-"""What surrounds every request: an id, bounds on its body, a line in the log, careful headers."""
+"""What surrounds every request: an id, a look at who asks, bounds on its body, a line in the log, careful headers."""
 
 import asyncio
 import re
@@ -10,6 +10,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.door import Door
 from app.problem import Problem, problem_response, to_problem
 from app.stopping import Stopping
 from app.uploads import Place, Uploads
@@ -27,6 +28,7 @@ class Envelope:
 
     def __init__(self, app: ASGIApp, settings: Settings, stopping: Stopping) -> None:
         self._app = app
+        self._door = Door(settings)
         self._uploads = Uploads(settings)
         self._stopping = stopping
         self._max_upload_bytes = settings.max_upload_bytes
@@ -76,6 +78,7 @@ class Envelope:
 
     async def _admitted(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         """Raises Problem before any of the body is read, if it is not to be."""
+        self._door.check(scope["method"], scope["path"], headers)
         most_bytes = self._most_bytes(headers)
         place = self._place(headers, most_bytes)
         scope["state"]["place"] = place

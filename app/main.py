@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from app.envelope import Envelope
 from app.methods import HeadIsGet
@@ -18,6 +19,7 @@ DESCRIPTION = """\
 Send a face photo and name a make-up reference; get the photo back wearing it: natural to friends, no longer matched to
 its owner by face-recognition systems. `POST /v1/jobs`, watch `GET /v1/jobs/{id}`, fetch `GET /v1/jobs/{id}/result`.
 """
+TOLD_TO_PAGES = ("ETag", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-ID")
 
 
 def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
@@ -37,6 +39,14 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
         dependencies=[Depends(each_parameter_once)],
     )
     app.add_middleware(HeadIsGet)
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=TOLD_TO_PAGES,
+        )
     app.add_middleware(Envelope, settings=settings, stopping=stopping)  # outside of the others
     register_problems(app)
     for routes in (jobs, faces, catalog, finetuning, health, problems):

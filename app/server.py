@@ -18,6 +18,7 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from app.door import check_address
 from app.lingering import LingeringTransport
 from app.main import create_app
 from app.problem import Problem, problem_response
@@ -174,6 +175,7 @@ class Protocol(H11Protocol):
 
 
 def serve(settings: Settings, listener: socket.socket | None = None) -> None:
-    """Serve until SIGTERM, on `listener` if there is one."""
+    """Serve until SIGTERM, on `listener` if there is one. Raises DoorOpen."""
+    check_address(settings)
     configure_logging(settings.log_level)
     Server(settings).run(sockets=[listener] if listener else None)

@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     looks_dir: Path | None = None  # None: `looks` in the data folder; web and workers must share it
     host: str = "127.0.0.1"
     port: Port = 8000
+    behind_proxy: bool = False  # True: something else guards the door, so `host` may be more than this machine
+    allowed_hosts: tuple[str, ...] = ()  # beside this machine's own names
+    allowed_origins: tuple[str, ...] = ()  # of web pages that may call this service from elsewhere
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     # What an upload may be

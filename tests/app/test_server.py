@@ -53,6 +53,8 @@ def peer(client: httpx.Client) -> Peer:
     ("head", "status"),
     [
         (b"POST /v1/jobs HTTP/1.1\r\n" + FORM + b"Content-Length: 99000000\r\n\r\n", 413),
+        (b"POST /v1/jobs HTTP/1.1\r\n" + FORM + b"Origin: null\r\nContent-Length: 5000000\r\n\r\n", 403),
+        (b"POST /v1/jobs HTTP/1.1\r\n" + FORM.replace(b"localhost", b"x") + b"Content-Length: 5000000\r\n\r\n", 421),
         (b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n\r\n", 415),
         (b"POST /nowhere HTTP/1.1\r\n" + FORM + b"Content-Length: 5000000\r\n\r\n", 404),
         (b"PUT /v1/jobs HTTP/1.1\r\n" + FORM + b"Content-Length: 5000000\r\n\r\n", 405),
@@ -78,6 +80,7 @@ def test_a_refusal_in_mid_upload_can_be_read_and_says_that_the_connection_ends(
     [
         b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /v1/jobs/x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /v1/references HTTP/1.1\r\nHost: elsewhere\r\n\r\n",
         b"POST /v1/jobs HTTP/1.1\r\n" + FORM + b"Content-Length: 7\r\n\r\n--x--\r\n",
         b"POST /v1/references/rose/finetune HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
         b"POST /v1/jobs/x/cancel HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
