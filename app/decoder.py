@@ -1,16 +1,17 @@
 """Decoding in a process of its own, so that no upload can exhaust, hang or crash the web process."""
 
-import resource
-import signal
-import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import IO
 
 from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 
-from app.photo import CanonicalPhoto, PhotoDamaged, PhotoLimits, canonical_photo
+from app.confined import decode_confined
+from app.photo import PhotoDamaged, PhotoLimits, Source
+from app.spool import open_spool, path_of, size_of
+from app.uploads import is_large
 from jobs.settings import Settings
-
-BASE_BYTES = 512 * 1024 * 1024  # interpreter, libraries and the upload itself, with room
-BYTES_PER_PIXEL = 24  # at 50 megapixels a turned JPEG took 8, HEIC 12, AVIF with alpha 13, WebP with alpha 17
 
 
 def photo_limits(settings: Settings) -> PhotoLimits:
@@ -18,30 +19,45 @@ def photo_limits(settings: Settings) -> PhotoLimits:
     return PhotoLimits(settings.max_pixels, settings.max_side_px, settings.min_side_px, settings.extra_formats)
 
 
+@dataclass(frozen=True)
+class DecodedPhoto:
+    """A `CanonicalPhoto` whose PNG is in a file."""
+
+    png: IO[bytes]
+    size_bytes: int
+    width: int
+    height: int
+    source: Source
+
+
 class Decoder:
-    """At most `decode_processes` children, reused; each serves one upload at a time."""
+    """At most `decode_processes` children, reused; each serves one upload at a time, and one is kept for small ones.
+
+    Files go to them and come back, not bytes: a pipe would hold the photo three times over.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._limits = photo_limits(settings)
-        self._timeout_s = settings.decode_timeout_s
         self._places = CapacityLimiter(settings.decode_processes)
+        self._large = CapacityLimiter(max(1, settings.decode_processes - 1))
 
-    async def decode(self, upload: bytes) -> CanonicalPhoto:
-        """The canonical photo. Raises PhotoRejected, also when the child dies over it or takes too long."""
-        arguments = (upload, self._limits, self._timeout_s)
-        try:
-            return await to_process.run_sync(_confined, *arguments, cancellable=True, limiter=self._places)
-        except BrokenWorkerProcess as error:
-            raise PhotoDamaged("decoding the photo crashed or took too long") from error
+    @asynccontextmanager
+    async def decode(self, upload: IO[bytes]) -> AsyncIterator[DecodedPhoto]:
+        """The canonical photo of an open file, for as long as the block lasts.
 
-
-def _confined(upload: bytes, limits: PhotoLimits, timeout_s: float) -> CanonicalPhoto:
-    """Runs in the child: bounded memory, and SIGALRM ends the child even when nobody is left to wait for it."""
-    if sys.platform == "linux":  # elsewhere the kernel does not enforce it
-        memory_bytes = BASE_BYTES + BYTES_PER_PIXEL * limits.max_pixels
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    signal.setitimer(signal.ITIMER_REAL, timeout_s)
-    try:
-        return canonical_photo(upload, limits)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        Raises PhotoRejected, also when the child dies over it or takes too long.
+        """
+        upload.flush()
+        with open_spool() as png:
+            arguments = (path_of(upload), path_of(png), self._limits, self._settings.decode_timeout_s)
+            async with AsyncExitStack() as held:
+                if is_large(size_of(upload), self._settings):
+                    await held.enter_async_context(self._large)
+                try:
+                    told = await to_process.run_sync(
+                        decode_confined, *arguments, cancellable=True, limiter=self._places
+                    )
+                except BrokenWorkerProcess as error:
+                    raise PhotoDamaged("decoding the photo crashed or took too long") from error
+            yield DecodedPhoto(png, size_of(png), *told)

@@ -1,5 +1,6 @@
-"""What surrounds every request: an id, a bound on its body, one line in the log, careful headers."""
+"""What surrounds every request: an id, a look at who asks, bounds on its body, a line in the log, careful headers."""
 
+import asyncio
 import re
 import secrets
 from time import perf_counter
@@ -9,22 +10,28 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.problem import Problem, problem_response
+from app.door import Door
+from app.problem import Problem, problem_response, to_problem
+from app.stopping import Stopping
+from app.uploads import Place, Uploads
 from jobs.settings import Settings
 
 log = structlog.get_logger()
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-FORM_BYTES = 64 * 1024  # room for the fields and boundaries around the photo
-HANG_UP = {"Connection": "close"}  # the rest of the body is not wanted
+FORM_BYTES = 64 * 1024  # room for the fields and boundaries around the photo; and all that any other body may have
+NO_ENCODING = {"Accept-Encoding": "identity"}
 
 
 class Envelope:
     """ASGI middleware, because FastAPI has read the whole body before any dependency of a route runs."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, stopping: Stopping) -> None:
         self._app = app
-        self._max_body_bytes = settings.max_upload_bytes + FORM_BYTES
+        self._door = Door(settings)
+        self._uploads = Uploads(settings)
+        self._stopping = stopping
+        self._max_upload_bytes = settings.max_upload_bytes
         self._body_timeout_s = settings.upload_timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,7 +42,7 @@ class Envelope:
         offered = headers.get("x-request-id", "")
         request_id = offered if REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
-        started, status = perf_counter(), 500  # until something is sent
+        started, status = perf_counter(), None
 
         async def send_marked(message: Message) -> None:
             nonlocal status
@@ -47,20 +54,56 @@ class Envelope:
                 marked.setdefault("Cache-Control", "no-store")
             await send(message)
 
+        async def refuse(problem: Problem) -> None:
+            await problem_response(problem, request_id)(scope, receive, send_marked)
+
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                length = headers.get("content-length", "0")
-                if not length.isdecimal() or int(length) > self._max_body_bytes:
-                    refusal = problem_response(self._too_large(), request_id)
-                    await refusal(scope, receive, send_marked)
-                else:
-                    await self._app(scope, self._bounded(receive), send_marked)
+                await self._admitted(scope, headers, receive, send_marked)
+            except Exception as error:  # every request must be answered, whatever happened
+                problem = to_problem(error)
+                if problem.code == "internal":
+                    log.error("request_failed", exc_info=error)
+                if status is not None:  # too late for another answer: the server cuts this one off
+                    raise
+                await refuse(problem)
+            except asyncio.CancelledError:  # the server stops, and has waited as long as it may
+                if status is None:
+                    await refuse(shutting_down())
+                raise
             finally:
                 route = getattr(scope.get("route"), "path", None)  # the template: ids and names stay out of the log
                 seconds = round(perf_counter() - started, 4)
                 log.info("request_answered", method=scope["method"], route=route, status=status, seconds=seconds)
 
-    def _bounded(self, receive: Receive) -> Receive:
+    async def _admitted(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        """Raises Problem before any of the body is read, if it is not to be."""
+        self._door.check(scope["method"], scope["path"], headers)
+        most_bytes = self._most_bytes(headers)
+        place = self._place(headers, most_bytes)
+        scope["state"]["place"] = place
+        try:
+            await self._app(scope, self._bounded(receive, most_bytes), send)
+        finally:
+            if place:
+                place.give_back()
+
+    def _most_bytes(self, headers: Headers) -> int:
+        """What the body may have. Raises Problem: it says itself that it has more."""
+        most_bytes = FORM_BYTES + (self._max_upload_bytes if _is_form(headers) else 0)
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise Problem("media_type_unsupported", "send the body without a content encoding", headers=NO_ENCODING)
+        if _length(headers) > most_bytes:
+            raise self._too_large(most_bytes, _length(headers))
+        return most_bytes
+
+    def _place(self, headers: Headers, most_bytes: int) -> Place | None:
+        """The room that the upload takes, all that it may have if it does not say how much. Raises Problem."""
+        if not _is_form(headers):
+            return None
+        return self._uploads.take(_length(headers) if "content-length" in headers else most_bytes)
+
+    def _bounded(self, receive: Receive, most_bytes: int) -> Receive:
         """Count the bytes as they come and give the whole body `upload_timeout_s`. Raises Problem inside the app."""
         received, deadline = 0, anyio.current_time() + self._body_timeout_s
         is_complete = False
@@ -69,22 +112,37 @@ class Envelope:
             nonlocal received, is_complete
             if is_complete:  # only the disconnect is left to come: a long poll may wait for it
                 return await receive()
-            try:
-                with anyio.fail_after(deadline - anyio.current_time()):
-                    message = await receive()
-            except TimeoutError as error:
-                raise self._too_slow() from error
+            message: Message = {}
+            with self._stopping.patience(deadline - anyio.current_time()):
+                message = await receive()
+            if not message:
+                raise shutting_down() if self._stopping.has_begun else self._too_slow()
             received += len(message.get("body", b""))
             is_complete = not message.get("more_body", False)
-            if received > self._max_body_bytes:
-                raise self._too_large()
+            if received > most_bytes:
+                raise self._too_large(most_bytes, received)
             return message
 
         return receive_bounded
 
-    def _too_large(self) -> Problem:
-        most = self._max_body_bytes - FORM_BYTES
-        return Problem("upload_too_large", f"a photo may have {most} bytes at most", headers=HANG_UP)
+    def _too_large(self, most_bytes: int, size_bytes: int) -> Problem:
+        if most_bytes == FORM_BYTES and size_bytes <= FORM_BYTES + self._max_upload_bytes:
+            return Problem("media_type_unsupported", f"more than {FORM_BYTES} bytes: send it as multipart/form-data")
+        return Problem("upload_too_large", f"a photo may have {self._max_upload_bytes} bytes at most")
 
     def _too_slow(self) -> Problem:
-        return Problem("upload_too_slow", f"the body took over {self._body_timeout_s:g} s", headers=HANG_UP)
+        return Problem("upload_too_slow", f"the body took over {self._body_timeout_s:g} s")
+
+
+def shutting_down() -> Problem:
+    """The answer to whatever is cut short when the server stops."""
+    return Problem("shutting_down", "the service is stopping; send this again")
+
+
+def _is_form(headers: Headers) -> bool:
+    return headers.get("content-type", "").strip().lower().startswith("multipart/form-data")
+
+
+def _length(headers: Headers) -> int:
+    """As the body says itself; the server has checked that it is a number. 0 if it does not say."""
+    return int(headers.get("content-length", "0"))

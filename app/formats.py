@@ -17,6 +17,8 @@ AVIF_BRANDS = {b"avif", b"avis"}
 HEVC_FILM_BRANDS = {b"hevc", b"hevx", b"hevm", b"hevs"}
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis"} | HEVC_FILM_BRANDS
 FILM_BRANDS = {b"avis", b"msf1"} | HEVC_FILM_BRANDS
+LONGEST_SIDE_PX = {"webp": 16_383, "jpeg": 65_500, "avif": 32_768, "heic": 32_768}
+"""What can be written, and read again by the libraries that we have; PNG has no such limit."""
 HEADER_BYTES = 1 << 16  # properties of AVIF and HEIC files stand in front of the pixels
 
 

@@ -1,42 +1,55 @@
-"""The web process: `create_app(settings)`, and `serve_app()` for uvicorn's --factory. Never imports torch."""
+"""The application of the web process: `create_app(settings)`. Never imports torch."""
 
 from contextlib import AbstractAsyncContextManager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from app.envelope import Envelope
+from app.methods import HeadIsGet
+from app.once import each_parameter_once
 from app.problem import register_problems
-from app.routes import catalog, faces, finetuning, health, jobs
+from app.routes import catalog, faces, finetuning, health, jobs, problems
 from app.routes.docs import add_docs
 from app.service import open_service
-from jobs.logs import configure_logging
+from app.stopping import Stopping
 from jobs.settings import Settings
 
 DESCRIPTION = """\
 Send a face photo and name a make-up reference; get the photo back wearing it: natural to friends, no longer matched to
 its owner by face-recognition systems. `POST /v1/jobs`, watch `GET /v1/jobs/{id}`, fetch `GET /v1/jobs/{id}/result`.
 """
+TOLD_TO_PAGES = ("ETag", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-ID")
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application; catalog and Redis are opened when it starts, not before."""
+def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
+    """The application; catalog and Redis are opened when it starts, not before. `stopping`: told by its server."""
+    stopping = stopping or Stopping()
 
     def lifespan(app: FastAPI) -> AbstractAsyncContextManager[None]:
-        return open_service(app, settings)
+        return open_service(app, settings, stopping)
 
     app = FastAPI(
-        title="DiffAM", description=DESCRIPTION, version="1", lifespan=lifespan, docs_url=None, redoc_url=None
+        title="DiffAM",
+        description=DESCRIPTION,
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(each_parameter_once)],
     )
-    app.add_middleware(Envelope, settings=settings)
+    app.add_middleware(HeadIsGet)
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=TOLD_TO_PAGES,
+        )
+    app.add_middleware(Envelope, settings=settings, stopping=stopping)  # outside of the others
     register_problems(app)
-    for routes in (jobs, faces, catalog, finetuning, health):
+    for routes in (jobs, faces, catalog, finetuning, health, problems):
         app.include_router(routes.router)
     add_docs(app)
     return app
-
-
-def serve_app() -> FastAPI:
-    """What `uvicorn --factory app.main:serve_app` calls: settings from the environment."""
-    settings = Settings()
-    configure_logging(settings.log_level)
-    return create_app(settings)

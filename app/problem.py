@@ -1,9 +1,9 @@
-"""Every error answer, RFC 9457 `application/problem+json`, and the one table from code to status."""
+"""Every error answer, RFC 9457 `application/problem+json`; `app.codes` says what each code means."""
 
-from collections.abc import Mapping
+import errno
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -13,75 +13,45 @@ from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from app.codes import FACTS, IN_A_JOB, address_of, title_of
+from app.methods import allowed_methods
 from app.photo import PhotoRejected
 from jobs.errors import LedgerError
 from model_store.errors import StoreError
 
 log = structlog.get_logger()
 
-
-class Fact(NamedTuple):
-    """What a code means over HTTP; `param` is the form field at fault."""
-
-    status: int
-    param: str | None = None
-    is_retryable: bool = False
-
-
-FACTS: Mapping[str, Fact] = {
-    "malformed_request": Fact(400),
-    "not_found": Fact(404),
-    "unknown_job": Fact(404),
-    "method_not_allowed": Fact(405),
-    "upload_too_slow": Fact(408, is_retryable=True),
-    "result_not_ready": Fact(409, is_retryable=True),
-    "job_failed": Fact(409),
-    "job_over": Fact(409),
-    "reference_exists": Fact(409, "reference_id"),
-    "style_exists": Fact(409, "target_id"),
-    "reference_shipped": Fact(409, "reference_id"),
-    "erased_job": Fact(410),
-    "upload_too_large": Fact(413, "photo"),
-    "photo_too_large": Fact(413, "photo"),
-    "media_type_unsupported": Fact(415),
-    "photo_format_unsupported": Fact(415, "photo"),
-    "photo_empty": Fact(422, "photo"),
-    "photo_damaged": Fact(422, "photo"),
-    "photo_animated": Fact(422, "photo"),
-    "photo_too_small": Fact(422, "photo"),
-    "photo_transparent": Fact(422, "photo"),
-    "missing_field": Fact(422),
-    "invalid_field": Fact(422),
-    "unknown_reference": Fact(422, "reference_id"),
-    "unknown_target": Fact(422, "target_id"),
-    "style_not_trained": Fact(422, "target_id"),
-    "name_invalid": Fact(422, "reference_id"),
-    "unknown_recogniser": Fact(422, "held_out"),
-    "held_out_attacked": Fact(422, "held_out"),
-    "internal": Fact(500),
-    "queue_full": Fact(503, is_retryable=True),
-    "store_full": Fact(503, is_retryable=True),
-    "ledger_unavailable": Fact(503, is_retryable=True),
-    "no_worker": Fact(503, is_retryable=True),
-}
 CODE_OF_STATUS = {400: "malformed_request", 404: "not_found", 405: "method_not_allowed"}
 RETRY_AFTER_S = {409: 1, 503: 5}
+MAX_ERRORS = 100  # a body of 64 KiB can be wrong in thousands of places
+
+
+class FieldError(BaseModel):
+    """One thing that is wrong with one field."""
+
+    param: str
+    code: str
+    detail: str
 
 
 @dataclass(eq=False)  # an exception must stay hashable
 class Problem(Exception):
-    """Something about the request itself; `code` is a key of FACTS."""
+    """Something about the request itself; `code` is a key of FACTS. `errors`: all fields at fault, if it is fields."""
 
     code: str
     detail: str
     param: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    errors: Sequence[FieldError] = ()
 
 
 class ProblemDocument(BaseModel):
-    """The body of every error answer. `retryable`: the same request may succeed later."""
+    """The body of every error answer. `retryable`: the same request may succeed later.
 
-    type: str = "about:blank"
+    errors: every field that is wrong; `code`, `detail` and `param` are those of the first.
+    """
+
+    type: str
     title: str
     status: int
     detail: str
@@ -89,6 +59,7 @@ class ProblemDocument(BaseModel):
     param: str | None = None
     retryable: bool
     request_id: str
+    errors: list[FieldError] = []
 
 
 PROBLEMS = {
@@ -103,13 +74,15 @@ def problem_response(problem: Problem, request_id: str) -> Response:
     """The answer to send for `problem`."""
     fact = FACTS[problem.code]
     document = ProblemDocument(
-        title=HTTPStatus(fact.status).phrase,
+        type=address_of(problem.code),
+        title=title_of(problem.code),
         status=fact.status,
         detail=problem.detail,
         code=problem.code,
         param=problem.param or fact.param,
         retryable=fact.is_retryable,
         request_id=request_id,
+        errors=list(problem.errors),
     )
     headers = dict(problem.headers)
     if fact.is_retryable and fact.status in RETRY_AFTER_S:
@@ -117,36 +90,73 @@ def problem_response(problem: Problem, request_id: str) -> Response:
     return Response(document.model_dump_json(), fact.status, headers, "application/problem+json")
 
 
+def field_problem(errors: Sequence[FieldError]) -> Problem:
+    """The problem of a request with wrong fields, at least one."""
+    first = errors[0]
+    return Problem(first.code, first.detail, first.param, errors=errors[:MAX_ERRORS])
+
+
+def field_error(found: Mapping[str, Any], source_parts: int = 0) -> FieldError:
+    """What pydantic found, in our words. source_parts: how many parts of its place say only where fields come from."""
+    place = found["loc"][source_parts:] or found["loc"]
+    code = "missing_field" if found["type"] == "missing" else "invalid_field"
+    return FieldError(param=_told(".".join(str(part) for part in place)), code=code, detail=_told(found["msg"]))
+
+
 def to_problem(error: Exception) -> Problem:
     """What a caller may know about `error`."""
     match error:
         case Problem():
             return error
-        case StoreError(code=code, told=str(told)) if code in FACTS:
+        case StoreError(code=code, told=str(told)) if _is_answer(code):
             return Problem(code, told)
-        case PhotoRejected(code=code) | StoreError(code=code) | LedgerError(code=code) if code in FACTS:
+        case PhotoRejected(code=code) | StoreError(code=code) | LedgerError(code=code) if _is_answer(code):
             return Problem(code, str(error))
+        case HTTPException(__cause__=Problem() | ClientDisconnect() as cause):  # it came while FastAPI read the body
+            return to_problem(cause)
         case HTTPException(status_code=status) if status in CODE_OF_STATUS:
             return Problem(CODE_OF_STATUS[status], str(error.detail), headers=error.headers or {})
         case RequestValidationError():
-            first = error.errors()[0]
-            code = "missing_field" if first["type"] == "missing" else "invalid_field"
-            return Problem(code, first["msg"], param=str(first["loc"][-1]))
+            return _validation_problem(error)
         case ClientDisconnect():
             return Problem("malformed_request", "the request ended before its body did")
         case RedisError():
             log.error("ledger_unavailable", error=type(error).__name__)
             return Problem("ledger_unavailable", "the job ledger cannot be reached")
+        case OSError(errno=errno.ENOSPC):
+            return Problem("store_full", "no room on disk for this upload")
         case _:
             return Problem("internal", "an error of ours; it has been noted")
 
 
 def register_problems(app: FastAPI) -> None:
-    """Answer every exception with a problem document. Unforeseen ones are still raised to the server's log."""
+    """Answer every exception that is foreseen with a problem document; the envelope answers the others."""
 
     async def answer(request: Request, error: Exception) -> Response:
-        return problem_response(to_problem(error), request.state.request_id)
+        problem = to_problem(error)
+        if problem.code == "method_not_allowed":
+            problem = Problem(problem.code, problem.detail, headers={"Allow": ", ".join(allowed_methods(request))})
+        return problem_response(problem, request.state.request_id)
 
     known = (Problem, PhotoRejected, StoreError, LedgerError, RedisError, ClientDisconnect)
-    for kind in (*known, HTTPException, RequestValidationError, Exception):
+    for kind in (*known, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, answer)
+
+
+def _validation_problem(error: RequestValidationError) -> Problem:
+    found = error.errors()
+    if isinstance(error.body, bytes) and error.body:  # FastAPI reads as JSON only what says that it is
+        return Problem("media_type_unsupported", "send this as application/json")
+    if found[0]["type"] == "json_invalid":
+        at, why = found[0]["loc"][-1], found[0]["ctx"]["error"]
+        return Problem("malformed_request", f"the body is no JSON: {why} at character {at}")
+    return field_problem([field_error(each, source_parts=1) for each in found])
+
+
+def _is_answer(code: str) -> bool:
+    return code in FACTS and FACTS[code].status != IN_A_JOB
+
+
+def _told(text: str) -> str:
+    """`text` without the lone surrogates that JSON can smuggle in: no answer could be encoded with them."""
+    return text.encode("utf-8", "replace").decode()

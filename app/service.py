@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import IO, Annotated
 
 import structlog
 from celery import Celery
@@ -12,6 +12,8 @@ from fastapi import Depends, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
 from app.decoder import Decoder
+from app.spool import bytes_of
+from app.stopping import Stopping
 from jobs.connect import connect
 from jobs.erasure import look_every_s, rewrite_when_due
 from jobs.ledger import Ledger
@@ -34,6 +36,7 @@ class Service:
     ledger: Ledger
     bells: dict[Kind, Celery]
     decoder: Decoder
+    stopping: Stopping
 
     @property
     def catalog(self) -> Catalog:
@@ -41,18 +44,26 @@ class Service:
         return with_additions(self.shipped, self.settings.added).offer()
 
     async def enqueue(
-        self, photo: bytes | None, job_input: AnyInput, kind: Kind = PROTECT, twin: bytes | None = None
+        self, photo: IO[bytes] | None, job_input: AnyInput, kind: Kind = PROTECT, twin: IO[bytes] | None = None
     ) -> str:
-        """Write a job down, then ring for it. Returns its id. Raises QueueFull, RedisError."""
-        bundle = BundleName(name=self.shipped.name, grade=self.shipped.grade)
-        job_id = await run_in_threadpool(self.ledger.accept, photo, job_input, bundle, kind, twin)
+        """Write a job down, then ring for it. Returns its id. Raises QueueFull, RedisError.
+
+        photo, twin: open files of PNG bytes, if the job has any.
+        """
+        job_id = await run_in_threadpool(self._accept, photo, job_input, kind, twin)
         if not await run_in_threadpool(ring, self.bells[kind], job_id):
             log.warning("bell_unheard", job_id=job_id)  # the reaper rings again
         return job_id
 
+    def _accept(self, photo: IO[bytes] | None, job_input: AnyInput, kind: Kind, twin: IO[bytes] | None) -> str:
+        bundle = BundleName(name=self.shipped.name, grade=self.shipped.grade)
+        with ExitStack() as held:
+            pictures = [held.enter_context(bytes_of(file)) if file else None for file in (photo, twin)]
+            return self.ledger.accept(pictures[0], job_input, bundle, kind, pictures[1])
+
 
 @asynccontextmanager
-async def open_service(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+async def open_service(app: FastAPI, settings: Settings, stopping: Stopping) -> AsyncIterator[None]:
     """Serve `app` with a Service. Raises StoreError for a missing or damaged bundle, RedisNotConfigured."""
     catalog = read_catalog(find_bundle(settings.bundle, settings.shelf))
     bells = make_bells(settings)
@@ -62,7 +73,7 @@ async def open_service(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
             opened.enter_context(bell)
         rewrite = partial(rewrite_when_due, redis, settings.forget_s)
         opened.enter_context(repeating("erasure", rewrite, look_every_s(settings.forget_s)))
-        app.state.service = Service(settings, catalog, Ledger(redis, settings), bells, Decoder(settings))
+        app.state.service = Service(settings, catalog, Ledger(redis, settings), bells, Decoder(settings), stopping)
         yield
 
 

@@ -1,27 +1,21 @@
-"""The multipart forms: read within bounds, checked field by field."""
+"""The fields of the multipart forms, each checked."""
 
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from fastapi import Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeInt,
-    ValidationError,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
 )
-from starlette.datastructures import UploadFile
 
-from app.problem import Problem
+from app.form import SEVERAL
 from jobs.record import MAX_CANDIDATES, REGIONS, OutputFormat, Region, Strength, Survival, Vary
 
-MAX_FIELDS = 16
-MAX_FIELD_BYTES = 4096
 MAX_FACES = 64
 
 Id = Annotated[str, Field(max_length=64)]
@@ -51,9 +45,10 @@ Faces = Annotated[
     Literal["all", "largest"] | Indices,
     BeforeValidator(_choice),
     WithJsonSchema({"type": "string", "pattern": "^(all|largest|[0-9]+(,[0-9]+)*)$"}),
+    SEVERAL,
 ]
-Regions = Annotated[tuple[Region, ...], Field(min_length=1), Words, _list_of(REGIONS)]
-SurvivalList = Annotated[tuple[Survival, ...], Words, _list_of(get_args(Survival))]
+Regions = Annotated[tuple[Region, ...], Field(min_length=1), Words, _list_of(REGIONS), SEVERAL]
+SurvivalList = Annotated[tuple[Survival, ...], Words, _list_of(get_args(Survival)), SEVERAL]
 
 
 class Submission(BaseModel):
@@ -95,9 +90,6 @@ class LookSubmission(BaseModel):
     description: str = Field("", max_length=300, description="One sentence")
 
 
-Form = TypeVar("Form", bound=BaseModel)
-
-
 def form_schema(form: type[BaseModel], files: dict[str, str], required: list[str]) -> dict[str, Any]:
     """A form as OpenAPI describes it: file parts by name, with what they are, and the fields."""
     schema = form.model_json_schema()
@@ -105,37 +97,3 @@ def form_schema(form: type[BaseModel], files: dict[str, str], required: list[str
     schema["properties"] = {**parts, **schema["properties"]}
     schema["required"] = [*required, *schema.get("required", [])]
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
-
-
-async def read_form(
-    request: Request, form_type: type[Form], required: str, optional: tuple[str, ...], max_photo_bytes: int
-) -> tuple[dict[str, bytes], Form]:
-    """The uploaded bytes by part, unlooked-at, and the fields.
-
-    Raises Problem, RequestValidationError, HTTPException(400).
-    """
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise Problem("media_type_unsupported", "send this as multipart/form-data")
-    names = (required, *optional)
-    async with request.form(max_files=len(names), max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES) as form:
-        if form.get(required) is None:
-            raise Problem("missing_field", f"the form has no {required}", param=required)
-        # A web form sends its empty fields along: they count as absent.
-        fields = {name: value for name, value in form.items() if name not in names and value != ""}
-        try:
-            submission = form_type.model_validate(fields)
-        except ValidationError as error:
-            found = error.errors(include_input=False, include_url=False, include_context=False)
-            raise RequestValidationError([each | {"loc": each["loc"][:1]} for each in found]) from error
-        uploads = {}
-        for name in names:
-            part = form.get(name)
-            if part is None or part == "":
-                continue
-            if not isinstance(part, UploadFile):
-                raise Problem("invalid_field", f"{name} must be a file part, with a filename", param=name)
-            uploads[name] = await part.read()
-    for name, upload in uploads.items():
-        if len(upload) > max_photo_bytes:
-            raise Problem("upload_too_large", f"a photo may have {max_photo_bytes} bytes at most", param=name)
-    return uploads, submission

@@ -4,6 +4,7 @@ CliError
 ├── SiblingFailed   a process of the embedded stack cannot be kept alive
 ├── StackNotReady   it runs, but did not become ready in time
 ├── AlreadyRunning  another stack uses the same data folder
+├── HostRefused     DIFFAM_HOST would open the service to a network that nothing guards
 ├── NoServer        no embedded Valkey for this machine, and no DIFFAM_REDIS_URL
 ├── RequestFailed   the service answered with a problem, or the job failed
 ├── FileUnreadable  a photo of an album cannot be read
@@ -25,6 +26,10 @@ class StackNotReady(CliError):
 
 class AlreadyRunning(CliError):
     """The data folder belongs to a stack that runs."""
+
+
+class HostRefused(CliError):
+    """The service would be open to a whole network."""
 
 
 class NoServer(CliError):

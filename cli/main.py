@@ -33,7 +33,7 @@ def up(
     """Serve until Ctrl-C: Valkey, worker and web process on this machine."""
     from time import sleep
 
-    from cli.stack import running_stack
+    from cli.stack import running_stack, who_may_enter
     from jobs.settings import Settings
 
     settings = Settings() if port is None else Settings(port=port)
@@ -42,7 +42,7 @@ def up(
         with console.status("starting; loading the models"):
             stack.wait_until_ready()
         console.print(f"Serving on {stack.url} (API: /docs, logs: {stack.logs}). Ctrl-C stops it.", soft_wrap=True)
-        console.print("Open to everybody on this machine: no keys are configured.")
+        console.print(who_may_enter(settings), soft_wrap=True)
         while True:
             stack.supervisor.check()
             sleep(0.5)

@@ -18,7 +18,8 @@ from typing import NoReturn, TextIO
 
 import httpx
 
-from cli.errors import AlreadyRunning, StackNotReady
+from app.door import DoorOpen, check_address, is_loopback
+from cli.errors import AlreadyRunning, HostRefused, StackNotReady
 from cli.supervisor import Sibling, Supervisor
 from cli.valkey import APPEND_ONLY, answers, forget_erased, sweep_leftovers, valkey_command
 from jobs.settings import Settings
@@ -59,14 +60,18 @@ def running_stack(
 ) -> Iterator[Stack]:
     """Start the stack, and stop all of it when the block ends, however it ends.
 
-    A signal that asks to stop becomes a KeyboardInterrupt inside the block. Raises AlreadyRunning, NoServer.
+    A signal that asks to stop becomes a KeyboardInterrupt inside the block.
+    Raises AlreadyRunning, HostRefused, NoServer.
     """
+    try:
+        check_address(settings)
+    except DoorOpen as refusal:
+        raise HostRefused(str(refusal)) from refusal
     data_dir = settings.data_dir.resolve()
     with ExitStack() as held:
         lock = held.enter_context(exclusive(data_dir))
         make_private(data_dir)
         listener = held.enter_context(closing(listen(settings.host, settings.port)))
-        host, port = listener.getsockname()[:2]
         temporary = held.enter_context(temporary_folder(lock))
         socket_path = temporary / "valkey.sock"
         env = {"DIFFAM_REDIS_URL": f"unix://{socket_path}", "TMPDIR": str(temporary)} | handed_down(settings)
@@ -87,7 +92,15 @@ def running_stack(
         held.enter_context(interruptible())
         supervisor = held.enter_context(Supervisor(siblings, report))
         held.callback(ignore_stop_signals)
-        yield Stack(f"http://{host}:{port}", logs, supervisor)
+        yield Stack(url_of(listener), logs, supervisor)
+
+
+def who_may_enter(settings: Settings) -> str:
+    """The sentence for whoever started the stack."""
+    if not is_loopback(settings.host):
+        return f"Open to everybody who reaches {settings.host}: no keys are configured, only what you set up guards it."
+    through = ", and to whomever your proxy lets through" if settings.behind_proxy else ""
+    return f"Open to everybody on this machine{through}: no keys are configured."
 
 
 def handed_down(settings: Settings) -> dict[str, str]:
@@ -100,10 +113,18 @@ def handed_down(settings: Settings) -> dict[str, str]:
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket on `port`, or on a free one when that is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), backlog=128)
+        return socket.create_server((host, port), family=family, backlog=128)
     except OSError:
-        return socket.create_server((host, 0), backlog=128)
+        return socket.create_server((host, 0), family=family, backlog=128)
+
+
+def url_of(listener: socket.socket) -> str:
+    """How this machine itself reaches what listens there: on all its addresses means also on its own."""
+    host, port = listener.getsockname()[:2]
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # nothing is bound here
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 @contextmanager

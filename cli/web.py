@@ -6,17 +6,14 @@ Connections wait in that socket's queue while this process starts or restarts; n
 import socket
 import sys
 
-import uvicorn
-
-GRACE_S = 3
-
 
 def main() -> None:
-    """Serve until SIGTERM. Addresses of clients are not logged."""
-    config = uvicorn.Config(
-        "app.main:serve_app", factory=True, access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE_S
-    )
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
+    """Serve until SIGTERM."""
+    # Imported here, because each decoder runs the file of the main module once, and needs nothing of this.
+    from app.server import serve
+    from jobs.settings import Settings
+
+    serve(Settings(), socket.socket(fileno=int(sys.argv[1])))
 
 
 if __name__ == "__main__":

@@ -128,11 +128,11 @@ class Ledger:
 
     def accept(
         self,
-        photo: bytes | None,
+        photo: bytes | memoryview | None,
         job_input: AnyInput,
         bundle: BundleName,
         kind: Kind = "protect",
-        twin: bytes | None = None,
+        twin: bytes | memoryview | None = None,
     ) -> str:
         """Write a new job and return its id, which nobody can guess. Ring only afterwards. Raises QueueFull, StoreFull.
 

@@ -4,9 +4,9 @@ Built in `main()` and handed down; nothing reads the environment later. `.env.ex
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     looks_dir: Path | None = None  # None: `looks` in the data folder; web and workers must share it
     host: str = "127.0.0.1"
     port: Port = 8000
+    behind_proxy: bool = False  # True: something else guards the door, so `host` may be more than this machine
+    allowed_hosts: tuple[str, ...] = ()  # beside this machine's own names
+    allowed_origins: tuple[str, ...] = ()  # of web pages that may call this service from elsewhere
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     # What an upload may be
@@ -33,7 +36,11 @@ class Settings(BaseSettings):
     max_side_px: PositiveInt = 16_384
     min_side_px: PositiveInt = 64
     extra_formats: tuple[Literal["avif", "heic"], ...] = ()  # beside JPEG, PNG and WebP: each is one more decoder
+    max_uploads: Annotated[int, Field(ge=4)] = 64
+    max_uploading_bytes: PositiveInt | None = None  # None: six times `max_upload_bytes`
     upload_timeout_s: PositiveFloat = 60
+    head_timeout_s: PositiveFloat = 10
+    keep_alive_s: PositiveInt = 5
     decode_timeout_s: PositiveFloat = 60
     decode_processes: PositiveInt = 2
     max_wait_s: PositiveInt = 30
@@ -77,6 +84,17 @@ class Settings(BaseSettings):
     aliyun_access_key_id: SecretStr | None = None
     aliyun_access_key_secret: SecretStr | None = None
     aliyun_per_second: PositiveFloat = 2
+
+    @model_validator(mode="after")
+    def _has_room_for_an_upload(self) -> Self:
+        if self.uploading_bytes < 2 * self.max_upload_bytes:
+            raise ValueError("DIFFAM_MAX_UPLOADING_BYTES must be at least twice DIFFAM_MAX_UPLOAD_BYTES")
+        return self
+
+    @property
+    def uploading_bytes(self) -> int:
+        """How many bytes all uploads under way may have together."""
+        return self.max_uploading_bytes or 6 * self.max_upload_bytes
 
     @property
     def shelf(self) -> Path:

@@ -3,10 +3,11 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
+from app.form import read_form
 from app.problem import PROBLEMS
 from app.routes.jobs import Prefer, accepted, facts_of
 from app.service import ServiceDep
-from app.submission import form_schema, read_form
+from app.submission import form_schema
 from jobs.queue import DETECT
 from jobs.record import DetectInput, Job
 
@@ -30,7 +31,9 @@ async def find_faces(request: Request, service: ServiceDep, prefer: Prefer = WAI
     Answers with the job: 200 when its `output.faces` came within ten seconds (or `Prefer: wait=n`), else 202. A photo
     without faces succeeds with none. The photo is erased as soon as it was looked at.
     """
-    uploads, _ = await read_form(request, Nothing, "photo", (), service.settings.max_upload_bytes)
-    photo = await service.decoder.decode(uploads["photo"])
-    job_id = await service.enqueue(photo.png, DetectInput.model_validate(facts_of(photo)), DETECT)
+    async with (
+        read_form(request, Nothing, "photo", (), service.settings.max_upload_bytes) as form,
+        service.decoder.decode(form.uploads["photo"]) as photo,
+    ):
+        job_id = await service.enqueue(photo.png, DetectInput.model_validate(facts_of(photo)), DETECT)
     return await accepted(service, job_id, prefer)

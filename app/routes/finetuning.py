@@ -1,18 +1,27 @@
 """New looks and new styles over HTTP: long jobs, watched like any other."""
 
+from contextlib import AsyncExitStack
+
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.form import read_form
+from app.once import StrictJson
 from app.problem import PROBLEMS, Problem
 from app.routes.jobs import Prefer, accepted
 from app.service import ServiceDep
-from app.submission import Id, LookSubmission, form_schema, read_form
+from app.submission import Id, LookSubmission, form_schema
 from jobs.queue import FINETUNE
 from jobs.record import Job, LookInput, StyleInput
 from model_store.additions import Objective, check_name, check_order
 from model_store.catalog import Mode
 
-router = APIRouter(prefix="/v1/references", tags=["finetuning"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
+router = APIRouter(
+    prefix="/v1/references",
+    tags=["finetuning"],
+    responses=PROBLEMS,  # type: ignore[arg-type]  # dict is invariant
+    route_class=StrictJson,
+)
 FORM = form_schema(
     LookSubmission,
     {"picture": "One face wearing the look", "bare": "The same picture without make-up; made by the model if absent"},
@@ -36,15 +45,18 @@ class Finetune(BaseModel):
 async def add_reference(request: Request, service: ServiceDep, prefer: Prefer = "") -> Response:
     """Make a look of a picture with make-up. The job fails with a code when the picture cannot serve as one."""
     limit = service.settings.max_upload_bytes
-    uploads, look = await read_form(request, LookSubmission, "picture", ("bare",), limit)
-    check_name(service.catalog, look.reference_id)
-    picture = await service.decoder.decode(uploads["picture"])
-    bare = await service.decoder.decode(uploads["bare"]) if "bare" in uploads else None
-    wish = LookInput(
-        reference_id=look.reference_id, title=look.title, description=look.description, has_bare=bare is not None,
-        width=picture.width, height=picture.height, bytes=len(picture.png),
-    )  # fmt: skip
-    job_id = await service.enqueue(picture.png, wish, FINETUNE, bare.png if bare else None)
+    async with AsyncExitStack() as held:
+        form = await held.enter_async_context(read_form(request, LookSubmission, "picture", ("bare",), limit))
+        look = form.fields
+        check_name(service.catalog, look.reference_id)
+        decode = service.decoder.decode
+        photos = {name: await held.enter_async_context(decode(file)) for name, file in form.uploads.items()}
+        picture, bare = photos["picture"], photos.get("bare")
+        wish = LookInput(
+            reference_id=look.reference_id, title=look.title, description=look.description, has_bare=bare is not None,
+            width=picture.width, height=picture.height, bytes=picture.size_bytes,
+        )  # fmt: skip
+        job_id = await service.enqueue(picture.png, wish, FINETUNE, bare.png if bare else None)
     return await accepted(service, job_id, prefer)
 
 

@@ -9,12 +9,14 @@ import anyio
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from app.photo import CanonicalPhoto
+from app.decoder import DecodedPhoto
+from app.form import read_form
+from app.formats import LONGEST_SIDE_PX
 from app.problem import PROBLEMS, Problem
 from app.service import Service, ServiceDep
-from app.submission import Submission, form_schema, read_form
+from app.submission import Submission, form_schema
 from jobs.errors import ErasedJob
-from jobs.record import Candidate, Job, JobInput, Output, OutputPhoto
+from jobs.record import Candidate, Job, JobInput, Output, OutputFormat, OutputPhoto
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
 
@@ -30,18 +32,20 @@ FORM = form_schema(Submission, {"photo": "A JPEG, PNG or WebP photo with a face"
 @router.post("", status_code=202, response_model=Job, openapi_extra=FORM)
 async def create_job(request: Request, service: ServiceDep, prefer: Prefer = "") -> Response:
     """Protect a photo. Answers 202 and the job to watch, or 200 if `Prefer: wait=n` saw it end."""
-    uploads, submission = await read_form(request, Submission, "photo", (), service.settings.max_upload_bytes)
-    style = service.catalog.style_for(submission.reference_id, submission.target_id)
-    _check_offer(service, submission, style.target)
-    photo = await service.decoder.decode(uploads["photo"])
-    wish = submission.model_dump() | {"reference_id": style.reference, "target_id": style.target}
-    job_input = JobInput.model_validate(wish | facts_of(photo))
-    return await accepted(service, await service.enqueue(photo.png, job_input), prefer)
+    async with read_form(request, Submission, "photo", (), service.settings.max_upload_bytes) as form:
+        submission = form.fields
+        style = service.catalog.style_for(submission.reference_id, submission.target_id)
+        _check_offer(service, submission, style.target)
+        async with service.decoder.decode(form.uploads["photo"]) as photo:
+            _check_size(submission.output_format, photo)
+            wish = submission.model_dump() | {"reference_id": style.reference, "target_id": style.target}
+            job_id = await service.enqueue(photo.png, JobInput.model_validate(wish | facts_of(photo)))
+    return await accepted(service, job_id, prefer)
 
 
-def facts_of(photo: CanonicalPhoto) -> dict[str, Any]:
+def facts_of(photo: DecodedPhoto) -> dict[str, Any]:
     """What a job record tells of its photo."""
-    return {"width": photo.width, "height": photo.height, "bytes": len(photo.png), "source": asdict(photo.source)}
+    return {"width": photo.width, "height": photo.height, "bytes": photo.size_bytes, "source": asdict(photo.source)}
 
 
 def _check_offer(service: Service, wish: Submission, target: str) -> None:
@@ -51,6 +55,15 @@ def _check_offer(service: Service, wish: Submission, target: str) -> None:
     looks = len({style.reference for style in service.catalog.styles if style.target == target})
     if wish.vary == "look" and looks < wish.candidates:
         raise Problem("invalid_field", f"the target {target!r} has {looks} looks to choose from", param="candidates")
+
+
+def _check_size(output_format: OutputFormat, photo: DecodedPhoto) -> None:
+    """Refuse a format that cannot hold a photo of that size. Raises Problem."""
+    most = LONGEST_SIDE_PX.get(output_format)
+    if most and max(photo.width, photo.height) > most:
+        size = f"the photo is {photo.width} by {photo.height} pixels"
+        detail = f"{size}; {output_format} holds {most} a side at most: ask for png"
+        raise Problem("invalid_field", detail, param="output_format")
 
 
 async def accepted(service: Service, job_id: str, prefer: str) -> Response:
@@ -105,9 +118,10 @@ async def _settled(service: Service, job_id: str, prefer: str) -> tuple[Job, dic
     deadline = anyio.current_time() + wait_s
     while True:
         job = await run_in_threadpool(service.ledger.get, job_id)
-        if job.is_over or anyio.current_time() >= deadline:
+        if job.is_over or service.stopping.has_begun or anyio.current_time() >= deadline:
             return job, {"Preference-Applied": f"wait={wait_s}"} if wish else {}
-        await anyio.sleep(POLL_S)
+        with service.stopping.patience(POLL_S):
+            await anyio.sleep_forever()
 
 
 def _job_response(job: Job, headers: dict[str, str], status: int = 200, if_none_match: str = "") -> Response:

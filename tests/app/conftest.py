@@ -1,20 +1,26 @@
 """A real web process on a real port, with a small catalog; the tests play the worker, through the ledger."""
 
+import os
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
-import uvicorn
 from PIL import Image
 from redis import Redis
 
-from app.main import create_app
+from app.server import Server
+from cli.stack import handed_down
 from jobs.ledger import Ledger, Protected
 from jobs.settings import Settings
 from tests.finished import FinishedPhoto
@@ -85,8 +91,8 @@ def jpeg() -> bytes:
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[httpx.Client]:
-    """uvicorn in a thread, on a port of its own, and a client for it."""
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None, access_log=False))
+    """The web server in a thread, on a port of its own, and a client for it."""
+    server = Server(settings.model_copy(update={"port": 0}))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -142,3 +148,48 @@ def finish(ledger: Ledger, protected: Protected) -> Callable[[str], None]:
         assert ledger.commit(claim, protected, batch_size=1)
 
     return work
+
+
+@dataclass(frozen=True)
+class WebProcess:
+    """A web process of its own, as the embedded stack starts it."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+
+    def connect(self) -> socket.socket:
+        """A raw connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+
+    def rss_bytes(self) -> int:
+        """Of the process itself; its decoders are bounded by themselves."""
+        return int(psutil.Process(self.process.pid).memory_info().rss)
+
+
+@contextmanager
+def web_process(settings: Settings) -> Iterator[WebProcess]:
+    """Serve in a process until the block ends."""
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
+        port = listener.getsockname()[1]
+        command = [sys.executable, "-m", "cli.web", str(listener.fileno())]
+        env = os.environ | handed_down(settings)
+        process = subprocess.Popen(command, env=env, pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL)
+    with process:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/livez", timeout=60).raise_for_status()
+            yield WebProcess(process, port)
+        finally:
+            process.terminate()
+
+
+def read_to_end(raw: socket.socket) -> bytes:
+    """Everything the server says until it hangs up."""
+    return b"".join(iter(lambda: raw.recv(65536), b""))
+
+
+@pytest.fixture(scope="session")
+def tall_png() -> bytes:
+    """As long as a photo may be, and a pixel longer than a WebP may be."""
+    photo = BytesIO()
+    Image.new("RGB", (64, 16_384), "teal").save(photo, "PNG")
+    return photo.getvalue()

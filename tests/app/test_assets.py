@@ -18,6 +18,7 @@ from PIL import Image
 from app.decoder import Decoder
 from app.formats import Extra
 from app.photo import PhotoLimits, PhotoRejected, canonical_photo
+from app.spool import open_spool
 from jobs.settings import Settings
 
 TABLE = Path(__file__).with_name("assets.tsv")
@@ -44,8 +45,10 @@ def expected(is_extra: bool) -> dict[str, str]:
 async def answer(decoder: Decoder, upload: bytes) -> str:
     started = computing_s()
     try:
-        photo = await decoder.decode(upload)
-        words = f"{photo.width}x{photo.height} {photo.source.colour}"
+        with open_spool() as file:
+            file.write(upload)
+            async with decoder.decode(file) as photo:
+                words = f"{photo.width}x{photo.height} {photo.source.colour}"
     except PhotoRejected as error:
         words = error.code
     assert computing_s() - started < PATIENCE_S

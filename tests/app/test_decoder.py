@@ -13,8 +13,10 @@ import psutil
 import pytest
 from PIL import ExifTags, Image
 
-from app.decoder import BYTES_PER_PIXEL, Decoder, photo_limits
+from app.confined import BYTES_PER_PIXEL
+from app.decoder import Decoder, photo_limits
 from app.photo import CanonicalPhoto, PhotoDamaged, PhotoRejected, PhotoTooSmall, canonical_photo
+from app.spool import open_spool
 from jobs.settings import Settings
 from tests.app.colours import display_p3
 
@@ -46,10 +48,19 @@ def holds_pixels(child: psutil.Process) -> bool:
     return bool(child.memory_info().rss > 100_000_000)
 
 
+async def decoded(children: Decoder, upload: bytes) -> CanonicalPhoto:
+    """As the routes call it: file in, file out."""
+    with open_spool() as file:
+        file.write(upload)
+        async with children.decode(file) as photo:
+            photo.png.seek(0)
+            return CanonicalPhoto(photo.png.read(), photo.width, photo.height, photo.source)
+
+
 def decode(settings: Settings, *uploads: bytes) -> list[CanonicalPhoto | BaseException]:
     async def all_of_them() -> list[CanonicalPhoto | BaseException]:
         children = Decoder(settings)
-        return await asyncio.gather(*(children.decode(upload) for upload in uploads), return_exceptions=True)
+        return await asyncio.gather(*(decoded(children, upload) for upload in uploads), return_exceptions=True)
 
     return asyncio.run(all_of_them())
 
@@ -73,11 +84,11 @@ def test_a_child_that_is_killed_is_that_photo_s_problem_alone(settings: Settings
 
     async def kill_one() -> None:
         children = Decoder(settings)
-        doomed = asyncio.create_task(children.decode(slow_png()))
+        doomed = asyncio.create_task(decoded(children, slow_png()))
         await asyncio.to_thread(kill_the_child)
         with pytest.raises(PhotoDamaged):
             await doomed
-        assert (await children.decode(jpeg)).width == 96
+        assert (await decoded(children, jpeg)).width == 96
 
     asyncio.run(kill_one())
 
@@ -116,10 +127,10 @@ def test_a_large_photo_costs_few_bytes_a_pixel(settings: Settings, jpeg: bytes) 
 
     async def measure() -> list[float]:
         child, seen = Decoder(settings.model_copy(update={"decode_processes": 1})), []
-        await child.decode(jpeg)
+        await decoded(child, jpeg)
         before = most_bytes()
         for upload in uploads:
-            photo = await child.decode(upload)
+            photo = await decoded(child, upload)
             assert photo.source.is_turned
             seen.append((most_bytes() - before) / (photo.width * photo.height))
         return seen

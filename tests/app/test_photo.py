@@ -202,7 +202,7 @@ def test_any_damage_is_a_photo_or_a_rejection(photo_format: str, position: float
 def test_no_file_of_the_test_material_stops_the_service(
     assets: Any, client: httpx.Client, post: Callable[..., httpx.Response]
 ) -> None:
-    answers = {path.name: post(path.read_bytes()) for path in sorted(assets.glob("*/*"))}
+    answers = {path.name: post(path.read_bytes()) for path in sorted(assets.glob("*/*")) if path.is_file()}
     assert len(answers) > 100
     for name, answer in answers.items():
         assert answer.status_code in (202, 413, 415, 422), f"{name}: {answer.text}"

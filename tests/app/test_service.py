@@ -15,6 +15,7 @@ from redis import Redis
 
 from app.main import create_app
 from app.service import open_service
+from app.stopping import Stopping
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 from model_store.errors import UnknownBundle
@@ -71,7 +72,7 @@ def test_every_answer_forbids_sniffing_and_shared_caching(client: httpx.Client) 
 
 
 async def start(app: FastAPI, settings: Settings) -> None:
-    async with open_service(app, settings):
+    async with open_service(app, settings, Stopping()):
         pass
 
 

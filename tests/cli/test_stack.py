@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from cli.client import follow, submit
-from cli.errors import AlreadyRunning, RequestFailed
-from cli.stack import handed_down, listen, running_stack
+from cli.errors import AlreadyRunning, HostRefused, RequestFailed
+from cli.stack import handed_down, listen, running_stack, url_of, who_may_enter
 from jobs.settings import Settings
 from tests.cli.conftest import STAND_IN, Watched, descendants, eventually
 
@@ -63,6 +63,25 @@ def test_jobs_outlive_a_restart_of_the_whole_stack(own: Settings) -> None:
 def test_two_stacks_never_share_a_data_folder(own: Settings) -> None:
     with running_stack(own, print, IDLE), pytest.raises(AlreadyRunning), running_stack(own, print, IDLE):
         pass
+
+
+def test_a_stack_is_not_opened_to_a_network_unless_something_guards_it(own: Settings) -> None:
+    everywhere = own.model_copy(update={"host": "0.0.0.0"})
+    with pytest.raises(HostRefused, match="DIFFAM_BEHIND_PROXY=true"), running_stack(everywhere, print, IDLE):
+        pass
+    guarded = everywhere.model_copy(update={"behind_proxy": True})
+    with running_stack(guarded, print, IDLE) as stack:
+        assert stack.url.startswith("http://127.0.0.1:")
+    assert "everybody who reaches 0.0.0.0" in who_may_enter(guarded)
+    assert who_may_enter(own) == "Open to everybody on this machine: no keys are configured."
+
+
+@pytest.mark.parametrize(
+    ("host", "url"), [("127.0.0.1", "http://127.0.0.1"), ("::1", "http://[::1]"), ("::", "http://[::1]")]
+)
+def test_the_address_of_a_stack_is_one_that_this_machine_reaches(host: str, url: str) -> None:
+    with listen(host, 0) as listener:
+        assert url_of(listener) == f"{url}:{listener.getsockname()[1]}"
 
 
 def test_a_taken_port_is_replaced_by_a_free_one() -> None:

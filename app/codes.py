@@ -1,0 +1,104 @@
+"""Every code that the service can answer with, in a problem document, a failed job or a face that was left alone.
+
+One line a code, and `/problems/{code}` tells it to whoever asks. Nothing here is said twice elsewhere.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+IN_A_JOB = 200  # the code stands in a job, or in one of its faces, and reading that job is no error
+
+
+class Fact(NamedTuple):
+    """What a code means, over HTTP and to people; `param` is the form field at fault."""
+
+    status: int
+    explanation: str
+    param: str | None = None
+    is_retryable: bool = False
+
+
+FACTS: Mapping[str, Fact] = {
+    # The request itself
+    "malformed_request": Fact(400, "The request, or the form in it, does not follow the rules of its format."),
+    "origin_not_allowed": Fact(403, "A web page of another origin sent this; DIFFAM_ALLOWED_ORIGINS lists such pages."),
+    "not_found": Fact(404, "Nothing is at this address."),
+    "method_not_allowed": Fact(405, "The address exists, but not with this method; `Allow` names those it has."),
+    "upload_too_slow": Fact(408, "The request did not arrive in the time it had.", is_retryable=True),
+    "upload_too_large": Fact(413, "The upload has more bytes than DIFFAM_MAX_UPLOAD_BYTES allows.", "photo"),
+    "media_type_unsupported": Fact(415, "The body has a type or an encoding that this call does not read."),
+    "host_not_allowed": Fact(421, "The `Host` header names a host that is not ours; DIFFAM_ALLOWED_HOSTS lists them."),
+    "missing_field": Fact(422, "A field that is needed was not sent."),
+    "invalid_field": Fact(422, "A field has a value that it cannot have, was sent twice, or does not exist."),
+    # The photo
+    "photo_too_large": Fact(413, "The photo has more pixels than the service decodes.", "photo"),
+    "photo_format_unsupported": Fact(415, "The first bytes of the photo belong to no format that is taken.", "photo"),
+    "photo_empty": Fact(422, "The photo has no bytes.", "photo"),
+    "photo_damaged": Fact(422, "The photo is truncated or cannot be decoded.", "photo"),
+    "photo_animated": Fact(422, "The photo has several frames; send a single picture.", "photo"),
+    "photo_too_small": Fact(422, "The photo has too few pixels for a face.", "photo"),
+    "photo_transparent": Fact(422, "Every pixel of the photo is transparent.", "photo"),
+    # Looks, targets and styles
+    "unknown_reference": Fact(422, "No make-up look has this id; /v1/references lists them.", "reference_id"),
+    "unknown_target": Fact(422, "No target identity has this id; /v1/targets lists them.", "target_id"),
+    "unknown_recogniser": Fact(422, "No recogniser of this name may be held out or attacked.", "held_out"),
+    "style_not_trained": Fact(422, "The look is there, but nobody trained it for this target yet.", "target_id"),
+    "style_exists": Fact(409, "The look was trained for this target already.", "target_id"),
+    "held_out_attacked": Fact(422, "The recogniser to hold out is among those to attack.", "held_out"),
+    "reference_exists": Fact(409, "A look of this id is there already.", "reference_id"),
+    "reference_shipped": Fact(409, "The look belongs to the models and cannot be removed.", "reference_id"),
+    "name_invalid": Fact(422, "Ids of looks are 1 to 40 lower-case letters, digits and underscores.", "reference_id"),
+    # The job
+    "unknown_job": Fact(404, "No job has this id, or it is not yours."),
+    "erased_job": Fact(410, "The job was erased or has expired; nothing of it is left."),
+    "result_not_ready": Fact(409, "The job is not over yet; come back.", is_retryable=True),
+    "job_failed": Fact(409, "The job failed, so it has no result; its `error` says why."),
+    "job_over": Fact(409, "The job has ended, so it cannot be canceled."),
+    # The service
+    "internal": Fact(500, "An error of ours; the operator finds it in the log under the request id."),
+    "too_many_uploads": Fact(503, "Too many uploads are under way; none of this one was read.", is_retryable=True),
+    "queue_full": Fact(503, "Too many jobs wait.", is_retryable=True),
+    "store_full": Fact(503, "The store of jobs has no room, in memory or on its disk.", is_retryable=True),
+    "ledger_unavailable": Fact(503, "The store of jobs cannot be reached.", is_retryable=True),
+    "no_worker": Fact(503, "No warm worker has shown a sign of life lately.", is_retryable=True),
+    "shutting_down": Fact(503, "The service is stopping; another one may take the request.", is_retryable=True),
+    # Why a job failed
+    "no_face_found": Fact(IN_A_JOB, "No face was found in the photo."),
+    "face_too_small": Fact(IN_A_JOB, "The face has too few pixels to carry make-up."),
+    "face_in_profile": Fact(IN_A_JOB, "The face is seen from the side."),
+    "face_unknown": Fact(IN_A_JOB, "The photo has fewer faces than one of those that `faces` names.", "faces"),
+    "face_not_chosen": Fact(IN_A_JOB, "The face was not among those to protect."),
+    "face_beyond_limit": Fact(IN_A_JOB, "The job had no room for this face; a second one that names it has.", "faces"),
+    "photo_takes_too_long": Fact(IN_A_JOB, "Work on the photo alone took longer than a worker may take."),
+    "photo_unreadable": Fact(IN_A_JOB, "The stored photo does not decode."),
+    "photo_unwritable": Fact(IN_A_JOB, "The output format cannot hold the photo.", "output_format"),
+    "photo_expired": Fact(IN_A_JOB, "The photo expired before a worker was free.", is_retryable=True),
+    "canceled": Fact(IN_A_JOB, "Somebody canceled the job.", is_retryable=True),
+    "worker_lost": Fact(IN_A_JOB, "The workers that held the job all died.", is_retryable=True),
+    "queue_timeout": Fact(IN_A_JOB, "No worker was free in time.", is_retryable=True),
+    "out_of_memory": Fact(IN_A_JOB, "The accelerator ran out of memory.", is_retryable=True),
+    "store_unwritable": Fact(IN_A_JOB, "The store of looks cannot be written.", is_retryable=True),
+    "core_error": Fact(IN_A_JOB, "The method refused the photo."),
+    "store_error": Fact(IN_A_JOB, "The service's models refused the work."),
+    "bundle_damaged": Fact(IN_A_JOB, "A file of the service's models is missing or damaged."),
+    "unknown_bundle": Fact(IN_A_JOB, "The service does not find its models."),
+    "recipe_invalid": Fact(IN_A_JOB, "The service's recipe does not fit its models."),
+    "dataset_error": Fact(IN_A_JOB, "The service cannot read the faces to train on."),
+    "dataset_missing": Fact(IN_A_JOB, "The service does not find the faces to train on."),
+    "dataset_damaged": Fact(IN_A_JOB, "The faces to train on are incomplete or cannot be read."),
+    "dataset_too_small": Fact(IN_A_JOB, "There are fewer faces to train on than the training needs."),
+    "reference_refused": Fact(IN_A_JOB, "The picture cannot serve as a look.", "picture"),
+    "reference_grey": Fact(IN_A_JOB, "The picture of the look has no colours.", "picture"),
+    "reference_without_makeup": Fact(IN_A_JOB, "Nothing tells the picture from its bare twin.", "picture"),
+    "reference_region_too_small": Fact(IN_A_JOB, "Lips or eyes of the look show too few pixels.", "picture"),
+}
+
+
+def title_of(code: str) -> str:
+    """The code in words: `photo_too_large` is "Photo too large"."""
+    return code.replace("_", " ").capitalize()
+
+
+def address_of(code: str) -> str:
+    """Where this service explains the code; relative to wherever it is reached."""
+    return f"/problems/{code}"
