@@ -18,6 +18,7 @@ from diffam_core.errors import FaceTooSmall, NoFaceFound
 from diffam_core.faces import SMALLEST_EYE_DISTANCE_PX, FoundFace, scale_face
 from diffam_core.framing import MINIATURE, Framing
 from diffam_core.images import Photo
+from diffam_core.palette import palette_of
 from diffam_core.yunet import yunet_faces
 
 Check = Callable[[Photo, Sequence[FoundFace]], list[tuple[float, FoundFace]]]
@@ -247,6 +248,8 @@ def _described(face: FoundFace, faces: Sequence[FoundFace], photo: Photo) -> Fou
     if any(_shared(face.box, other.box) > 0.1 for other in faces if other is not face):
         notes.append("face_overlaps")
     is_small = face.eye_distance_px < SMALLEST_EYE_DISTANCE_PX
+    if not (face.code or is_small):
+        notes += palette_of(photo, face).notes
     return replace(face, code=face.code or ("face_too_small" if is_small else None), notes=tuple(notes))
 
 
