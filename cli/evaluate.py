@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -104,7 +105,7 @@ def evaluate(
     table = summary(evaluation, chosen)
     if json_file is not None:
         write_json(json_file, evaluation, chosen, facts, verification)
-    _print_tables(console, table, gain(table), subjects.own_match_against)
+    print_tables(console, table, gain(table), subjects.own_match_against)
     if out is not None:
         console.print(f"Report: {write_report(out, evaluation, chosen, facts, verification)}")
     print_verdicts(console, verification, chosen)
@@ -129,28 +130,35 @@ def _known(kind: str, names: list[str], registry: dict[str, Any]) -> list[str]:
     return names
 
 
-def _print_tables(console: Console, table: list[dict[str, Any]], lead: dict[str, Any] | None, against: str) -> None:
+def _narrow(title: str, *columns: str) -> Table:
+    """A table of methods that fits 80 columns with every name whole: no frame, one space between its columns."""
+    table = Table(title=title, box=SIMPLE_HEAD, padding=0, show_edge=False)
+    table.add_column("method", no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def print_tables(console: Console, table: list[dict[str, Any]], lead: dict[str, Any] | None, against: str) -> None:
     judges = list(table[0]["asr"])
-    rates = Table(
-        "method", *judges, "mean", "own match", title="Taken for the target, % at FAR 0.01, held-out recognisers"
+    rates = _narrow(
+        "Taken for the target, % at FAR 0.01, held-out recognisers", *judges, "mean", "95 %", "owner\nknown"
     )
-    costs = Table("method", "FID", "PSNR", "SSIM", "face PSNR", "face SSIM", "LPIPS", "lips", "s", title="Quality")
+    costs = _narrow("Quality", "FID", "PSNR", "SSIM", "face\nPSNR", "face\nSSIM", "LPIPS", "lips", "s")
     for line in table:
         mean, (low, high) = line["mean"]
         shares = [f"{100 * line['asr'][name][0]:.1f}" for name in judges]
         rates.add_row(
-            line["title"],
-            *shares,
-            f"{100 * mean:.1f} ({100 * low:.0f}-{100 * high:.0f})",
+            line["title"], *shares, f"{100 * mean:.1f}", f"{100 * low:.0f}-{100 * high:.0f}",
             f"{100 * line['own_match']:.1f}",
-        )
+        )  # fmt: skip
         costs.add_row(
             line["title"], f"{line['fid']:.2f}", f"{line['psnr_db']:.1f}", f"{line['ssim']:.3f}",
             f"{line['face_psnr_db']:.1f}", f"{line['face_ssim']:.3f}", f"{line['lpips']:.3f}",
             f"{line['lip_distance']:.1f}", f"{line['seconds']:.2f}",
         )  # fmt: skip
     console.print(rates, costs)
-    console.print(f"Own match: measured against {against}.")
+    console.print(f"Owner known: %, by held-out recognisers, measured against {against}.")
     if lead is not None:
         points, ours, theirs = lead["points"], lead["ssim"], lead["noise_ssim"]
         console.print(f"{points:+.1f} points against {lead['over']}, at SSIM {ours:.3f} and {theirs:.3f}")

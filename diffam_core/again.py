@@ -6,6 +6,7 @@ import numpy as np
 from diffam_core.faces import FoundFace, scale_face, shift_face
 from diffam_core.images import Photo
 from diffam_core.models import Models
+from diffam_core.turned import quarters_of, turn_back
 
 REACH = 1.0
 """The surroundings that are searched reach this many box widths beyond the box."""
@@ -18,7 +19,7 @@ OWN_SHARE = 0.15
 def find_again(models: Models, photo: Photo, known: FoundFace) -> FoundFace | None:
     """The face that the bundle's detector finds and aligns where `known` is; None when it finds none there.
 
-    photo: in the size in which `known` is told.
+    photo: in the size in which `known` is told. A face that lies is looked for as it lies.
     """
     x, y, width, height = known.box
     reach = round(REACH * max(width, height))
@@ -26,15 +27,19 @@ def find_again(models: Models, photo: Photo, known: FoundFace) -> FoundFace | No
     part = photo[top : max(0, y + height + reach), left : max(0, x + width + reach)]
     if min(part.shape[:2]) == 0:
         return None
+    quarters = quarters_of(known)
+    expected = shift_face(known, -left, -top)
     scale = min(1.0, LOOK_PX / max(part.shape[:2]))
     small = part if scale == 1 else cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    expected = scale_face(shift_face(known, -left, -top), scale)
+    upright = np.ascontiguousarray(np.rot90(small.astype(np.uint8), quarters))
+    found = models.find_faces(upright, OWN_SHARE, may_be_turned=False)
+    height, width = small.shape[:2]
+    seen = [scale_face(turn_back(face, quarters, width, height), 1 / scale) for face in found if face.is_protectable]
 
     def away(face: FoundFace) -> float:
         return float(np.hypot(*np.subtract(face.eye_middle, expected.eye_middle)))
 
-    seen = [face for face in models.find_faces(small.astype(np.uint8), OWN_SHARE) if face.is_protectable]
     nearest = min(seen, key=away, default=None)
     if nearest is None or away(nearest) >= expected.eye_distance_px / 2:
         return None
-    return shift_face(scale_face(nearest, 1 / scale), left, top)
+    return shift_face(nearest, left, top)

@@ -17,6 +17,7 @@ from diffam_core.composite import change
 from diffam_core.faces import FoundFace, cut_portrait, native_px, paste_change, portrait_transform, shift_face
 from diffam_core.images import Photo
 from diffam_core.models import Models
+from diffam_core.palette import fit_palette
 from diffam_core.protect import generate
 from diffam_core.score import DECISION_FAR
 from diffam_core.survival import PROFILES, treat
@@ -74,7 +75,7 @@ def choose_strength(
     views = [owner]
     for picture in made_up.split(1):
         delta = change(picture.float() - reconstruction, mask, native_px(moved, latent.shape[-1]), weights)[0]
-        finished = treat(paste_change(surroundings, moved, delta), BAR)
+        finished = treat(paste_change(surroundings, moved, fit_palette(delta, photo, face)), BAR)
         views.append(cut_portrait(finished, moved, models.view_px))
     tried = _judge(models, strengths, torch.cat(views).to(models.device), held_out)
     for trial in tried:

@@ -18,6 +18,7 @@ from diffam_core.errors import FaceTooSmall, NoFaceFound
 from diffam_core.faces import SMALLEST_EYE_DISTANCE_PX, FoundFace, scale_face
 from diffam_core.framing import MINIATURE, Framing
 from diffam_core.images import Photo
+from diffam_core.palette import palette_of
 from diffam_core.yunet import yunet_faces
 
 Check = Callable[[Photo, Sequence[FoundFace]], list[tuple[float, FoundFace]]]
@@ -83,7 +84,7 @@ def find_faces(
     Faces with a `code` are reported, not protected. What `find_face` returns is among them, if `check` agrees.
     smallest_share: width of the smallest faces that the cascades look for, as a share of the photo's longer side.
     """
-    copy, scale = _bounded(photo, GROUP_SEARCH_PX)
+    copy, scale = bounded(photo, GROUP_SEARCH_PX)
     surest = _largest(copy, framing, yunet)
     small, _, margin = _padded(copy, GROUP_SEARCH_PX, 16)
     finds: list[Find] = []  # with neither: the cascades take too much for a face to be generous unchecked
@@ -101,7 +102,13 @@ def find_faces(
     return [_described(face, faces, photo) for face in faces]
 
 
-def _bounded(photo: Photo, longest_px: int) -> tuple[Photo, float]:
+def upright_score(photo: Photo, framing: Framing, check: Check) -> float:
+    """What `check` sees of the face that `find_face` finds without a detector network; 0 when it finds none."""
+    face = _largest(photo, framing, None)
+    return 0.0 if face is None else check(photo, [face])[0][0]
+
+
+def bounded(photo: Photo, longest_px: int) -> tuple[Photo, float]:
     """A copy whose longer side has at most `longest_px` pixels, and its scale; the photo itself if it is small."""
     scale = min(1.0, longest_px / max(photo.shape[:2]))
     if scale == 1:
@@ -112,7 +119,7 @@ def _bounded(photo: Photo, longest_px: int) -> tuple[Photo, float]:
 
 def _padded(photo: Photo, longest_px: int, room: int = 6) -> tuple[Photo, float, int]:
     """A bounded copy with its `room`-th part around it, for faces that are cut off: the copy, its scale, that width."""
-    small, scale = _bounded(photo, longest_px)
+    small, scale = bounded(photo, longest_px)
     margin = max(small.shape) // room
     padded = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
     return padded.astype(np.uint8), scale, margin
@@ -247,6 +254,8 @@ def _described(face: FoundFace, faces: Sequence[FoundFace], photo: Photo) -> Fou
     if any(_shared(face.box, other.box) > 0.1 for other in faces if other is not face):
         notes.append("face_overlaps")
     is_small = face.eye_distance_px < SMALLEST_EYE_DISTANCE_PX
+    if not (face.code or is_small):
+        notes += palette_of(photo, face).notes
     return replace(face, code=face.code or ("face_too_small" if is_small else None), notes=tuple(notes))
 
 

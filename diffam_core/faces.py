@@ -26,14 +26,18 @@ FACE_CODES = {
 FACE_NOTES = {
     "face_cut_off": "A part of the face lies outside the photo.",
     "face_overlaps": "Another face is so near that the two may hide each other.",
+    "face_turned": "The face lies on its side or on its head, as in a photo that was not turned upright.",
+    "photo_without_colour": "The photo is grey or of one tone: the make-up is light and dark only.",
+    "photo_faint": "The photo has little contrast or colour here: the make-up is as faint, and protects less.",
 }
 """What to know about a face that may be protected nevertheless."""
 
 
 @dataclass(frozen=True)
 class FoundFace:
-    """A face: detector's `box` (x, y, width, height) and both eye centres, in photo pixels; left means image left.
+    """A face: detector's `box` (x, y, width, height) and both eye centres, in photo pixels.
 
+    left_eye: the one on the left of the picture, when the face is held upright.
     framing: of the portraits that are cut out of it.  code: why it is left alone (`FACE_CODES`), or None.
     notes: of `FACE_NOTES`.  others: further landmarks, where the detector gives them: nose and mouth corners.
     """

@@ -16,6 +16,7 @@ from diffam_core.images import Photo
 from diffam_core.networks.clip import Clip
 from diffam_core.networks.unet import EpsModel
 from diffam_core.plausibility import parser_check
+from diffam_core.turned import try_turned
 
 FalseAcceptRate = Literal["0.1", "0.01", "0.001"]
 
@@ -68,14 +69,20 @@ class Models:
         """The largest face of a photo, framed as these networks expect. Raises NoFaceFound, FaceTooSmall."""
         return find_face(photo, self.framing, self.yunet)
 
-    def find_faces(self, photo: Photo, smallest_share: float = SMALLEST_SHARE) -> list[FoundFace]:
+    def find_faces(
+        self, photo: Photo, smallest_share: float = SMALLEST_SHARE, may_be_turned: bool = True
+    ) -> list[FoundFace]:
         """All faces of a photo, largest first; those with a `code` are reported, not protected.
 
-        Only the largest upright one with neither YuNet nor a parser whose scores are known to tell faces.
+        Only the largest upright one with neither YuNet nor a parser whose scores are known to tell faces. With such a
+        parser, the photo is tried in other turns where none is surely upright and seen from the front.
         """
         is_checked = self.yunet is None and self.parser_checks_faces
         check = parser_check(self.parser, self.portrait_px, self.device) if is_checked else None
-        return find_faces(photo, self.framing, self.yunet, check, smallest_share)
+        faces = find_faces(photo, self.framing, self.yunet, check, smallest_share)
+        if check is None or not may_be_turned:
+            return faces
+        return try_turned(photo, faces, self.framing, check, smallest_share)
 
     def to(self, device: str) -> "Models":
         """The same networks, moved in place to a torch device."""

@@ -9,6 +9,7 @@ import torch
 from diffam_core.composite import change
 from diffam_core.faces import native_px, paste_change
 from diffam_core.images import Photo
+from diffam_core.palette import fit_palette
 from diffam_core.protect import autocast, generate
 from evaluation.subjects import BATCH, Subjects
 from model_store.bundle import Bundle
@@ -47,5 +48,5 @@ def wear(bundle: Bundle, subjects: Subjects, style: str, strength: float = 1.0) 
     for row, (photo, face) in enumerate(zip(subjects.photos, subjects.faces, strict=True)):
         size = native_px(face, residuals.shape[-1])
         delta = change(residuals[row : row + 1], subjects.masks[row : row + 1], size)[0]
-        photos.append(paste_change(photo, face, delta))
+        photos.append(paste_change(photo, face, fit_palette(delta, photo, face)))
     return photos

@@ -28,6 +28,7 @@ LONGEST = (
     "story/test_finetune.py",
     "model_store/test_additions.py",
     "story/test_album.py",
+    "worker/test_photos.py",
     "story/test_journey.py",
     "diffam_core/test_transfer.py",
     "diffam_core/test_detection.py",

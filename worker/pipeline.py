@@ -23,6 +23,7 @@ from diffam_core.errors import DiffAMError
 from diffam_core.faces import FoundFace, native_px, paste_changes
 from diffam_core.images import MEDIA_TYPES, Photo, decode_photo, decode_rgba, encode_photo
 from diffam_core.models import Models
+from diffam_core.palette import fit_palette
 from diffam_core.protect import autocast
 from model_store.bundle import Bundle
 from worker.comparison import draw_comparison
@@ -174,7 +175,8 @@ def _composite(upload: Upload, worn: Sequence[Wearing], models: Models) -> bytes
         face = wearing.face
         weights = region_weights(face.regions, upload.request.regions)
         size = native_px(face.found, models.portrait_px)
-        changes.append((face.found, change(wearing.residual, face.mask, size, weights)[0]))
+        delta = change(wearing.residual, face.mask, size, weights)[0]
+        changes.append((face.found, fit_palette(delta, upload.photo, face.found)))
     pasted = paste_changes(upload.photo, changes)
     return encode_photo(pasted, upload.request.output_format, alpha=upload.alpha, is_marked=True)
 

@@ -79,7 +79,7 @@ def choose_faces(
     Raises NoFaceFound, FaceUnknown, and when none of the chosen can be protected FaceTooSmall or FaceInProfile.
     """
     if not found:
-        raise NoFaceFound("no face was found in this photo")
+        raise NoFaceFound("no face was found in this photo; if it does not stand upright, turn it and send it again")
     if isinstance(wish, tuple):
         if beyond := [index for index in wish if not 0 <= index < len(found)]:
             raise FaceUnknown(f"there is no face {beyond[0]}: {len(found)} were found, counted from 0")

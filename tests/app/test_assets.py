@@ -63,7 +63,7 @@ def computing_s() -> float:
 def test_every_file_gets_the_answer_that_the_table_gives(
     assets: Path, settings: Settings, extra: tuple[Extra, ...]
 ) -> None:
-    files = sorted(path for folder in ("photos", "malformed") for path in (assets / folder).iterdir())
+    files = sorted(path for folder in ("photos", "malformed", "cases") for path in (assets / folder).iterdir())
     others = set(psutil.Process().children())
 
     async def all_of_them() -> dict[str, str]:

@@ -2,19 +2,23 @@
 
 import json
 import tomllib
+from io import StringIO
 from pathlib import Path
 from shutil import copytree
 
 import pytest
 import tomli_w
+from rich.console import Console
 from typer.testing import CliRunner
 
+from cli.evaluate import print_tables
 from cli.main import app
 from evaluation.methods import METHODS
 from model_store.catalog import BUNDLES
 from tests.published_trees import on_side, write_mt
 
 runner = CliRunner()
+RECOGNISERS = ("ir152", "irse50", "facenet", "mobile_face", "vit")
 
 
 def test_a_small_evaluation_writes_its_cells_and_its_page(tmp_path: Path) -> None:
@@ -29,6 +33,24 @@ def test_a_small_evaluation_writes_its_cells_and_its_page(tmp_path: Path) -> Non
     assert {row["target"] for row in cells["rows"]} == {"aurora", "bruno", "celia"}
     assert cells["own_match_against"] == "another photo"
     assert "another photo of the same person" in (out / "index.html").read_text()
+
+
+def test_the_tables_fit_80_columns_with_every_name_whole() -> None:
+    """At the widest values that shares can have."""
+    columns = ("own_match", "fid", "psnr_db", "ssim", "face_psnr_db", "face_ssim", "lpips", "lip_distance", "seconds")
+    every = {"asr": dict.fromkeys(RECOGNISERS, (1.0, (1.0, 1.0))), "mean": (1.0, (1.0, 1.0))}
+    table = [
+        every | dict.fromkeys(columns, 1.0) | {"title": method.title, "fid": 123.45} for method in METHODS.values()
+    ]
+    console = Console(width=80, record=True, file=StringIO())
+    print_tables(console, table, None, "another photo")
+    lines = console.export_text().splitlines()
+    assert max(len(line) for line in lines) <= 80
+    for method in METHODS.values():
+        assert len([line for line in lines if line.startswith(f"{method.title} ")]) == 2
+    (heading,) = [line for line in lines if "ir152" in line]
+    assert heading.split() == ["method", *RECOGNISERS, "mean", "95", "%", "known"]
+    assert not any("…" in line for line in lines)
 
 
 def test_a_dataset_in_its_published_layout_is_measured_on_its_test_side(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+"""A photo that lies comes back lying, its make-up on the face as it lies."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from diffam_core.images import Photo, decode_photo, encode_photo
+from model_store.bundle import Bundle
+from model_store.miniature.scenes import demo_scene
+from worker.pipeline import ProtectedPhoto, protect_photos
+from worker.request import ProtectRequest
+
+
+def protect(bundle: Bundle, photo: Photo) -> tuple[NDArray[np.int16], dict[str, Any]]:
+    request = ProtectRequest(encode_photo(photo, "png"), "rose", "aurora")
+    (result,) = protect_photos(bundle, [request], lambda *_: None)
+    assert isinstance(result, ProtectedPhoto), result
+    (candidate,) = result.candidates
+    (face,) = candidate.faces
+    return decode_photo(candidate.photo).astype(np.int16), face
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_turned_before_or_after_a_photo_is_made_up_the_same(bundle: Bundle, quarters: int) -> None:
+    photo = np.array(demo_scene(seed=0, size=384))[:, 20:340]
+    upright, its_face = protect(bundle, photo)
+    lying, face = protect(bundle, np.ascontiguousarray(np.rot90(photo, quarters)))
+    assert lying.shape == np.rot90(photo, quarters).shape
+    assert np.abs(np.rot90(lying, -quarters) - upright).max() <= 6
+    assert np.abs(np.rot90(lying, -quarters) - upright).mean() < 0.3
+    assert face["notes"] == ["face_turned"]
+    assert face["found_again"]
+    assert face["verdict"]["word"] == its_face["verdict"]["word"]
