@@ -27,8 +27,8 @@ from diffam_core.images import Photo, decode_photo, decode_rgba, encode_photo
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import BUNDLES
 from model_store.miniature.scenes import demo_scene
-from worker.pipeline import ProtectedPhoto, protect_photos
-from worker.request import ProtectRequest
+from protection.pipeline import ProtectedPhoto, protect_photos
+from protection.plan import ProtectRequest
 
 SIZES = {1: (1155, 866), 12: (4000, 3000), 50: (8160, 6120)}
 """Megapixels -> width, height."""

@@ -35,7 +35,7 @@ def show_faces(console: Console, settings: Settings, photo: Path, picture: Path 
     with Console(stderr=True).status("looking"):
         from diffam_core.images import decode_photo, encode_photo
         from model_store.bundle import open_bundle
-        from worker.pipeline import detect_faces
+        from protection.pipeline import detect_faces
 
         faces = detect_faces(open_bundle(folder, settings.device).models, canonical.png)
         if picture:

@@ -16,7 +16,7 @@ from jobs.settings import Settings
 
 if TYPE_CHECKING:
     from model_store.bundle import Bundle
-    from worker.request import ProtectRequest
+    from protection.plan import ProtectRequest
 
 OnStage = Callable[[str, float], None]
 """`on_stage(stage, fraction)`, the fraction in [0, 1] of that stage, or of the whole job where a service says so."""
@@ -49,7 +49,7 @@ def limits_of(settings: Settings) -> PhotoLimits:
 
 def make_here(bundle: "Bundle", settings: Settings, wish: Submission) -> Make:
     """Protect photos on this machine."""
-    from worker.pipeline import protect_photos
+    from protection.pipeline import protect_photos
 
     name = {"name": bundle.catalog.name, "grade": bundle.catalog.grade}
 
@@ -71,7 +71,7 @@ def make_here(bundle: "Bundle", settings: Settings, wish: Submission) -> Make:
 
 
 def _request(wish: Submission, photo: bytes, target: str | None) -> "ProtectRequest":
-    from worker.request import ProtectRequest
+    from protection.plan import ProtectRequest
 
     return ProtectRequest(
         photo=photo,

@@ -6,7 +6,7 @@ from functools import partial
 
 from diffam_core.faces import FoundFace
 from diffam_core.images import Photo
-from diffam_core.survival import PROFILES, treat
+from protection.survival import PROFILES, treat
 
 
 def _keep(photo: Photo) -> Photo:

@@ -28,11 +28,11 @@ LONGEST = (
     "story/test_finetune.py",
     "model_store/test_additions.py",
     "story/test_album.py",
-    "worker/test_photos.py",
+    "protection/test_photos.py",
     "story/test_journey.py",
     "diffam_core/test_transfer.py",
     "diffam_core/test_detection.py",
-    "worker/test_wishes.py",
+    "protection/test_wishes.py",
     "diffam_core/test_removal.py",
     "model_store/test_measure.py",
     "story/test_demo.py",
@@ -40,8 +40,8 @@ LONGEST = (
     "model_store/test_training.py",
     "evaluation/test_evaluate.py",
     "story/test_wishes.py",
-    "worker/test_any_photo.py",
-    "worker/test_pipeline.py",
+    "protection/test_any_photo.py",
+    "protection/test_pipeline.py",
 )
 """Files of many seconds, longest first: begun first, they leave no worker alone in the end."""
 

@@ -10,9 +10,9 @@ from jobs.settings import Settings
 from model_store.additions import with_additions
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import Catalog, find_bundle
+from protection.pipeline import detect_faces, finish_photo, make_photos_up, open_photo, protect_photos
+from protection.plan import ProtectRequest
 from worker.photo_jobs import Pipeline
-from worker.pipeline import detect_faces, finish_photo, make_photos_up, open_photo, protect_photos
-from worker.request import ProtectRequest
 from worker.serve import serve
 
 log = structlog.get_logger()

@@ -20,11 +20,11 @@ from redis.exceptions import RedisError
 
 from jobs.ledger import Claim, Ledger
 from jobs.record import DetectInput, JobInput, Output
+from protection.pipeline import MadeUp, OnProgress, ProtectedPhoto, Upload
+from protection.plan import ProtectRequest
 from worker.batcher import Batcher
 from worker.heartbeat import Heartbeat
 from worker.outcome import Abandoned, fail, note_progress, takes_too_long
-from worker.pipeline import MadeUp, OnProgress, ProtectedPhoto, Upload
-from worker.request import ProtectRequest
 from worker.watchdog import budget, give_up
 
 log = structlog.get_logger()
@@ -40,7 +40,7 @@ TURN_S = 0.2
 
 @dataclass(frozen=True)
 class Pipeline:
-    """`worker.pipeline` with its bundle bound: what photos go through.
+    """`protection.pipeline` with its bundle bound: what photos go through.
 
     detect: JSON-able facts per face of an encoded photo.  open: decodes a photo and finds its faces.  make_up: one
     result per photo of a batch, in order.  finish: composites and measures. All raise DiffAMError.

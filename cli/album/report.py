@@ -17,9 +17,9 @@ from cli.album.journal import Entry
 from cli.album.sight import Sight, look_again
 from cli.evaluate import commit
 from cli.report import GRADES
-from diffam_core.linkability import Appearance, KnownFace, Links, count_links, thresholds
 from model_store.additions import finished
 from model_store.bundle import Bundle
+from protection.linkability import Appearance, KnownFace, Links, count_links, thresholds
 
 Report = dict[str, Any]
 

@@ -13,9 +13,9 @@ from app.photo import PhotoRejected, canonical_photo
 from cli.errors import FileUnreadable
 from cli.make import limits_of
 from diffam_core.images import Photo, decode_photo
-from diffam_core.linkability import Embeddings, KnownFace, know_again, know_faces
 from diffam_core.models import Models
 from jobs.settings import Settings
+from protection.linkability import Embeddings, KnownFace, know_again, know_faces
 
 THUMB_PX = 240
 

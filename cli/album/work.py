@@ -18,10 +18,10 @@ from cli.errors import FileUnreadable, RequestFailed, Stopped
 from cli.make import Make
 from cli.wishes import suffix_of
 from diffam_core.errors import DiffAMError
-from diffam_core.linkability import deal_targets, group_people, thresholds
 from model_store.additions import finished
 from model_store.bundle import Bundle
 from model_store.errors import StoreError
+from protection.linkability import deal_targets, group_people, thresholds
 
 REFUSALS = (PhotoRejected, DiffAMError, StoreError, RequestFailed, FileUnreadable)
 """What may happen to one photo and leaves the others alone; all have a `code`."""

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffam_core.again import find_again
 from diffam_core.faces import FoundFace, cut_portrait
 from diffam_core.images import Photo, decode_photo
-from diffam_core.survival import PROFILES, treat
 from diffam_core.turned import quarters_of, turn_back
 from model_store.bundle import Bundle
 from model_store.miniature.scenes import demo_scene
+from protection.again import find_again
+from protection.survival import PROFILES, treat
 
 QUARTERS = (1, 2, 3)
 

@@ -19,8 +19,8 @@ from evaluation.report import gain, judges, summary, write_json, write_report
 from evaluation.subjects import Subjects
 from evaluation.treatments import TREATMENTS
 from model_store.bundle import Bundle
-from worker.pipeline import protect_photos
-from worker.request import ProtectRequest
+from protection.pipeline import protect_photos
+from protection.plan import ProtectRequest
 
 CHOSEN = {name: METHODS[name] for name in ("nothing", "diffam", "mi_fgsm")}
 COLUMNS = (

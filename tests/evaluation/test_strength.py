@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from diffam_core.auto import Choice, around, choose_strength
 from diffam_core.faces import FoundFace, cut_portrait, native_px, paste_change
-from diffam_core.survival import PROFILES, treat
 from evaluation.strength import STRENGTHS, Point, held_out_recognisers, least_passing, sweep
 from evaluation.subjects import Subjects
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
+from protection.strength import Choice, around, choose_strength
+from protection.survival import PROFILES, treat
 
 
 @pytest.fixture(scope="module")

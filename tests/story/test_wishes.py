@@ -10,10 +10,10 @@ from PIL import Image
 from cli.client import Job
 from model_store.bundle import Bundle
 from model_store.miniature.scenes import group_scene
+from protection.pipeline import finish_photo, make_photos_up, open_photo
+from protection.plan import ProtectRequest
 from tests.story.conftest import Service, png
 from tests.story.test_journey import pixels
-from worker.pipeline import finish_photo, make_photos_up, open_photo
-from worker.request import ProtectRequest
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from diffam_core.errors import NoFaceFound
 from diffam_core.faces import FoundFace
 from jobs.logs import configure_logging
 from jobs.settings import Settings
+from protection.pipeline import Candidate, MadeUp, ProtectedPhoto, Upload
+from protection.plan import ProtectRequest
 from worker.photo_jobs import Pipeline
-from worker.pipeline import Candidate, MadeUp, ProtectedPhoto, Upload
-from worker.request import ProtectRequest
 from worker.serve import serve
 
 STAGE_S = 0.3

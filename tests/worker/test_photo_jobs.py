@@ -17,11 +17,11 @@ from redis import Redis
 from jobs.ledger import Ledger
 from jobs.record import BundleName, DetectInput, JobInput, Progress
 from model_store.errors import StyleNotTrained
+from protection.pipeline import MadeUp, OnProgress, Upload
 from tests.worker import stand_in
 from worker.heartbeat import Heartbeat
 from worker.outcome import job_error
 from worker.photo_jobs import Crew, Pipeline, make_crew, photo_job
-from worker.pipeline import MadeUp, OnProgress, Upload
 
 Serve = Callable[..., Crew]
 Results = list[MadeUp]

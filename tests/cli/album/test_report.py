@@ -1,7 +1,7 @@
 """The sentence under an album says what the figures say, and no more."""
 
 from cli.album.report import sentence
-from diffam_core.linkability import Links
+from protection.linkability import Links
 
 NONE = Links(0, {"vit": None}, 0, None, None)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffam_core.images import Photo, decode_photo, encode_photo
-from diffam_core.survival import PROFILE_NAMES, PROFILES, treat
+from protection.survival import PROFILE_NAMES, PROFILES, treat
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -12,8 +12,8 @@ from app.photo import PhotoLimits, canonical_photo
 from diffam_core.images import decode_photo, decode_rgba
 from model_store.bundle import Bundle
 from model_store.miniature.scenes import group_scene
-from worker.pipeline import Candidate, ProtectedPhoto, protect_photos
-from worker.request import ProtectRequest
+from protection.pipeline import Candidate, ProtectedPhoto, protect_photos
+from protection.plan import ProtectRequest
 
 LIMITS = PhotoLimits(max_pixels=50_000_000, max_side_px=16_384, min_side_px=64)
 ORIENTATION = 0x0112

@@ -9,16 +9,16 @@ from typing import Any
 
 import torch
 
-from diffam_core.again import find_again
-from diffam_core.auto import BAR, Choice
 from diffam_core.faces import FACE_CODES, FoundFace, cut_portrait, scale_face
 from diffam_core.images import Photo
 from diffam_core.score import Match, matches, quality
-from diffam_core.survival import PROFILES, treat
-from diffam_core.verdict import FINISHED, verdict
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
-from worker.makeup import Wearing
+from protection.again import find_again
+from protection.makeup import Wearing
+from protection.strength import BAR, Choice
+from protection.survival import PROFILES, treat
+from protection.verdict import FINISHED, verdict
 
 REASONS = FACE_CODES | {
     "face_not_chosen": "It was not among the faces to protect.",

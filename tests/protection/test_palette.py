@@ -11,8 +11,8 @@ from PIL import Image
 from diffam_core.images import OutputFormat, decode_photo, encode_photo
 from model_store.bundle import Bundle
 from model_store.miniature.scenes import demo_scene
-from worker.pipeline import ProtectedPhoto, protect_photos
-from worker.request import ProtectRequest
+from protection.pipeline import ProtectedPhoto, protect_photos
+from protection.plan import ProtectRequest
 
 
 def protect(bundle: Bundle, photo: bytes, **wishes: Any) -> tuple[NDArray[np.int16], dict[str, Any]]:

@@ -20,8 +20,8 @@ from diffam_core.models import Models
 from diffam_core.palette import fit_palette
 from diffam_core.protect import generate
 from diffam_core.score import DECISION_FAR
-from diffam_core.survival import PROFILES, treat
-from diffam_core.verdict import passes
+from protection.survival import PROFILES, treat
+from protection.verdict import passes
 
 GRID = (0.2, 0.4, 0.6, 0.8, 1.0)
 BAR = PROFILES["jpeg75"]

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from diffam_core.images import decode_photo
-from diffam_core.linkability import (
+from model_store.bundle import open_bundle
+from model_store.catalog import BUNDLES
+from protection.linkability import (
     Appearance,
     Embeddings,
     count_links,
@@ -17,8 +19,6 @@ from diffam_core.linkability import (
     know_faces,
     thresholds,
 )
-from model_store.bundle import open_bundle
-from model_store.catalog import BUNDLES
 from tests.people import shot
 
 THRESHOLD = {"plain": 0.5, "deep": 0.4}

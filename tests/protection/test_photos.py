@@ -16,8 +16,8 @@ from app.photo import PhotoLimits, PhotoRejected, canonical_photo
 from diffam_core.errors import DiffAMError
 from diffam_core.images import decode_photo
 from model_store.bundle import Bundle
-from worker.pipeline import ProtectedPhoto, protect_photos
-from worker.request import ProtectRequest
+from protection.pipeline import ProtectedPhoto, protect_photos
+from protection.plan import ProtectRequest
 
 LIMITS = PhotoLimits(max_pixels=50_000_000, max_side_px=16_384, min_side_px=64, extra_formats=("avif", "heic"))
 TABLE = Path(__file__).with_name("photos.tsv")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from diffam_core.again import find_again
-from diffam_core.survival import PROFILES, treat
 from model_store.bundle import open_bundle
 from model_store.miniature.scenes import group_scene
+from protection.again import find_again
+from protection.survival import PROFILES, treat
 
 BUNDLE = Path(__file__).parents[2] / "model_store" / "bundles" / "mini"
 

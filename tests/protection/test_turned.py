@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from diffam_core.images import Photo, decode_photo, encode_photo
 from model_store.bundle import Bundle
 from model_store.miniature.scenes import demo_scene
-from worker.pipeline import ProtectedPhoto, protect_photos
-from worker.request import ProtectRequest
+from protection.pipeline import ProtectedPhoto, protect_photos
+from protection.plan import ProtectRequest
 
 
 def protect(bundle: Bundle, photo: Photo) -> tuple[NDArray[np.int16], dict[str, Any]]:

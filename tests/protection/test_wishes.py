@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from diffam_core.errors import DiffAMError, FaceUnknown, NoFaceFound
 from diffam_core.images import Photo, decode_photo, decode_rgba, encode_photo
-from diffam_core.survival import PROFILE_NAMES
 from model_store.bundle import Bundle
 from model_store.miniature.scenes import SceneFace, demo_scene, group_scene
-from worker.pipeline import Candidate, ProtectedPhoto, detect_faces, protect_photos
-from worker.request import ProtectRequest
+from protection.pipeline import Candidate, ProtectedPhoto, detect_faces, protect_photos
+from protection.plan import ProtectRequest
+from protection.survival import PROFILE_NAMES
 
 Box = tuple[int, int, int, int]
 

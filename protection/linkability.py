@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
-from diffam_core.again import find_again
 from diffam_core.faces import FoundFace, cut_portrait
 from diffam_core.images import Photo
 from diffam_core.models import Models
 from diffam_core.score import DECISION_FAR
+from protection.again import find_again
 
 Embeddings = dict[str, NDArray[np.float32]]
 """Unit vectors of one face, by recogniser."""

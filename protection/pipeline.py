@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diffam_core.auto import GRID
 from diffam_core.composite import change, region_weights
 from diffam_core.errors import DiffAMError
 from diffam_core.faces import FoundFace, native_px, paste_changes
@@ -26,10 +25,11 @@ from diffam_core.models import Models
 from diffam_core.palette import fit_palette
 from diffam_core.protect import autocast
 from model_store.bundle import Bundle
-from worker.comparison import draw_comparison
-from worker.makeup import Wearing, make_up, prepare
-from worker.request import Look, ProtectRequest, choose_faces, plan_looks
-from worker.scoring import face_facts, score_faces
+from protection.comparison import draw_comparison
+from protection.makeup import Wearing, make_up, prepare
+from protection.plan import Look, ProtectRequest, choose_faces, plan_looks
+from protection.scoring import face_facts, score_faces
+from protection.strength import GRID
 
 Result = TypeVar("Result")
 Row = TypeVar("Row")

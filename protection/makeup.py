@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffam_core.auto import Choice, choose_strength
 from diffam_core.composite import face_channel, region_weights
 from diffam_core.faces import FoundFace, cut_portrait
 from diffam_core.images import Photo
 from diffam_core.models import Models
 from diffam_core.protect import generate, latents
 from model_store.bundle import Bundle, style_name
-from worker.request import Look
+from protection.plan import Look
+from protection.strength import Choice, choose_strength
 
 OnStep = Callable[[int, int], None]
 MAX_ROWS = 16

@@ -13,8 +13,8 @@ from diffam_core.images import decode_photo, encode_photo
 from model_store.bundle import Bundle
 from model_store.errors import UnknownReference
 from model_store.miniature.scenes import demo_scene
-from worker.pipeline import Candidate, ProtectedPhoto, protect_photos
-from worker.request import ProtectRequest
+from protection.pipeline import Candidate, ProtectedPhoto, protect_photos
+from protection.plan import ProtectRequest
 
 
 @pytest.fixture(scope="module")

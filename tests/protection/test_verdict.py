@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from diffam_core.score import Match
-from diffam_core.survival import PROFILES
-from diffam_core.verdict import FINISHED, Word, passes, verdict
+from protection.survival import PROFILES
+from protection.verdict import FINISHED, Word, passes, verdict
 
 
 def _match(is_fooled: bool) -> Match:

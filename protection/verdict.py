@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from diffam_core.score import Match
-from diffam_core.survival import PROFILES
+from protection.survival import PROFILES
 
 FINISHED = "finished"
 """The name of the finished file itself beside those of survival profiles."""
