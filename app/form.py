@@ -15,6 +15,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from app.problem import FieldError, Problem, field_error, field_problem
 from app.spool import open_spool, size_of
+from jobs.wish import SEVERAL
 
 MAX_FIELDS = 64  # those of lists may come one word at a time
 MAX_FILES = 8  # more than any form of ours has: who sends two photos is told so
@@ -22,8 +23,6 @@ MAX_FIELD_BYTES = 4096
 CHARSETS = ("utf-8", "ascii", "iso8859-1")
 EXTENDED_FILENAME = re.compile(rb";\s*filename\*", re.IGNORECASE)
 PLAIN_ENCODINGS = (b"7bit", b"8bit", b"binary")
-SEVERAL = object()
-"""Stands in the annotation of a field that is a list: sent more than once, it means all of them."""
 
 Form = TypeVar("Form", bound=BaseModel)
 

@@ -24,11 +24,12 @@ import torch
 
 from cli.evaluate import commit
 from diffam_core.images import Photo, decode_photo, decode_rgba, encode_photo
+from jobs.wish import Wish
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import BUNDLES
 from model_store.miniature.scenes import demo_scene
 from protection.pipeline import ProtectedPhoto, protect_photos
-from protection.plan import ProtectRequest
+from protection.plan import Request
 
 SIZES = {1: (1155, 866), 12: (4000, 3000), 50: (8160, 6120)}
 """Megapixels -> width, height."""
@@ -49,7 +50,7 @@ def scene(megapixels: int) -> Photo:
 def protect(bundle: Bundle, png: bytes) -> float:
     """Seconds of one protection."""
     started = perf_counter()
-    (result,) = protect_photos(bundle, [ProtectRequest(png, "rose", "aurora")], lambda *_: None)
+    (result,) = protect_photos(bundle, [Request(png, Wish(reference_id="rose", target_id="aurora"))], lambda *_: None)
     if not isinstance(result, ProtectedPhoto):
         raise result
     return perf_counter() - started

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import httpx
 
 from app.photo import PhotoLimits, canonical_photo
-from app.submission import Submission
 from cli.client import Job, erase, fetch, follow, submit
 from cli.errors import Stopped
 from cli.wishes import form_of
 from jobs.settings import Settings
+from jobs.wish import Wish
 
 if TYPE_CHECKING:
     from model_store.bundle import Bundle
-    from protection.plan import ProtectRequest
 
 OnStage = Callable[[str, float], None]
 """`on_stage(stage, fraction)`, the fraction in [0, 1] of that stage, or of the whole job where a service says so."""
@@ -47,9 +46,10 @@ def limits_of(settings: Settings) -> PhotoLimits:
     return PhotoLimits(settings.max_pixels, settings.max_side_px, settings.min_side_px, ("avif", "heic"))
 
 
-def make_here(bundle: "Bundle", settings: Settings, wish: Submission) -> Make:
+def make_here(bundle: "Bundle", settings: Settings, wish: Wish) -> Make:
     """Protect photos on this machine."""
     from protection.pipeline import protect_photos
+    from protection.plan import Request
 
     name = {"name": bundle.catalog.name, "grade": bundle.catalog.grade}
 
@@ -59,7 +59,8 @@ def make_here(bundle: "Bundle", settings: Settings, wish: Submission) -> Make:
         def on_progress(stage: str, step: int, steps: int) -> None:
             on_stage(stage, step / steps)
 
-        (protected,) = protect_photos(bundle, [_request(wish, photo, target)], on_progress)
+        request = Request(photo, wish.model_copy(update={"target_id": target}))
+        (protected,) = protect_photos(bundle, [request], on_progress)
         if isinstance(protected, Exception):
             raise protected
         return [
@@ -70,24 +71,7 @@ def make_here(bundle: "Bundle", settings: Settings, wish: Submission) -> Make:
     return make
 
 
-def _request(wish: Submission, photo: bytes, target: str | None) -> "ProtectRequest":
-    from protection.plan import ProtectRequest
-
-    return ProtectRequest(
-        photo=photo,
-        reference=wish.reference_id,
-        target=target,
-        output_format=wish.output_format,
-        faces=wish.faces,
-        strength=wish.strength,
-        regions=frozenset(wish.regions),
-        candidates=wish.candidates,
-        vary=wish.vary,
-        survival=wish.survival,
-    )
-
-
-def make_there(client: httpx.Client, wish: Submission, stop: Event) -> Make:
+def make_there(client: httpx.Client, wish: Wish, stop: Event) -> Make:
     """Have a service protect photos, one picture each, and erase every job afterwards; `stop` gives up early."""
     fields = form_of(wish)
 

@@ -7,16 +7,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from app.submission import Submission
 from cli.make import Picture, make_here
 from cli.report import print_grade, print_scores
 from cli.wishes import check_looks
 from jobs.settings import Settings
+from jobs.wish import Wish
 from model_store.additions import with_additions
 from model_store.catalog import find_bundle, read_catalog
 
 
-def protect(console: Console, settings: Settings, photo: Path, wish: Submission, out: Path, as_json: bool) -> None:
+def protect(console: Console, settings: Settings, photo: Path, wish: Wish, out: Path, as_json: bool) -> None:
     """Protect `photo` and write `out`, further candidates beside it as `out-2`, `out-3`; the scores go to stdout.
 
     Raises CliError, PhotoRejected, DiffAMError, StoreError, OSError.
@@ -51,7 +51,7 @@ def as_facts(pictures: list[Picture], saved: list[Path]) -> dict[str, object]:
     return {**rows[0], "seconds": pictures[0].seconds, "bundle": pictures[0].bundle, **candidates}
 
 
-def travel(folder: Path, settings: Settings, upload: bytes, wish: Submission) -> list[Picture]:
+def travel(folder: Path, settings: Settings, upload: bytes, wish: Wish) -> list[Picture]:
     """Take one photo through the bundle in `folder`, with a progress bar on stderr.
 
     Raises PhotoRejected, DiffAMError, StoreError.

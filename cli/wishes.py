@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from app.submission import Submission
 from cli.errors import CliError
-from jobs.record import OutputFormat
+from jobs.wish import OutputFormat, Wish
 from model_store.catalog import Catalog
 
 FORMATS: dict[str, OutputFormat] = {
@@ -25,11 +24,11 @@ MEANT = {
 OPTIONS = {"output_format": "format", "reference_id": "reference", "target_id": "target"}
 
 
-def read_wish(fields: Mapping[str, str]) -> Submission:
+def read_wish(fields: Mapping[str, str]) -> Wish:
     """The wish that option values spell. Raises CliError, which says what the option takes."""
     given = {name: value for name, value in fields.items() if value != ""}
     try:
-        return Submission.model_validate(given)
+        return Wish.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         if first["type"] == "value_error":  # two options contradict each other, and the message says how
@@ -39,7 +38,7 @@ def read_wish(fields: Mapping[str, str]) -> Submission:
         raise CliError(f"--{OPTIONS.get(name, name)} must be {meant}; not {given.get(name)!r}") from error
 
 
-def form_of(wish: Submission) -> dict[str, str]:
+def form_of(wish: Wish) -> dict[str, str]:
     """The wish as form fields; what is as everybody has it is left out."""
     fields = wish.model_dump(exclude_defaults=True)
     return {
@@ -60,7 +59,7 @@ def suffix_of(output_format: OutputFormat) -> str:
     return next(suffix for suffix, name in FORMATS.items() if name == output_format)
 
 
-def check_looks(catalog: Catalog, wish: Submission) -> None:
+def check_looks(catalog: Catalog, wish: Wish) -> None:
     """Whether there is a style for the wish, and looks enough to choose from. Raises CliError, StoreError."""
     target = catalog.style_for(wish.reference_id, wish.target_id).target
     looks = len({style.reference for style in catalog.styles if style.target == target})

@@ -6,22 +6,16 @@ change.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import from_json
+
+from jobs.wish import Strength, Wish
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
 Kind = Literal["protect", "finetune", "detect"]
 KINDS: tuple[Kind, ...] = ("protect", "finetune", "detect")
-OutputFormat = Literal["png", "jpeg", "webp", "avif", "heic"]
-FaceChoice = Literal["all", "largest"] | tuple[NonNegativeInt, ...]
-Strength = Annotated[float, Field(ge=0, le=1)] | Literal["auto"]
-Region = Literal["lips", "eyes", "skin"]
-REGIONS: tuple[Region, ...] = ("lips", "eyes", "skin")
-Vary = Literal["strength", "look"]
-Survival = Literal["jpeg75", "jpeg50", "half", "blur", "screenshot", "messenger"]
-MAX_CANDIDATES = 3
 
 # Share of the running time that is over when a stage begins and ends; rough, only the progress bar reads it.
 STAGES: dict[str, tuple[float, float]] = {
@@ -54,22 +48,9 @@ class Source(Frozen):
     is_turned: bool
 
 
-class JobInput(Frozen):
-    """What was asked for; `width`, `height` in pixels and `bytes` are those of the stored canonical photo.
+class JobInput(Wish):
+    """What was asked for; `width`, `height` in pixels and `bytes` are those of the stored canonical photo."""
 
-    faces: indices are those of a detection, largest face first.  candidates: how many pictures to choose from, which
-    differ by `vary`.
-    """
-
-    reference_id: str
-    target_id: str | None = None
-    output_format: OutputFormat = "png"
-    faces: FaceChoice = "all"
-    strength: Strength = 1.0
-    regions: tuple[Region, ...] = REGIONS
-    candidates: Annotated[int, Field(ge=1, le=MAX_CANDIDATES)] = 1
-    vary: Vary = "strength"
-    survival: tuple[Survival, ...] = ()
     width: int
     height: int
     bytes: int
@@ -85,7 +66,7 @@ class DetectInput(Frozen):
     source: Source | None = None
 
 
-class LookInput(Frozen):
+class ReferenceInput(Frozen):
     """A new look to make of a picture with make-up; `has_bare`: its bare twin came along."""
 
     reference_id: str
@@ -108,7 +89,7 @@ class StyleInput(Frozen):
     objective: Literal["impersonate", "dodge", "both"]
 
 
-AnyInput = JobInput | LookInput | StyleInput | DetectInput
+AnyInput = JobInput | ReferenceInput | StyleInput | DetectInput
 INPUT: TypeAdapter[AnyInput] = TypeAdapter(AnyInput)
 
 

@@ -12,7 +12,7 @@ from diffam_core.images import Photo
 from diffam_core.models import Models
 from diffam_core.protect import generate, latents
 from model_store.bundle import Bundle, style_name
-from protection.plan import Look
+from protection.plan import Variant
 from protection.strength import Choice, choose_strength
 
 OnStep = Callable[[int, int], None]
@@ -60,7 +60,7 @@ def prepare(models: Models, faces: Sequence[tuple[Photo, FoundFace]], on_step: O
     return [Face(photo, found, *row) for (photo, found), row in zip(faces, rows, strict=True)]
 
 
-def make_up(bundle: Bundle, looks: Sequence[tuple[Face, Look]], on_step: OnStep) -> list[Wearing]:
+def make_up(bundle: Bundle, looks: Sequence[tuple[Face, Variant]], on_step: OnStep) -> list[Wearing]:
     """Put every look on its face, in the order given. Faces that wear the same style share forward passes."""
     choices = [_choose(bundle, face, look) for face, look in looks]
     by_style: dict[str, list[int]] = {}
@@ -82,7 +82,7 @@ def make_up(bundle: Bundle, looks: Sequence[tuple[Face, Look]], on_step: OnStep)
     return [worn[row] for row in range(len(looks))]
 
 
-def _choose(bundle: Bundle, face: Face, look: Look) -> Choice:
+def _choose(bundle: Bundle, face: Face, look: Variant) -> Choice:
     """The strength that was asked for, or the least that passes on recognisers which the style never met."""
     if look.strength != "auto":
         return Choice(look.strength)
@@ -93,7 +93,7 @@ def _choose(bundle: Bundle, face: Face, look: Look) -> Choice:
     )  # fmt: skip
 
 
-def _adapter(look: Look) -> str:
+def _adapter(look: Variant) -> str:
     return style_name(look.style.reference, look.style.target)
 
 

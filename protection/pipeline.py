@@ -24,10 +24,11 @@ from diffam_core.images import MEDIA_TYPES, Photo, decode_photo, decode_rgba, en
 from diffam_core.models import Models
 from diffam_core.palette import fit_palette
 from diffam_core.protect import autocast
+from jobs.wish import Wish
 from model_store.bundle import Bundle
 from protection.comparison import draw_comparison
 from protection.makeup import Wearing, make_up, prepare
-from protection.plan import Look, ProtectRequest, choose_faces, plan_looks
+from protection.plan import Request, Variant, choose_faces, plan_variants
 from protection.scoring import face_facts, score_faces
 from protection.strength import GRID
 
@@ -65,7 +66,7 @@ class ProtectedPhoto:
 class Upload:
     """A decoded photo with its faces: those to protect, `chosen`, and those that one job has no room for, `beyond`."""
 
-    request: ProtectRequest
+    wish: Wish
     photo: Photo
     alpha: NDArray[np.uint8] | None
     found: list[FoundFace]
@@ -76,11 +77,11 @@ class Upload:
     @property
     def rows(self) -> int:
         """How many portraits it brings into forward passes: what it costs a batch."""
-        tries = 1 + len(GRID) if self.request.strength == "auto" else 1
-        return len(self.chosen) * self.request.candidates * tries
+        tries = 1 + len(GRID) if self.wish.strength == "auto" else 1
+        return len(self.chosen) * self.wish.candidates * tries
 
 
-def open_photo(models: Models, max_faces: int | None, request: ProtectRequest) -> Upload:
+def open_photo(models: Models, max_faces: int | None, request: Request) -> Upload:
     """Decode a photo, find its faces and choose those to protect, `max_faces` at most.
 
     Raises PhotoUnreadable, NoFaceFound, FaceUnknown, FaceTooSmall, FaceInProfile.
@@ -88,8 +89,8 @@ def open_photo(models: Models, max_faces: int | None, request: ProtectRequest) -
     started = perf_counter()
     photo, alpha = decode_rgba(request.photo)
     found = models.find_faces(photo)
-    chosen = choose_faces(found, request.faces, max_faces)
-    return Upload(request, photo, alpha, found, chosen.within, chosen.beyond, round(perf_counter() - started, 4))
+    chosen = choose_faces(found, request.wish.faces, max_faces)
+    return Upload(request.wish, photo, alpha, found, chosen.within, chosen.beyond, round(perf_counter() - started, 4))
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,13 +98,13 @@ class MadeUp:
     """A photo with what its looks change: for each look, in order, one wearing per chosen face."""
 
     upload: Upload
-    looks: list[Look]
+    looks: list[Variant]
     worn: list[list[Wearing]]
     seconds: dict[str, float]
 
 
 def protect_photos(
-    bundle: Bundle, requests: Sequence[ProtectRequest], on_progress: OnProgress
+    bundle: Bundle, requests: Sequence[Request], on_progress: OnProgress
 ) -> list[ProtectedPhoto | DiffAMError]:
     """Protect photos that share reference and target; a photo that cannot be protected fails alone.
 
@@ -128,7 +129,7 @@ def make_photos_up(bundle: Bundle, uploads: Sequence[Upload], on_progress: OnPro
         return []
     models = bundle.models
     seconds: dict[str, float] = {}
-    plans = [plan_looks(bundle, upload.request) for upload in uploads]
+    plans = [plan_variants(bundle, upload.wish) for upload in uploads]
     with _stage("invert", seconds, on_progress) as step, torch.inference_mode(), autocast(models):
         rows = prepare(models, [(upload.photo, upload.found[i]) for upload in uploads for i in upload.chosen], step)
         faces = _deal(rows, [len(upload.chosen) for upload in uploads])
@@ -173,24 +174,24 @@ def _composite(upload: Upload, worn: Sequence[Wearing], models: Models) -> bytes
     changes: list[tuple[FoundFace, Tensor]] = []
     for wearing in worn:
         face = wearing.face
-        weights = region_weights(face.regions, upload.request.regions)
+        weights = region_weights(face.regions, upload.wish.regions)
         size = native_px(face.found, models.portrait_px)
         delta = change(wearing.residual, face.mask, size, weights)[0]
         changes.append((face.found, fit_palette(delta, upload.photo, face.found)))
     pasted = paste_changes(upload.photo, changes)
-    return encode_photo(pasted, upload.request.output_format, alpha=upload.alpha, is_marked=True)
+    return encode_photo(pasted, upload.wish.output_format, alpha=upload.alpha, is_marked=True)
 
 
-def _score(bundle: Bundle, upload: Upload, look: Look, worn: Sequence[Wearing], file: bytes) -> Candidate:
+def _score(bundle: Bundle, upload: Upload, look: Variant, worn: Sequence[Wearing], file: bytes) -> Candidate:
     """Measure the file that the user gets: decoded again, its faces found again."""
     protected = decode_photo(file)
     rows = score_faces(
-        bundle, upload.photo, upload.found, upload.beyond, look.style, worn, protected, upload.request.survival
+        bundle, upload.photo, upload.found, upload.beyond, look.style, worn, protected, upload.wish.survival
     )
     height, width = protected.shape[:2]
     return Candidate(
         photo=file,
-        media_type=MEDIA_TYPES[upload.request.output_format],
+        media_type=MEDIA_TYPES[upload.wish.output_format],
         width=width,
         height=height,
         comparison=draw_comparison(upload.photo, protected, rows),

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from diffam_core.composite import REGIONS, Region
+from diffam_core.composite import Region
 from diffam_core.errors import FaceInProfile, FaceTooSmall, FaceUnknown, NoFaceFound
 from diffam_core.faces import FACE_CODES, FoundFace
-from diffam_core.images import OutputFormat
+from jobs.wish import Wish
 from model_store.additions import with_additions
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
@@ -15,53 +15,39 @@ from model_store.catalog import StyleCard
 LEFT_ALONE = {"face_too_small": FaceTooSmall, "face_in_profile": FaceInProfile}
 
 
-@dataclass(frozen=True)
-class ProtectRequest:
-    """An encoded photo and what to do with it; without a target, the first one the look was trained for.
-
-    faces: `all`, the `largest`, or indices of a detection.  strength: 0 (no make-up) to 1, or `auto`, the least that
-    passes the bar.  regions: where make-up may go.  candidates: how many pictures to choose from, which differ by
-    `vary`.  survival: names of profiles to measure the finished file under.
-    """
+class Request(NamedTuple):
+    """An encoded photo and what to do with it; without a target, the first one its reference was trained for."""
 
     photo: bytes
-    reference: str
-    target: str | None
-    output_format: OutputFormat = "png"
-    faces: Literal["all", "largest"] | tuple[int, ...] = "all"
-    strength: float | Literal["auto"] = 1.0
-    regions: frozenset[Region] = REGIONS
-    candidates: int = 1
-    vary: Literal["strength", "look"] = "strength"
-    survival: tuple[str, ...] = ()
+    wish: Wish
 
 
 @dataclass(frozen=True)
-class Look:
+class Variant:
     """What one candidate wears."""
 
     style: StyleCard
     strength: float | Literal["auto"]
-    regions: frozenset[Region]
+    regions: tuple[Region, ...]
 
 
-def plan_looks(bundle: Bundle, request: ProtectRequest) -> list[Look]:
+def plan_variants(bundle: Bundle, wish: Wish) -> list[Variant]:
     """The candidates, the one that was asked for first; fewer when the target has too few looks. Raises StoreError.
 
     Strengths fall in equal parts; looks are others of the same target, in the catalog's order.
     """
-    first = bundle.find_style(request.reference, request.target)
-    parts, strength, regions = request.candidates, request.strength, request.regions
-    if request.vary == "look":
+    first = bundle.find_style(wish.reference_id, wish.target_id)
+    parts, strength, regions = wish.candidates, wish.strength, wish.regions
+    if wish.vary == "look":
         others = [
             bundle.find_style(card.reference, card.target)
-            for card in with_additions(bundle.catalog, bundle.added).styles
+            for card in with_additions(bundle.catalog, bundle.added).offer().styles
             if card.target == first.target and card.reference != first.reference
         ]
-        return [Look(style, strength, regions) for style in [first, *others][:parts]]
+        return [Variant(style, strength, regions) for style in [first, *others][:parts]]
     if strength == "auto":
-        return [Look(first, "auto", regions)]
-    return [Look(first, round(strength * (parts - part) / parts, 4), regions) for part in range(parts)]
+        return [Variant(first, "auto", regions)]
+    return [Variant(first, round(strength * (parts - part) / parts, 4), regions) for part in range(parts)]
 
 
 class Chosen(NamedTuple):

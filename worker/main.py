@@ -7,11 +7,12 @@ import torch
 
 from jobs.logs import configure_logging
 from jobs.settings import Settings
+from jobs.wish import Wish
 from model_store.additions import with_additions
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import Catalog, find_bundle
 from protection.pipeline import detect_faces, finish_photo, make_photos_up, open_photo, protect_photos
-from protection.plan import ProtectRequest
+from protection.plan import Request
 from worker.photo_jobs import Pipeline
 from worker.serve import serve
 
@@ -46,7 +47,9 @@ def warm_up(bundle: Bundle, catalog: Catalog) -> None:
     """
     for style in catalog.styles[:1]:
         picture = catalog.reference(style.reference).image.read_bytes()
-        protect_photos(bundle, [ProtectRequest(picture, style.reference, style.target)], lambda *_: None)
+        protect_photos(
+            bundle, [Request(picture, Wish(reference_id=style.reference, target_id=style.target))], lambda *_: None
+        )
 
 
 if __name__ == "__main__":

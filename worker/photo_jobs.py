@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from jobs.ledger import Claim, Ledger
 from jobs.record import DetectInput, JobInput, Output
 from protection.pipeline import MadeUp, OnProgress, ProtectedPhoto, Upload
-from protection.plan import ProtectRequest
+from protection.plan import Request
 from worker.batcher import Batcher
 from worker.heartbeat import Heartbeat
 from worker.outcome import Abandoned, fail, note_progress, takes_too_long
@@ -47,7 +47,7 @@ class Pipeline:
     """
 
     detect: Callable[[bytes], list[dict[str, Any]]]
-    open: Callable[[ProtectRequest], Upload]
+    open: Callable[[Request], Upload]
     make_up: Callable[[Sequence[Upload], OnProgress], Sequence[MadeUp]]
     finish: Callable[[MadeUp, OnProgress], ProtectedPhoto]
 
@@ -92,8 +92,8 @@ def make_crew(
     """A crew with its batcher; photos travel together when they wear the same look for the same target."""
 
     def group(passenger: Passenger) -> tuple[str | None, ...]:
-        request, claim = passenger.upload.request, passenger.claim
-        return (request.reference, request.target, claim.job_id if claim.is_suspect else None)
+        wish, claim = passenger.upload.wish, passenger.claim
+        return (wish.reference_id, wish.target_id, claim.job_id if claim.is_suspect else None)
 
     def work(passengers: Sequence[Passenger]) -> list[Arrival | Exception]:
         return make_batch_up(crew, passengers)
@@ -212,20 +212,8 @@ def _blame(crew: Crew, aboard: Sequence[Claim]) -> None:
     crew.ledger.release(crew.heartbeat.held)
 
 
-def request_of(claim: Claim) -> ProtectRequest:
+def request_of(claim: Claim) -> Request:
     """What the photo's owner asked for. Raises TypeError for a job of another kind, which has its own queue."""
-    wish = claim.input
-    if not isinstance(wish, JobInput):
+    if not isinstance(claim.input, JobInput):
         raise TypeError(f"job {claim.job_id} is not about a photo")
-    return ProtectRequest(
-        photo=claim.photo,
-        reference=wish.reference_id,
-        target=wish.target_id,
-        output_format=wish.output_format,
-        faces=wish.faces,
-        strength=wish.strength,
-        regions=frozenset(wish.regions),
-        candidates=wish.candidates,
-        vary=wish.vary,
-        survival=wish.survival,
-    )
+    return Request(claim.photo, claim.input)

@@ -8,7 +8,7 @@ import torch
 
 from diffam_core.transfer import TransferRecipe
 from jobs.ledger import Claim, Ledger
-from jobs.record import JobError, LookInput, Output, StyleInput
+from jobs.record import JobError, Output, ReferenceInput, StyleInput
 from jobs.repeating import repeating
 from jobs.settings import Settings
 from model_store.additions import StyleOrder
@@ -85,7 +85,7 @@ def finetune(claim: Claim, ledger: Ledger, settings: Settings, on_training: OnTr
     bundle = open_bundle(find_bundle(settings.bundle, settings.shelf), settings.device, settings.added)
     on_training("load", 1, 1, {})
     wish, is_first = claim.input, claim.attempt == 1
-    if isinstance(wish, LookInput):
+    if isinstance(wish, ReferenceInput):
         on_training("remove_makeup", 0, 1, {})
         twin = ledger.blob("twin", claim.job_id) if wish.has_bare else None
         try:

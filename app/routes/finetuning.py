@@ -10,9 +10,10 @@ from app.once import StrictJson
 from app.problem import PROBLEMS, Problem
 from app.routes.jobs import Prefer, accepted
 from app.service import ServiceDep
-from app.submission import Id, LookSubmission, form_schema
+from app.submission import ReferenceSubmission, form_schema
 from jobs.queue import FINETUNE
-from jobs.record import Job, LookInput, StyleInput
+from jobs.record import Job, ReferenceInput, StyleInput
+from jobs.wish import Id
 from model_store.additions import Objective, check_name, check_order
 from model_store.catalog import Mode
 
@@ -23,7 +24,7 @@ router = APIRouter(
     route_class=StrictJson,
 )
 FORM = form_schema(
-    LookSubmission,
+    ReferenceSubmission,
     {"picture": "One face wearing the look", "bare": "The same picture without make-up; made by the model if absent"},
     ["picture"],
 )
@@ -46,13 +47,13 @@ async def add_reference(request: Request, service: ServiceDep, prefer: Prefer = 
     """Make a look of a picture with make-up. The job fails with a code when the picture cannot serve as one."""
     limit = service.settings.max_upload_bytes
     async with AsyncExitStack() as held:
-        form = await held.enter_async_context(read_form(request, LookSubmission, "picture", ("bare",), limit))
+        form = await held.enter_async_context(read_form(request, ReferenceSubmission, "picture", ("bare",), limit))
         look = form.fields
         check_name(service.catalog, look.reference_id)
         decode = service.decoder.decode
         photos = {name: await held.enter_async_context(decode(file)) for name, file in form.uploads.items()}
         picture, bare = photos["picture"], photos.get("bare")
-        wish = LookInput(
+        wish = ReferenceInput(
             reference_id=look.reference_id, title=look.title, description=look.description, has_bare=bare is not None,
             width=picture.width, height=picture.height, bytes=picture.size_bytes,
         )  # fmt: skip

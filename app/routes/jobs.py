@@ -14,9 +14,10 @@ from app.form import read_form
 from app.formats import LONGEST_SIDE_PX
 from app.problem import PROBLEMS, Problem
 from app.service import Service, ServiceDep
-from app.submission import Submission, form_schema
+from app.submission import form_schema
 from jobs.errors import ErasedJob
-from jobs.record import Candidate, Job, JobInput, Output, OutputFormat, OutputPhoto
+from jobs.record import Candidate, Job, JobInput, Output, OutputPhoto
+from jobs.wish import OutputFormat, Wish
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
 
@@ -26,13 +27,13 @@ PREFER_WAIT = re.compile(r"(?:^|[\s,;])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
 Prefer = Annotated[str, Header(description="`wait=n` holds the answer until the job is over, n seconds at most")]
 IfNoneMatch = Annotated[str, Header(description="An earlier ETag: 304 if nothing changed")]
 CandidateNumber = Annotated[int, Query(ge=0, description="Which of several pictures to choose from")]
-FORM = form_schema(Submission, {"photo": "A JPEG, PNG or WebP photo with a face"}, ["photo"])
+FORM = form_schema(Wish, {"photo": "A JPEG, PNG or WebP photo with a face"}, ["photo"])
 
 
 @router.post("", status_code=202, response_model=Job, openapi_extra=FORM)
 async def create_job(request: Request, service: ServiceDep, prefer: Prefer = "") -> Response:
     """Protect a photo. Answers 202 and the job to watch, or 200 if `Prefer: wait=n` saw it end."""
-    async with read_form(request, Submission, "photo", (), service.settings.max_upload_bytes) as form:
+    async with read_form(request, Wish, "photo", (), service.settings.max_upload_bytes) as form:
         submission = form.fields
         style = service.catalog.style_for(submission.reference_id, submission.target_id)
         _check_offer(service, submission, style.target)
@@ -48,7 +49,7 @@ def facts_of(photo: DecodedPhoto) -> dict[str, Any]:
     return {"width": photo.width, "height": photo.height, "bytes": photo.size_bytes, "source": asdict(photo.source)}
 
 
-def _check_offer(service: Service, wish: Submission, target: str) -> None:
+def _check_offer(service: Service, wish: Wish, target: str) -> None:
     """Refuse at once what this service or its bundle cannot do. Raises Problem."""
     if wish.output_format in ("avif", "heic") and wish.output_format not in service.settings.extra_formats:
         raise Problem("invalid_field", f"this service does not write {wish.output_format}", param="output_format")

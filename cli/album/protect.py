@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.submission import Submission
 from cli.album.folder import Album, find_photos
 from cli.album.journal import Entry, open_journal
 from cli.client import targets_of
@@ -24,6 +23,7 @@ from cli.errors import CliError
 from cli.report import print_grade
 from cli.wishes import check_looks
 from jobs.settings import Settings
+from jobs.wish import Wish
 from model_store.additions import with_additions
 from model_store.catalog import find_bundle, read_catalog
 
@@ -33,7 +33,7 @@ TIMEOUT_S = 120
 
 
 def protect_album(
-    console: Console, settings: Settings, folder: Path, wish: Submission, out: Path, server: str | None, as_json: bool
+    console: Console, settings: Settings, folder: Path, wish: Wish, out: Path, server: str | None, as_json: bool
 ) -> bool:
     """Protect every photo below `folder`; returns whether all of them are. Raises CliError, StoreError, OSError."""
     check_album(wish)
@@ -72,7 +72,7 @@ def protect_album(
     return all(entry.status == "protected" for entry in entries)
 
 
-def check_album(wish: Submission) -> None:
+def check_album(wish: Wish) -> None:
     """Refuse what only a single photo can have. Raises CliError."""
     if wish.candidates > 1:
         raise CliError("an album keeps one picture of each photo: --candidates is for a single photo")
@@ -91,7 +91,7 @@ def connect(server: str) -> httpx.Client:
     return httpx.Client(base_url=url, timeout=TIMEOUT_S)
 
 
-def styled(home: Path, settings: Settings, wish: Submission) -> list[str]:
+def styled(home: Path, settings: Settings, wish: Wish) -> list[str]:
     """The targets that the bundle here has a style for. Raises CliError, StoreError."""
     catalog = with_additions(read_catalog(home), settings.added)
     check_looks(catalog, wish)

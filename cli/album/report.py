@@ -11,12 +11,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 from rich.progress import Progress
 
-from app.submission import Submission
 from cli.album.folder import Album
 from cli.album.journal import Entry
 from cli.album.sight import Sight, look_again
 from cli.evaluate import commit
 from cli.report import GRADES
+from jobs.wish import Wish
 from model_store.additions import finished
 from model_store.bundle import Bundle
 from protection.linkability import Appearance, KnownFace, Links, count_links, thresholds
@@ -76,7 +76,7 @@ def _row_of(known: KnownFace, rows: Sequence[Mapping[str, Any]]) -> Mapping[str,
 
 
 def write_report(
-    album: Album, entries: Sequence[Entry], measured: Measured, people: Sequence[Sequence[int]], wish: Submission
+    album: Album, entries: Sequence[Entry], measured: Measured, people: Sequence[Sequence[int]], wish: Wish
 ) -> Report:
     """Write `report.json` and `report.html` into the out folder; returns what the JSON holds."""
     made_by = next((entry.bundle for entry in entries if entry.bundle), None)

@@ -10,7 +10,6 @@ from threading import Event
 from rich.progress import Progress
 
 from app.photo import PhotoRejected
-from app.submission import Submission
 from cli.album.folder import Album, finished_names
 from cli.album.journal import Entry, Journal
 from cli.album.sight import Sight, read_file
@@ -18,6 +17,7 @@ from cli.errors import FileUnreadable, RequestFailed, Stopped
 from cli.make import Make
 from cli.wishes import suffix_of
 from diffam_core.errors import DiffAMError
+from jobs.wish import Wish
 from model_store.additions import finished
 from model_store.bundle import Bundle
 from model_store.errors import StoreError
@@ -38,7 +38,7 @@ class Plan:
 
 
 def plan_work(
-    bundle: Bundle, album: Album, journal: Journal, wish: Submission, sights: Sequence[Sight], targets: Sequence[str]
+    bundle: Bundle, album: Album, journal: Journal, wish: Wish, sights: Sequence[Sight], targets: Sequence[str]
 ) -> Plan:
     """Group the faces by person, and deal targets to the photos that are not finished already."""
     people = group_people([[face.embeddings for face in sight.faces] for sight in sights], thresholds(bundle.models))
@@ -58,7 +58,7 @@ def plan_work(
     return Plan(people, todo)
 
 
-def _fingerprint(wish: Submission, bundle: str) -> str:
+def _fingerprint(wish: Wish, bundle: str) -> str:
     """The options that a finished file depends on, in one word."""
     return hashlib.sha256(f"{bundle} {wish.model_dump_json()}".encode()).hexdigest()[:16]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.submission import Submission
 from cli.errors import CliError
 from cli.wishes import FORMATS, form_of, format_of, read_wish, suffix_of
+from jobs.wish import Wish
 from tests.people import shot
 
 WRONG = {
@@ -21,7 +21,7 @@ WRONG = {
 }
 
 
-def wish(**fields: str) -> Submission:
+def wish(**fields: str) -> Wish:
     return read_wish({"reference_id": "rose"} | fields)
 
 

@@ -18,9 +18,10 @@ from evaluation.methods import METHODS
 from evaluation.report import gain, judges, summary, write_json, write_report
 from evaluation.subjects import Subjects
 from evaluation.treatments import TREATMENTS
+from jobs.wish import Wish
 from model_store.bundle import Bundle
 from protection.pipeline import protect_photos
-from protection.plan import ProtectRequest
+from protection.plan import Request
 
 CHOSEN = {name: METHODS[name] for name in ("nothing", "diffam", "mi_fgsm")}
 COLUMNS = (
@@ -71,7 +72,9 @@ def test_the_noise_budget_is_matched_to_the_same_ssim(evaluation: Evaluation) ->
 def test_a_style_is_measured_as_the_service_applies_it(bundle: Bundle, subjects: Subjects) -> None:
     style = bundle.catalog.styles[0]
     upload = encode_photo(subjects.photos[0], "png")
-    (served,) = protect_photos(bundle, [ProtectRequest(upload, style.reference, style.target)], lambda *_: None)
+    (served,) = protect_photos(
+        bundle, [Request(upload, Wish(reference_id=style.reference, target_id=style.target))], lambda *_: None
+    )
     measured = METHODS["diffam"].protect(bundle, subjects.first(1), style, 0.0)[0]
     assert not isinstance(served, Exception)
     assert np.abs(decode_photo(served.candidates[0].photo).astype(int) - measured).max() <= 1

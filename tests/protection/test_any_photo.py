@@ -10,10 +10,11 @@ from PIL import Image
 
 from app.photo import PhotoLimits, canonical_photo
 from diffam_core.images import decode_photo, decode_rgba
+from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.miniature.scenes import group_scene
 from protection.pipeline import Candidate, ProtectedPhoto, protect_photos
-from protection.plan import ProtectRequest
+from protection.plan import Request
 
 LIMITS = PhotoLimits(max_pixels=50_000_000, max_side_px=16_384, min_side_px=64)
 ORIENTATION = 0x0112
@@ -70,7 +71,9 @@ def upload(photo: Stored) -> bytes:
 
 
 def protect(bundle: Bundle, png: bytes, faces: tuple[int, ...]) -> Candidate:
-    (result,) = protect_photos(bundle, [ProtectRequest(png, "ember", "aurora", faces=faces)], lambda *_: None)
+    (result,) = protect_photos(
+        bundle, [Request(png, Wish(reference_id="ember", target_id="aurora", faces=faces))], lambda *_: None
+    )
     assert isinstance(result, ProtectedPhoto), result
     return result.candidates[0]
 
@@ -100,7 +103,7 @@ def test_geometry_stays_and_untouched_means_untouched(bundle: Bundle, photo: Sto
 def test_alone_or_in_a_batch_a_photo_comes_out_the_same(bundle: Bundle) -> None:
     faces = (1, 0)
     photos = [canonical_photo(upload(Stored(width, 360, "RGB", "PNG", 1, faces)), LIMITS).png for width in (430, 520)]
-    requests = [ProtectRequest(png, "ember", "aurora", faces=faces) for png in photos]
+    requests = [Request(png, Wish(reference_id="ember", target_id="aurora", faces=faces)) for png in photos]
     together = protect_photos(bundle, requests, lambda *_: None)
     for png, mate in zip(photos, together, strict=True):
         assert isinstance(mate, ProtectedPhoto)

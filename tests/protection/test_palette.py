@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffam_core.images import OutputFormat, decode_photo, encode_photo
+from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.miniature.scenes import demo_scene
 from protection.pipeline import ProtectedPhoto, protect_photos
-from protection.plan import ProtectRequest
+from protection.plan import Request
 
 
 def protect(bundle: Bundle, photo: bytes, **wishes: Any) -> tuple[NDArray[np.int16], dict[str, Any]]:
     """The finished photo and its largest face."""
-    (result,) = protect_photos(bundle, [ProtectRequest(photo, "ember", "aurora", **wishes)], lambda *_: None)
+    (result,) = protect_photos(
+        bundle, [Request(photo, Wish(reference_id="ember", target_id="aurora", **wishes))], lambda *_: None
+    )
     assert isinstance(result, ProtectedPhoto), result
     candidate = result.candidates[0]
     return decode_photo(candidate.photo).astype(np.int16), candidate.faces[0]

@@ -15,9 +15,10 @@ import pytest
 from app.photo import PhotoLimits, PhotoRejected, canonical_photo
 from diffam_core.errors import DiffAMError
 from diffam_core.images import decode_photo
+from jobs.wish import Wish
 from model_store.bundle import Bundle
 from protection.pipeline import ProtectedPhoto, protect_photos
-from protection.plan import ProtectRequest
+from protection.plan import Request
 
 LIMITS = PhotoLimits(max_pixels=50_000_000, max_side_px=16_384, min_side_px=64, extra_formats=("avif", "heic"))
 TABLE = Path(__file__).with_name("photos.tsv")
@@ -51,7 +52,9 @@ def outcome(bundle: Bundle, upload: bytes) -> tuple[str, list[dict[str, Any]]]:
         canonical = canonical_photo(upload, LIMITS)
     except PhotoRejected as error:
         return error.code, []
-    (result,) = protect_photos(bundle, [ProtectRequest(canonical.png, "rose", "aurora")], lambda *_: None)
+    (result,) = protect_photos(
+        bundle, [Request(canonical.png, Wish(reference_id="rose", target_id="aurora"))], lambda *_: None
+    )
     if isinstance(result, DiffAMError):
         return result.code, []
     assert isinstance(result, ProtectedPhoto)

@@ -10,11 +10,12 @@ from PIL import Image
 
 from diffam_core.errors import DiffAMError, NoFaceFound
 from diffam_core.images import decode_photo, encode_photo
+from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.errors import UnknownReference
 from model_store.miniature.scenes import demo_scene
 from protection.pipeline import Candidate, ProtectedPhoto, protect_photos
-from protection.plan import ProtectRequest
+from protection.plan import Request
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def _ignore(_stage: str, _step: int, _steps: int) -> None:
 
 
 def _protect(bundle: Bundle, *photos: bytes, reference: str = "rose") -> list[ProtectedPhoto | DiffAMError]:
-    return protect_photos(bundle, [ProtectRequest(photo, reference, None) for photo in photos], _ignore)
+    return protect_photos(bundle, [Request(photo, Wish(reference_id=reference)) for photo in photos], _ignore)
 
 
 def _only(result: ProtectedPhoto | DiffAMError) -> Candidate:
@@ -97,12 +98,16 @@ def test_every_recogniser_reports_its_role_and_the_look_shows(bundle: Bundle, sc
 
 def test_stages_are_reported_in_the_order_of_the_story(bundle: Bundle, scenes: list[bytes]) -> None:
     seen: list[str] = []
-    protect_photos(bundle, [ProtectRequest(scenes[0], "rose", None)], lambda stage, _step, _steps: seen.append(stage))
+    protect_photos(
+        bundle, [Request(scenes[0], Wish(reference_id="rose"))], lambda stage, _step, _steps: seen.append(stage)
+    )
     assert list(dict.fromkeys(seen)) == ["detect", "invert", "make_up", "composite", "score"]
 
 
 def test_a_jpeg_result_is_measured_as_the_jpeg_it_is(bundle: Bundle, scenes: list[bytes]) -> None:
-    result = _only(*protect_photos(bundle, [ProtectRequest(scenes[0], "rose", None, "jpeg")], _ignore))
+    result = _only(
+        *protect_photos(bundle, [Request(scenes[0], Wish(reference_id="rose", output_format="jpeg"))], _ignore)
+    )
     assert result.media_type == "image/jpeg"
     assert Image.open(io.BytesIO(result.photo)).format == "JPEG"
     assert not Image.open(io.BytesIO(result.photo)).getexif()

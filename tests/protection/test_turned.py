@@ -7,14 +7,15 @@ import pytest
 from numpy.typing import NDArray
 
 from diffam_core.images import Photo, decode_photo, encode_photo
+from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.miniature.scenes import demo_scene
 from protection.pipeline import ProtectedPhoto, protect_photos
-from protection.plan import ProtectRequest
+from protection.plan import Request
 
 
 def protect(bundle: Bundle, photo: Photo) -> tuple[NDArray[np.int16], dict[str, Any]]:
-    request = ProtectRequest(encode_photo(photo, "png"), "rose", "aurora")
+    request = Request(encode_photo(photo, "png"), Wish(reference_id="rose", target_id="aurora"))
     (result,) = protect_photos(bundle, [request], lambda *_: None)
     assert isinstance(result, ProtectedPhoto), result
     (candidate,) = result.candidates

@@ -1,6 +1,5 @@
 """What a photo's owner can choose, on the shipped bundle: faces, strength, regions, candidates, survival."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,19 +8,20 @@ from numpy.typing import NDArray
 
 from diffam_core.errors import DiffAMError, FaceUnknown, NoFaceFound
 from diffam_core.images import Photo, decode_photo, decode_rgba, encode_photo
+from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.miniature.scenes import SceneFace, demo_scene, group_scene
 from protection.pipeline import Candidate, ProtectedPhoto, detect_faces, protect_photos
-from protection.plan import ProtectRequest
+from protection.plan import Request
 from protection.survival import PROFILE_NAMES
 
 Box = tuple[int, int, int, int]
 
 
 @pytest.fixture(scope="module")
-def request_one() -> ProtectRequest:
+def request_one() -> Request:
     """One person, 384 pixels square."""
-    return ProtectRequest(encode_photo(np.array(demo_scene(0, 384)), "png"), "rose", "aurora")
+    return Request(encode_photo(np.array(demo_scene(0, 384)), "png"), Wish(reference_id="rose", target_id="aurora"))
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,9 @@ def group() -> tuple[Photo, list[SceneFace]]:
     return group_scene(seed=3, width=900, height=600, faces=3, tilt_deg=20, box_widths=(110, 200))
 
 
-def protect(bundle: Bundle, request: ProtectRequest, **wishes: Any) -> list[Candidate]:
-    (result,) = protect_photos(bundle, [replace(request, **wishes)], lambda *_: None)
+def protect(bundle: Bundle, request: Request, **wishes: Any) -> list[Candidate]:
+    wish = Wish.model_validate(request.wish.model_dump() | wishes)
+    (result,) = protect_photos(bundle, [Request(request.photo, wish)], lambda *_: None)
     if isinstance(result, DiffAMError):
         raise result
     assert isinstance(result, ProtectedPhoto)
@@ -42,7 +43,7 @@ def pixels(photo: bytes) -> NDArray[np.int16]:
     return decode_photo(photo).astype(np.int16)
 
 
-def moved(request: ProtectRequest, candidate: Candidate) -> NDArray[np.int16]:
+def moved(request: Request, candidate: Candidate) -> NDArray[np.int16]:
     """The largest change of every pixel, of 255."""
     change: NDArray[np.int16] = np.abs(pixels(candidate.photo) - pixels(request.photo)).max(axis=2)
     return change
@@ -58,7 +59,7 @@ def test_everybody_in_the_photo_is_made_up_in_their_own_place(
     bundle: Bundle, group: tuple[Photo, list[SceneFace]]
 ) -> None:
     photo, truth = group
-    request = ProtectRequest(encode_photo(photo, "png"), "rose", "aurora")
+    request = Request(encode_photo(photo, "png"), Wish(reference_id="rose", target_id="aurora"))
     (candidate,) = protect(bundle, request)
     assert [face["status"] for face in candidate.faces] == ["protected"] * 3
     change = moved(request, candidate)
@@ -73,7 +74,7 @@ def test_everybody_in_the_photo_is_made_up_in_their_own_place(
 
 
 def test_only_chosen_faces_are_touched(bundle: Bundle, group: tuple[Photo, list[SceneFace]]) -> None:
-    request = ProtectRequest(encode_photo(group[0], "png"), "rose", "aurora")
+    request = Request(encode_photo(group[0], "png"), Wish(reference_id="rose", target_id="aurora"))
     (candidate,) = protect(bundle, request, faces=(1,))
     assert [face["status"] for face in candidate.faces] == ["left_alone", "protected", "left_alone"]
     assert [face["code"] for face in candidate.faces] == ["face_not_chosen", None, "face_not_chosen"]
@@ -83,14 +84,14 @@ def test_only_chosen_faces_are_touched(bundle: Bundle, group: tuple[Photo, list[
 
 
 def test_the_preview_counts_faces_as_the_job_does(bundle: Bundle, group: tuple[Photo, list[SceneFace]]) -> None:
-    request = ProtectRequest(encode_photo(group[0], "png"), "rose", "aurora")
+    request = Request(encode_photo(group[0], "png"), Wish(reference_id="rose", target_id="aurora"))
     preview = detect_faces(bundle.models, request.photo)
     (candidate,) = protect(bundle, request, faces="largest")
     assert [face["box"] for face in preview] == [face["box"] for face in candidate.faces]
     assert [face["status"] for face in preview] == ["found"] * 3
 
 
-def test_a_face_that_is_not_there_is_named(bundle: Bundle, request_one: ProtectRequest) -> None:
+def test_a_face_that_is_not_there_is_named(bundle: Bundle, request_one: Request) -> None:
     with pytest.raises(FaceUnknown, match="there is no face 4: 1 were found"):
         protect(bundle, request_one, faces=(0, 4))
 
@@ -99,16 +100,16 @@ def test_a_preview_without_faces_is_empty_and_a_job_without_faces_fails(bundle: 
     empty = encode_photo(np.full((200, 300, 3), 90, dtype=np.uint8), "png")
     assert detect_faces(bundle.models, empty) == []
     with pytest.raises(NoFaceFound):
-        protect(bundle, ProtectRequest(empty, "rose", "aurora"))
+        protect(bundle, Request(empty, Wish(reference_id="rose", target_id="aurora")))
 
 
-def test_no_strength_is_no_change(bundle: Bundle, request_one: ProtectRequest) -> None:
+def test_no_strength_is_no_change(bundle: Bundle, request_one: Request) -> None:
     (candidate,) = protect(bundle, request_one, strength=0.0)
     assert not moved(request_one, candidate).any()
     assert candidate.faces[0]["verdict"]["word"] == "weak"
 
 
-def test_three_strengths_to_choose_from_fall_in_equal_parts(bundle: Bundle, request_one: ProtectRequest) -> None:
+def test_three_strengths_to_choose_from_fall_in_equal_parts(bundle: Bundle, request_one: Request) -> None:
     candidates = protect(bundle, request_one, candidates=3, strength=0.9)
     assert [candidate.strength for candidate in candidates] == [0.9, 0.6, 0.3]
     amounts = [float(moved(request_one, candidate).mean()) for candidate in candidates]
@@ -118,14 +119,14 @@ def test_three_strengths_to_choose_from_fall_in_equal_parts(bundle: Bundle, requ
     assert np.abs(pixels(alone.photo) - together).max() <= 1  # other batch shapes sum in another order
 
 
-def test_three_looks_to_choose_from_share_their_target(bundle: Bundle, request_one: ProtectRequest) -> None:
+def test_three_looks_to_choose_from_share_their_target(bundle: Bundle, request_one: Request) -> None:
     candidates = protect(bundle, request_one, reference="ember", candidates=3, vary="look")
     assert [candidate.reference for candidate in candidates] == ["ember", "rose", "lagoon"]
     assert {candidate.target for candidate in candidates} == {"aurora"}
     assert len({candidate.photo for candidate in candidates}) == 3
 
 
-def test_auto_takes_the_least_that_passed(bundle: Bundle, request_one: ProtectRequest) -> None:
+def test_auto_takes_the_least_that_passed(bundle: Bundle, request_one: Request) -> None:
     (candidate,) = protect(bundle, request_one, strength="auto", survival=("jpeg75",))
     (face,) = candidate.faces
     search = face["strength_search"]
@@ -136,7 +137,7 @@ def test_auto_takes_the_least_that_passed(bundle: Bundle, request_one: ProtectRe
         assert face["verdict"]["word"] == "strong"
 
 
-def test_lips_alone_leave_the_rest_of_the_face(bundle: Bundle, request_one: ProtectRequest) -> None:
+def test_lips_alone_leave_the_rest_of_the_face(bundle: Bundle, request_one: Request) -> None:
     (whole,) = protect(bundle, request_one)
     (lips,) = protect(bundle, request_one, regions=frozenset({"lips"}))
     (left_x, eye_y), (right_x, _) = (whole.faces[0]["landmarks"][f"{side}_eye"] for side in ("left", "right"))
@@ -149,7 +150,7 @@ def test_lips_alone_leave_the_rest_of_the_face(bundle: Bundle, request_one: Prot
 
 
 def test_survival_is_measured_for_every_profile_and_held_against_the_verdict(
-    bundle: Bundle, request_one: ProtectRequest
+    bundle: Bundle, request_one: Request
 ) -> None:
     (candidate,) = protect(bundle, request_one, survival=PROFILE_NAMES)
     (face,) = candidate.faces
@@ -165,12 +166,12 @@ def test_survival_is_measured_for_every_profile_and_held_against_the_verdict(
     assert (face["verdict"]["word"] == "strong") == all(row["dodged"] for row in rows)
 
 
-def test_transparency_comes_back(bundle: Bundle, request_one: ProtectRequest) -> None:
+def test_transparency_comes_back(bundle: Bundle, request_one: Request) -> None:
     photo = decode_photo(request_one.photo)
     alpha = np.full(photo.shape[:2], 255, dtype=np.uint8)
     alpha[:40] = 0
     alpha[40:60] = 128
-    request = replace(request_one, photo=encode_photo(photo, "png", alpha=alpha), output_format="png")
+    request = Request(encode_photo(photo, "png", alpha=alpha), request_one.wish)
     (candidate,) = protect(bundle, request)
     _, kept = decode_rgba(candidate.photo)
     assert kept is not None
@@ -179,7 +180,7 @@ def test_transparency_comes_back(bundle: Bundle, request_one: ProtectRequest) ->
 
 @pytest.mark.parametrize("output_format", ["png", "jpeg", "webp", "avif", "heic"])
 def test_every_format_holds_a_protected_photo_of_the_same_size(
-    bundle: Bundle, request_one: ProtectRequest, output_format: Any
+    bundle: Bundle, request_one: Request, output_format: Any
 ) -> None:
     (candidate,) = protect(bundle, request_one, output_format=output_format)
     assert candidate.media_type == f"image/{output_format}"

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from cli.client import Job
+from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.miniature.scenes import group_scene
 from protection.pipeline import finish_photo, make_photos_up, open_photo
-from protection.plan import ProtectRequest
+from protection.plan import Request
 from tests.story.conftest import Service, png
 from tests.story.test_journey import pixels
 
@@ -78,10 +79,12 @@ def test_a_small_photo_overtakes_a_crowd_and_the_crowd_has_a_bound(service: Serv
 
 
 def test_faces_beyond_the_limit_are_named_and_come_with_a_second_job(bundle: Bundle, friends: bytes) -> None:
-    upload = open_photo(bundle.models, 1, ProtectRequest(friends, "rose", "aurora"))
+    upload = open_photo(bundle.models, 1, Request(friends, Wish(reference_id="rose", target_id="aurora")))
     assert (upload.chosen, upload.beyond, upload.rows) == ((0,), (1,), 1)
     (made_up,) = make_photos_up(bundle, [upload], lambda *_: None)
     first, second = finish_photo(bundle, made_up, lambda *_: None).candidates[0].faces
     assert (first["status"], second["status"], second["code"]) == ("protected", "left_alone", "face_beyond_limit")
-    again = open_photo(bundle.models, 1, ProtectRequest(friends, "rose", "aurora", faces=(1,), strength="auto"))
+    again = open_photo(
+        bundle.models, 1, Request(friends, Wish(reference_id="rose", target_id="aurora", faces=(1,), strength="auto"))
+    )
     assert (again.chosen, again.beyond, again.rows) == ((1,), (), 6)

@@ -16,7 +16,7 @@ from diffam_core.faces import FoundFace
 from jobs.logs import configure_logging
 from jobs.settings import Settings
 from protection.pipeline import Candidate, MadeUp, ProtectedPhoto, Upload
-from protection.plan import ProtectRequest
+from protection.plan import Request
 from worker.photo_jobs import Pipeline
 from worker.serve import serve
 
@@ -25,14 +25,14 @@ STALLING = (255, 0, 0)
 """A photo of this colour is worked on for ever."""
 
 
-def open_photo(request: ProtectRequest) -> Upload:
+def open_photo(request: Request) -> Upload:
     """The whole photo is a face; one whose first pixel is black has none. Raises NoFaceFound."""
     photo = np.array(Image.open(BytesIO(request.photo)).convert("RGB"))
     if not photo[0, 0].any():
         raise NoFaceFound("no face in the photo")
     height, width = photo.shape[:2]
     face = FoundFace((0, 0, width, height), (width / 3, height / 3), (2 * width / 3, height / 3))
-    return Upload(request, photo, None, [face], (0,), (), 0.0)
+    return Upload(request.wish, photo, None, [face], (0,), (), 0.0)
 
 
 def make_up(
@@ -57,9 +57,9 @@ def finish(made_up: MadeUp, on_progress: Callable[[str, int, int], None], stage_
 
 def negative(upload: Upload) -> ProtectedPhoto:
     """The negative of one photo, with scores of the real shape."""
-    request, photo = upload.request, Image.fromarray(upload.photo)
+    wish, photo = upload.wish, Image.fromarray(upload.photo)
     file = BytesIO()
-    ImageOps.invert(photo).save(file, request.output_format)
+    ImageOps.invert(photo).save(file, wish.output_format)
     row = {
         "name": "stand_in",
         "role": "held_out",
@@ -75,24 +75,24 @@ def negative(upload: Upload) -> ProtectedPhoto:
         **found(photo),
         "status": "protected",
         "strength": 1.0,
-        "reference": request.reference,
-        "target": request.target,
+        "reference": wish.reference_id,
+        "target": wish.target_id,
         "scores": {"psnr_db": 25.0, "ssim": 0.9, "lpips": 0.1},
         "recognisers": [row],
     }
     picture = Candidate(
         photo=file.getvalue(),
-        media_type=f"image/{request.output_format}",
+        media_type=f"image/{wish.output_format}",
         width=photo.width,
         height=photo.height,
         comparison=file.getvalue(),
-        reference=request.reference,
-        target=request.target or "first",
-        strength=request.strength,
+        reference=wish.reference_id,
+        target=wish.target_id or "first",
+        strength=wish.strength,
         faces=[face],
     )
     return ProtectedPhoto(
-        [picture] * request.candidates, dict.fromkeys(("invert", "make_up", "composite", "score"), STAGE_S)
+        [picture] * wish.candidates, dict.fromkeys(("invert", "make_up", "composite", "score"), STAGE_S)
     )
 
 

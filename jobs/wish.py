@@ -1,0 +1,95 @@
+"""What may be asked of a photo, said once: the form, the command line, the album, the ledger and the worker read this.
+
+Every field takes what a form or an option can spell, a text, as well as what JSON can.
+"""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+
+OutputFormat = Literal["png", "jpeg", "webp", "avif", "heic"]
+Strength = Annotated[float, Field(ge=0, le=1)] | Literal["auto"]
+Region = Literal["lips", "eyes", "skin"]
+REGIONS: tuple[Region, ...] = ("lips", "eyes", "skin")
+Vary = Literal["strength", "look"]
+Survival = Literal["jpeg75", "jpeg50", "half", "blur", "screenshot", "messenger"]
+MAX_CANDIDATES = 3
+MAX_FACES = 64
+
+SEVERAL = object()
+"""Stands in the annotation of a field that is a list: sent more than once in a form, it means all of them."""
+
+Id = Annotated[str, Field(max_length=64)]
+
+
+def _words(text: object) -> object:
+    """Form fields are strings: "lips, eyes" is a list, each word counted once."""
+    if not isinstance(text, str):
+        return text
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def _choice(text: object) -> object:
+    """`all` and `largest` are words; anything else is a list of indices."""
+    return text.strip() if isinstance(text, str) and text.strip() in ("all", "largest") else _words(text)
+
+
+def _spelled(pattern: str) -> WithJsonSchema:
+    """How OpenAPI tells of a form field; answers show the JSON that it became."""
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"}, mode="validation")
+
+
+def _list_of(words: tuple[str, ...]) -> WithJsonSchema:
+    """The same of a comma-separated list of some words."""
+    either = "|".join(words)
+    return _spelled(f"({either})(,({either}))*")
+
+
+Words = BeforeValidator(_words)
+Indices = Annotated[tuple[NonNegativeInt, ...], Field(min_length=1, max_length=MAX_FACES)]
+Faces = Annotated[
+    Literal["all", "largest"] | Indices,
+    BeforeValidator(_choice),
+    _spelled("(all|largest|[0-9]+(,[0-9]+)*)"),
+    SEVERAL,
+]
+Regions = Annotated[tuple[Region, ...], Field(min_length=1), Words, _list_of(REGIONS), SEVERAL]
+SurvivalList = Annotated[tuple[Survival, ...], Words, _list_of(get_args(Survival)), SEVERAL]
+
+
+class Wish(BaseModel):
+    """What to do with a photo. An unknown field is refused: silently ignoring a wish would break it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reference_id: Id = Field(description="The make-up to wear: an id from /v1/references")
+    target_id: Id | None = Field(None, description="Whom to resemble: an id from /v1/targets; default: the look's own")
+    output_format: OutputFormat = Field(
+        "png",
+        description="png keeps every pixel outside the make-up bit for bit; avif and heic where allowed",
+    )
+    faces: Faces = Field("all", description="`all`, the `largest`, or indices from POST /v1/faces: `0,2`")
+    strength: Strength = Field(
+        1.0, description="0 (no make-up) to 1, or `auto`: the least that hides the owner after JPEG 75"
+    )
+    regions: Regions = Field(REGIONS, description="Where make-up may go")
+    vary: Vary = Field("strength", description="What candidates differ in: `strength`, or the `look`")
+    candidates: int = Field(1, ge=1, le=MAX_CANDIDATES, description="How many pictures to choose from")
+    survival: SurvivalList = Field((), description="Measure the finished file again after each of these treatments")
+
+    @field_validator("candidates")
+    @classmethod
+    def _can_vary(cls, candidates: int, others: ValidationInfo) -> int:
+        strength, vary = (others.data.get(name) for name in ("strength", "vary"))
+        if candidates > 1 and vary == "strength" and strength in ("auto", 0):
+            raise ValueError(f"candidates cannot vary in strength when it is {strength}")
+        return candidates
