@@ -25,9 +25,8 @@ from cli.valkey import APPEND_ONLY, answers, forget_erased, sweep_leftovers, val
 from jobs.settings import Settings
 
 READY_S = 120.0
-FORGET_S = 10.0
-"""What writing the server's file without erased photos may take when the stack stops."""
-TEMPORARY_PREFIX = "diffam-"
+TEMPORARY_PREFIX, SOCKET = "diffam-", "valkey.sock"
+OLD_SERVER_S = 20.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WORKER = (sys.executable, "-P", "-m", "worker.main")
 FINETUNE_WORKER = (sys.executable, "-P", "-m", "worker.finetune")
@@ -73,7 +72,7 @@ def running_stack(
         make_private(data_dir)
         listener = held.enter_context(closing(listen(settings.host, settings.port)))
         temporary = held.enter_context(temporary_folder(lock))
-        socket_path = temporary / "valkey.sock"
+        socket_path = temporary / SOCKET
         env = {"DIFFAM_REDIS_URL": f"unix://{socket_path}", "TMPDIR": str(temporary)} | handed_down(settings)
         logs = data_dir / "logs"
         logs.mkdir(exist_ok=True, mode=0o700)
@@ -86,7 +85,7 @@ def running_stack(
         ]
         if settings.redis_url is None:
             sweep_leftovers(data_dir)
-            command, forget = valkey_command(data_dir, socket_path), partial(forget_erased, socket_path, FORGET_S)
+            command, forget = valkey_command(data_dir, socket_path), partial(forget_erased, socket_path, report)
             valkey = Sibling("valkey", command, logs / "valkey.log", is_up=answers(socket_path), before_stop=forget)
             siblings.insert(0, valkey)
         held.enter_context(interruptible())
@@ -140,14 +139,15 @@ def exclusive(data_dir: Path) -> Iterator[TextIO]:
 
 
 def make_private(data_dir: Path) -> None:
-    """Files and folders for this user alone, also those that were there before; links are left as they are.
+    """Our files and folders for this user alone, also those that were there before; links are left as they are.
 
-    All but pulled bundles: no photo is among them, and containers of another user read them.
+    All but pulled bundles: no photo is among them, and containers of another user read them. Nor what is not ours.
     """
-    folders = (data_dir / name for name in (APPEND_ONLY, "logs", "looks"))
-    for path in (data_dir, *data_dir.glob("*"), *(path for folder in folders for path in folder.rglob("*"))):
-        if not path.is_symlink() and (path == data_dir or path.name != "bundles"):
-            path.chmod(0o700 if path.is_dir() else 0o600)
+    folders = [data_dir / name for name in (APPEND_ONLY, "logs", "looks")]
+    for path in (data_dir, data_dir / "lock", *folders, *(path for folder in folders for path in folder.rglob("*"))):
+        if path.exists() and not path.is_symlink():
+            with suppress(PermissionError):  # somebody else's, who then decides who reads it
+                path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 @contextmanager
@@ -159,6 +159,9 @@ def temporary_folder(lock: TextIO) -> Iterator[Path]:
     lock.seek(0)
     left = Path(lock.read().strip())
     if left.name.startswith(TEMPORARY_PREFIX) and left.parent == Path(tempfile.gettempdir()):
+        last_answer, deadline = answers(left / SOCKET), monotonic() + OLD_SERVER_S
+        while last_answer() and monotonic() < deadline:  # its supervisor was killed, and it is about to end
+            sleep(0.1)
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX) as folder:
         lock.truncate(0)

@@ -5,11 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from cli.errors import NoServer
 from jobs.erasure import rewrite_now
 
 APPEND_ONLY = "appendonlydir"
+ANSWER_S = 10.0
+SLOWEST_DISK = 50_000_000
+"""Bytes a second at which a stopping server may write what it holds."""
 
 
 def valkey_command(data_dir: Path, socket_path: Path) -> tuple[str, ...]:
@@ -65,10 +69,15 @@ def answers(socket_path: Path) -> Callable[[], bool]:
     return probe
 
 
-def forget_erased(socket_path: Path, timeout_s: float) -> None:
-    """Have the server write its file without what was erased, and wait for it; a server that is away has no say."""
-    with Redis(unix_socket_path=str(socket_path), socket_timeout=timeout_s) as redis:
-        rewrite_now(redis, timeout_s)
+def forget_erased(socket_path: Path, report: Callable[[str], None]) -> None:
+    """Have the server write its file without what was erased, and wait for it: longer, the more it holds."""
+    with Redis(unix_socket_path=str(socket_path), socket_timeout=ANSWER_S) as redis:
+        try:
+            patience_s = ANSWER_S + redis.info("memory")["used_memory"] / SLOWEST_DISK
+        except RedisError:  # it is away already
+            patience_s = ANSWER_S
+        if not rewrite_now(redis, patience_s):
+            report("erased photos may still be in Valkey's file; the next start removes them")
 
 
 def sweep_leftovers(data_dir: Path) -> None:
@@ -78,6 +87,6 @@ def sweep_leftovers(data_dir: Path) -> None:
     """
     folder = data_dir / APPEND_ONLY
     named = {word for manifest in folder.glob("*.manifest") for word in manifest.read_text().split()}
-    unnamed = [path for path in folder.glob("*.aof") if path.name not in named] if named else []
+    unnamed = [path for path in (*folder.glob("*.aof"), *folder.glob("*.rdb")) if named and path.name not in named]
     for path in (*data_dir.glob("temp-*"), *folder.glob("temp-*"), *unnamed):
         path.unlink(missing_ok=True)

@@ -103,7 +103,12 @@ def predictor_at(eps: EpsModel, name: str, strengths: Float[Tensor, " batch"]) -
 
         return scaled
     base, shares = predictor(eps, None), strengths.view(-1, 1, 1, 1)
-    return lambda x_t, timesteps: torch.lerp(base(x_t, timesteps), network(x_t, timesteps), shares)
+
+    def blended(x_t: Tensor, timesteps: Tensor) -> Tensor:
+        plain = base(x_t, timesteps)  # of lower precision than the strengths under autocast
+        return torch.lerp(plain, network(x_t, timesteps), shares.to(plain.dtype))
+
+    return blended
 
 
 @contextmanager

@@ -8,7 +8,7 @@ server=${VALKEY_SERVER:-valkey-server} ask=${VALKEY_CLI:-valkey-cli}
 # What a server that was killed left half written; no later one looks at it.
 rm -f temp-* appendonlydir/temp-*
 if ls appendonlydir/*.manifest >/dev/null 2>&1; then
-    for file in appendonlydir/*.aof; do
+    for file in appendonlydir/*.aof appendonlydir/*.rdb; do
         grep -qsF "file $(basename "$file") " appendonlydir/*.manifest || rm -f "$file"
     done
 fi
@@ -18,9 +18,13 @@ chmod 600 appendonlydir/* 2>/dev/null || true
 "$server" --dir . --appendonly yes --appendfsync everysec --save "" --maxmemory-policy noeviction "$@" &
 pid=$!
 
-forget() {
-    "$ask" bgrewriteaof >/dev/null 2>&1 || return 0
+rewritten() {
     while "$ask" info persistence | grep -q "^aof_rewrite_\(in_progress\|scheduled\):1"; do sleep 0.1; done
+}
+forget() {
+    rewritten  # one that is under way began before the last deletions
+    "$ask" bgrewriteaof >/dev/null 2>&1 || return 0
+    rewritten
 }
 stop() {
     forget

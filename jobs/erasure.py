@@ -15,6 +15,10 @@ log = structlog.get_logger()
 
 ERASED = "diffam:erased"  # written by lua/prelude.lua
 REWRITTEN = "diffam:rewritten"  # hash: `state` of the counts when the last rewrite began, and `at`, seconds since 1970
+MARK = """#!lua flags=allow-oom
+redis.call('HSET', KEYS[1], 'state', ARGV[1], 'at', ARGV[2])
+"""
+"""A full store must remember, too: else it would write all of itself at every look."""
 ROUNDS = 6
 """Looks per bound: one may come just too early, and the rewriting itself takes its time."""
 
@@ -45,7 +49,7 @@ def rewrite_when_due(redis: Redis, bound_s: float) -> bool:
     except ResponseError as error:  # no right to it, or a snapshot is being written
         log.warning("rewrite_refused", error=str(error))
         return False
-    redis.hset(REWRITTEN, mapping={"state": state, "at": now})
+    redis.eval(MARK, 1, REWRITTEN, state, now)
     return True
 
 

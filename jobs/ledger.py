@@ -7,14 +7,14 @@ A claim's `token` fences: whoever holds an older one can change nothing any more
 import hashlib
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Literal, Protocol, cast
 
 from redis import Redis
 from redis.commands.core import Script
-from redis.exceptions import OutOfMemoryError, ResponseError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from jobs.errors import ErasedJob, QueueFull, StoreFull, UnknownJob
 from jobs.record import (
@@ -38,7 +38,7 @@ from jobs.settings import Settings
 Blob = Literal["photo", "twin", "result", "comparison"]
 PICTURES: tuple[Literal["result", "comparison"], ...] = ("result", "comparison")
 
-STAGED_S = 120  # life of a blob that no script has taken into the ledger yet
+STAGED_S = 30  # life of a blob that no script has taken into the ledger yet
 REAP_LIMIT = 200  # jobs per kind and sweep: a script must not hold Redis for long
 
 WORKER_LOST = JobError(code="worker_lost", message="the workers that held this job all died", retryable=True)
@@ -123,7 +123,20 @@ class Ledger:
         self._redis = redis
         self._settings = settings
         self._ends = (settings.result_ttl_s, settings.tombstone_ttl_s)
-        names = ("accept", "claim", "heartbeat", "progress", "commit", "fail", "cancel", "erase", "reap", "release")
+        names = (
+            "accept",
+            "claim",
+            "heartbeat",
+            "progress",
+            "commit",
+            "fail",
+            "cancel",
+            "erase",
+            "reap",
+            "release",
+            "stage",
+            "forget",
+        )
         self._scripts = {name: _script(redis, name) for name in names}
 
     def accept(
@@ -141,15 +154,22 @@ class Ledger:
         job_id = secrets.token_hex(16)
         limits = self._settings
         live_s = limits.queue_timeout_s + limits.result_ttl_s  # the longest a job can matter, workers or none
-        with _needing_room():
-            for blob, data in (("photo", photo), ("twin", twin)):
-                if data is not None:
-                    self._redis.set(f"diffam:{blob}:{job_id}", data, ex=STAGED_S)
-            is_accepted = self._run(
-                "accept",
-                *(job_id, limits.max_queued, limits.ring_again_s, live_s, limits.max_attempts),
-                *(job_input.model_dump_json(), bundle.model_dump_json(), kind),
-            )
+        staged = {
+            f"diffam:{blob}:{job_id}": data for blob, data in (("photo", photo), ("twin", twin)) if data is not None
+        }
+        try:
+            with _needing_room():
+                for name, data in staged.items():
+                    self._redis.set(name, data, ex=STAGED_S)
+                is_accepted = self._run(
+                    "accept",
+                    *(job_id, limits.max_queued, limits.ring_again_s, live_s, limits.max_attempts),
+                    *(job_input.model_dump_json(), bundle.model_dump_json(), kind),
+                )
+        except (StoreFull, RedisError):
+            with suppress(RedisError):
+                self._run("forget", *staged)
+            raise
         if not is_accepted:
             raise QueueFull(f"{limits.max_queued} jobs are waiting already")
         return job_id
@@ -206,7 +226,7 @@ class Ledger:
         """End the job as `succeeded` and delete its input. False: the claim is stale, the result was dropped."""
         for number, picture in enumerate(protected.candidates):
             for kind, blob in zip(PICTURES, (picture.photo, picture.comparison), strict=True):
-                self._redis.set(_key(kind, f"{claim.job_id}:{claim.token}", number), blob, ex=STAGED_S)
+                self._run("stage", _key(kind, f"{claim.job_id}:{claim.token}", number), blob, STAGED_S)
         pictures = [_candidate(picture) for picture in protected.candidates]
         chosen = pictures[0]
         output = Output(photo=chosen.photo, faces=chosen.faces, candidates=pictures if len(pictures) > 1 else [])
@@ -232,10 +252,13 @@ class Ledger:
 
     def references_in_use(self) -> frozenset[str]:
         """The looks that jobs which wait or run are about."""
+        pipeline = self._redis.pipeline(transaction=True)
+        for zset in ("queued", "leases"):  # at one moment: a sweep moves jobs from one to the other
+            pipeline.zrange(f"diffam:{zset}", 0, -1)
+        alive = [job_id.decode() for job_ids in pipeline.execute() for job_id in job_ids]
         pipeline = self._redis.pipeline(transaction=False)
-        for zset in ("queued", "leases"):
-            for job_id in cast("list[bytes]", self._redis.zrange(f"diffam:{zset}", 0, -1)):
-                pipeline.hget(_key("job", job_id.decode()), "input")
+        for job_id in alive:
+            pipeline.hget(_key("job", job_id), "input")
         inputs = (INPUT.validate_json(each) for each in pipeline.execute() if each)
         return frozenset(each.reference_id for each in inputs if not isinstance(each, DetectInput))
 
@@ -290,7 +313,7 @@ class Ledger:
         seconds, _ = self._redis.time()
         return int(self._redis.zcount("diffam:workers", seconds - self._settings.lease_s, "+inf"))
 
-    def _run(self, name: str, *args: str | int) -> Any:
+    def _run(self, name: str, *args: str | int | bytes) -> Any:
         return self._scripts[name](args=args)
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
+from time import time
 from typing import Any, Literal
 
 from model_store.catalog import Catalog, Mode, ReferenceCard, StyleCard
@@ -29,6 +30,10 @@ log = logging.getLogger(__name__)
 NAME = re.compile(r"[a-z0-9_]{1,40}")
 LEAVING = "leaving"
 """A file of this name in a look's folder: it is on offer no more, and goes once no job wears it."""
+GRAVE, DRAFT = ".leaving-", ".draft-"
+"""How the names of looks begin that are being deleted, and made."""
+DRAFT_S = 600
+"""After so long nobody is making a look any more: it takes seconds."""
 Objective = Literal["impersonate", "dodge", "both"]
 
 
@@ -105,7 +110,8 @@ def sweep_leaving(folder: Path, in_use: Callable[[], Collection[str]]) -> tuple[
     in_use: the looks of all jobs that wait or run; asked only when there is something to delete. Raises OSError, and
     what `in_use` raises.
     """
-    leaving = sorted(marker.parent for marker in folder.glob(f"references/*/{LEAVING}"))
+    _sweep_halves(folder)
+    leaving = sorted(marker.parent for marker in folder.glob(f"references/[!.]*/{LEAVING}"))
     worn = set(in_use()) if leaving else set()
     gone = [look for look in leaving if look.name not in worn]
     for look in gone:
@@ -113,15 +119,25 @@ def sweep_leaving(folder: Path, in_use: Callable[[], Collection[str]]) -> tuple[
             if row.get("reference") == look.name:
                 path.unlink(missing_ok=True)  # first: what has none is no style
                 path.with_suffix(".safetensors").unlink(missing_ok=True)
-        grave = look.with_name(f".{LEAVING}-{look.name}-{token_hex(4)}")
+        grave = look.with_name(f"{GRAVE}{look.name}-{token_hex(4)}")
         with suppress(FileNotFoundError):  # another process was here
             look.rename(grave)
         shutil.rmtree(grave, ignore_errors=True)
     return [look.name for look in gone], [look.name for look in leaving if look.name in worn]
 
 
+def _sweep_halves(folder: Path) -> None:
+    """Delete what a killed process left of looks that it was deleting, and of those that it was making."""
+    oldest = time() - DRAFT_S
+    drafts = (path for path in folder.glob(f"references/{DRAFT}*") if path.stat().st_mtime < oldest)
+    for path in (*folder.glob(f"references/{GRAVE}*"), *drafts):
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _rows(folder: Path, pattern: str) -> Iterator[tuple[dict[str, Any], Path]]:
     for path in sorted(folder.glob(pattern)):
+        if path.parent.name.startswith("."):  # half made, or half deleted
+            continue
         try:
             yield tomllib.loads(path.read_text(encoding="utf-8")), path
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):

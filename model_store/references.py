@@ -16,7 +16,7 @@ from diffam_core.losses import shrink
 from diffam_core.models import Models
 from diffam_core.networks.parser import REGIONS
 from diffam_core.removal import remove_makeup
-from model_store.additions import check_name, with_additions
+from model_store.additions import DRAFT, check_name, with_additions
 from model_store.bundle import Bundle, Reference
 from model_store.catalog import ReferenceCard
 from model_store.errors import ReferenceExists, ReferenceGrey, ReferenceRegionTooSmall, ReferenceWithoutMakeup
@@ -96,7 +96,7 @@ def add_reference(
     look = read_new_look(bundle, picture, bare)
     shelf = bundle.added / "references"
     shelf.mkdir(parents=True, exist_ok=True)
-    draft = shelf / f".draft-{token_hex(8)}"
+    draft = shelf / f"{DRAFT}{token_hex(8)}"
     draft.mkdir()  # as open to others as this user's new folders are
     try:
         files = {"look.png": to_pixels(look.made_up[0]), "bare.png": to_pixels(look.bare[0])}

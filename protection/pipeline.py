@@ -8,7 +8,7 @@ photos share the accelerator in the middle one, before and after it each is on i
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from time import perf_counter
 from typing import Any, Literal, TypeVar
 
@@ -34,6 +34,7 @@ from protection.strength import GRID
 
 Result = TypeVar("Result")
 Row = TypeVar("Row")
+AUTO_ROWS = 1 + len(GRID)
 OnProgress = Callable[[str, int, int], None]
 """`on_progress(stage, step, steps)`; stages: detect, invert, make_up, composite, score."""
 
@@ -77,19 +78,25 @@ class Upload:
     @property
     def rows(self) -> int:
         """How many portraits it brings into forward passes: what it costs a batch."""
-        tries = 1 + len(GRID) if self.wish.strength == "auto" else 1
-        return len(self.chosen) * self.wish.candidates * tries
+        return len(self.chosen) * rows_per_face(self.wish)
+
+
+def rows_per_face(wish: Wish) -> int:
+    """How often a face is made up for a wish: once per picture to choose from, and for every strength that is tried."""
+    return wish.candidates * (AUTO_ROWS if wish.strength == "auto" else 1)
 
 
 def open_photo(models: Models, max_faces: int | None, request: Request) -> Upload:
-    """Decode a photo, find its faces and choose those to protect, `max_faces` at most.
+    """Decode a photo, find its faces and choose those to protect: `max_faces` at most, and fewer where each is made up
+    more often than `auto` does.
 
     Raises PhotoUnreadable, NoFaceFound, FaceUnknown, FaceTooSmall, FaceInProfile.
     """
     started = perf_counter()
     photo, alpha = decode_rgba(request.photo)
     found = models.find_faces(photo)
-    chosen = choose_faces(found, request.wish.faces, max_faces)
+    most = None if max_faces is None else min(max_faces, max(1, max_faces * AUTO_ROWS // rows_per_face(request.wish)))
+    chosen = choose_faces(found, request.wish.faces, most)
     return Upload(request.wish, photo, alpha, found, chosen.within, chosen.beyond, round(perf_counter() - started, 4))
 
 
@@ -151,8 +158,13 @@ def finish_photo(bundle: Bundle, made_up: MadeUp, on_progress: OnProgress) -> Pr
     seconds = {"detect": upload.seconds} | made_up.seconds
     with _stage("composite", seconds, on_progress), torch.inference_mode():
         files = [_composite(upload, wearings, bundle.models) for wearings in worn]
-    with _stage("score", seconds, on_progress), torch.inference_mode():
-        candidates = [_score(bundle, upload, *each) for each in zip(looks, worn, files, strict=True)]
+    with _stage("score", seconds, on_progress) as step, torch.inference_mode():
+        faces = count()
+
+        def on_face() -> None:
+            step(next(faces), len(looks) * len(upload.chosen))
+
+        candidates = [_score(bundle, upload, *each, on_face) for each in zip(looks, worn, files, strict=True)]
     return ProtectedPhoto(candidates, seconds)
 
 
@@ -182,11 +194,13 @@ def _composite(upload: Upload, worn: Sequence[Wearing], models: Models) -> bytes
     return encode_photo(pasted, upload.wish.output_format, alpha=upload.alpha, is_marked=True)
 
 
-def _score(bundle: Bundle, upload: Upload, look: Variant, worn: Sequence[Wearing], file: bytes) -> Candidate:
-    """Measure the file that the user gets: decoded again, its faces found again."""
+def _score(
+    bundle: Bundle, upload: Upload, look: Variant, worn: Sequence[Wearing], file: bytes, on_face: Callable[[], None]
+) -> Candidate:
+    """Measure the file that the user gets: decoded again, its faces found again; `on_face` comes before each."""
     protected = decode_photo(file)
     rows = score_faces(
-        bundle, upload.photo, upload.found, upload.beyond, look.style, worn, protected, upload.wish.survival
+        bundle, upload.photo, upload.found, upload.beyond, look.style, worn, protected, upload.wish.survival, on_face
     )
     height, width = protected.shape[:2]
     return Candidate(

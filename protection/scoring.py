@@ -4,7 +4,7 @@ The file is decoded, its faces are found and aligned again, and every recogniser
 each survival profile.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import torch
@@ -36,10 +36,11 @@ def score_faces(
     worn: Sequence[Wearing],
     protected: Photo,
     survival: Sequence[str],
+    on_face: Callable[[], None] = lambda: None,
 ) -> list[dict[str, Any]]:
     """JSON-able facts of every face that was found, protected or left alone, in the order of the detection.
 
-    beyond: indices of those that the job had no room for.
+    beyond: indices of those that the job had no room for.  on_face: called before each face is measured.
     """
     seen = {FINISHED: protected} | {name: treat(protected, PROFILES[name]) for name in survival}
     by_face = {id(wearing.face.found): wearing for wearing in worn}
@@ -47,7 +48,10 @@ def score_faces(
     for index, face in enumerate(found):
         wearing = by_face.get(id(face))
         facts = face_facts(index, face, wearing is not None, index in beyond)
-        rows.append(facts if wearing is None else facts | _scores(bundle, original, wearing, style, seen))
+        if wearing is not None:
+            on_face()
+            facts |= _scores(bundle, original, wearing, style, seen)
+        rows.append(facts)
     return rows
 
 

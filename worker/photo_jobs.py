@@ -2,13 +2,13 @@
 it ended.
 
 One photo must not take others down. Its faces are counted before it boards, and it is finished off board, so that a
-crowd delays no small photo; a job under which a worker ended once travels alone; what outruns its budget with nobody
-else aboard is the culprit.
+crowd delays no small photo; a job under which a worker ended once is worked on alone; what outruns its budget while
+nobody else is at work is the culprit.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from threading import BoundedSemaphore
@@ -23,19 +23,20 @@ from jobs.record import DetectInput, JobInput, Output
 from protection.pipeline import MadeUp, OnProgress, ProtectedPhoto, Upload
 from protection.plan import Request
 from worker.batcher import Batcher
+from worker.company import Company
 from worker.heartbeat import Heartbeat
 from worker.outcome import Abandoned, fail, note_progress, takes_too_long
 from worker.watchdog import budget, give_up
 
 log = structlog.get_logger()
 
-LARGE_PX = 8_000_000
+LARGE_PX = 16_000_000
 LARGE_AT_ONCE = 2
-"""So many photos of over 8 megapixels are in hand at once: one of 50 takes near a gigabyte."""
+"""So many photos of over 16 megapixels are decoded or measured at once: one of 50 takes near a gigabyte."""
+LARGE_WAIT_S = 2.0
+"""So long a thread waits to open one; then the job goes back, for small photos want threads, too."""
 MOST_ROWS = 16
 """Portraits that photos of one batch may bring along together; one with more travels alone."""
-TURN_S = 0.2
-"""How often a job that waits for its turn asks whether it is still wanted."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,9 @@ class Crew:
     pipeline: Pipeline
     batcher: PhotoBatcher
     budget_s: float
+    company: Company = field(default_factory=Company)
     large: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(LARGE_AT_ONCE))
-    alone: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
+    ending: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
 
     def close(self) -> None:
         """Finish what is aboard, take nothing more."""
@@ -92,8 +94,8 @@ def make_crew(
     """A crew with its batcher; photos travel together when they wear the same look for the same target."""
 
     def group(passenger: Passenger) -> tuple[str | None, ...]:
-        wish, claim = passenger.upload.wish, passenger.claim
-        return (wish.reference_id, wish.target_id, claim.job_id if claim.is_suspect else None)
+        wish = passenger.upload.wish
+        return (wish.reference_id, wish.target_id)
 
     def work(passengers: Sequence[Passenger]) -> list[Arrival | Exception]:
         return make_batch_up(crew, passengers)
@@ -118,32 +120,22 @@ def photo_job(crew: Crew, job_id: str) -> None:
         structlog.contextvars.bound_contextvars(job_id=job_id, attempt=claim.attempt),
     ):
         try:
-            with _turn(crew.alone, lost, claim.is_suspect), _turn(crew.large, lost, is_large(claim)):
-                if isinstance(claim.input, DetectInput):
-                    _find_faces(crew, claim)
-                else:
-                    _protect(crew, claim, lost)
+            if isinstance(claim.input, DetectInput):
+                _find_faces(crew, claim, lost)
+            else:
+                _protect(crew, claim, lost)
         except Abandoned:
             log.info("job_abandoned")
+        except NoPlace:
+            crew.ledger.release([claim])
         except RedisError:
             raise
         except Exception as error:  # a job must end, whatever happened
             fail(crew.ledger, claim, error)
 
 
-@contextmanager
-def _turn(places: BoundedSemaphore, lost: "Future[None]", is_needed: bool) -> Iterator[None]:
-    """Hold a place where one is needed; wait for it while the job is wanted. Raises Abandoned."""
-    if not is_needed:
-        yield
-        return
-    while not places.acquire(timeout=TURN_S):
-        if lost.done():
-            raise Abandoned
-    try:
-        yield
-    finally:
-        places.release()
+class NoPlace(Exception):
+    """Too many large photos are in hand; the job waits in the queue instead of here."""
 
 
 def is_large(claim: Claim) -> bool:
@@ -151,52 +143,99 @@ def is_large(claim: Claim) -> bool:
     return isinstance(claim.input, JobInput | DetectInput) and claim.input.width * claim.input.height > LARGE_PX
 
 
-def _find_faces(crew: Crew, claim: Claim) -> None:
+def _find_faces(crew: Crew, claim: Claim, lost: "Future[None]") -> None:
     """Detect and write it into the ledger; a photo without faces is an answer, not a failure."""
-    with _on_its_own(crew, claim) as on_progress:
-        on_progress("detect", 0, 1)
+    with _at_work(crew, claim, lost), _room(crew, claim, LARGE_WAIT_S), _in_time(crew, [claim]):
+        _begin(crew, claim)
         faces = crew.pipeline.detect(claim.photo)
     log.info("faces_found", count=len(faces), is_kept=crew.ledger.finish(claim, Output(faces=faces)))
 
 
 def _protect(crew: Crew, claim: Claim, lost: "Future[None]") -> None:
-    """Open the photo, let it travel, finish it and keep it. Gives up at once when nobody wants it any more."""
-    with _on_its_own(crew, claim) as on_progress:
-        on_progress("detect", 0, 1)
-        upload = crew.pipeline.open(request_of(claim))
-    if not note_progress(crew.ledger, [claim], "detect", 1, 1, at_risk=False):
-        raise Abandoned
-    trip = crew.batcher.submit(Passenger(claim, upload))
-    lost.add_done_callback(lambda _: trip.cancel())
-    try:
-        made_up, batch_size = trip.result()
-    except CancelledError:
-        raise Abandoned from None
-    with _on_its_own(crew, claim) as on_progress:
-        photo = crew.pipeline.finish(made_up, on_progress)
+    """Bring a photo all the way and keep what came of it. Gives up when nobody wants it any more."""
+    if claim.is_suspect:
+        with crew.company.alone(claim, lost):
+            upload = _open(crew, claim)
+            (made_up,) = _make_up(crew, [Passenger(claim, upload)])
+            photo, batch_size = _finish(crew, claim, made_up), 1
+    else:
+        with crew.company.beside([claim]):
+            upload = _open(crew, claim)
+        if not note_progress(crew.ledger, [claim], "detect", 1, 1, at_risk=False):
+            raise Abandoned
+        trip = crew.batcher.submit(Passenger(claim, upload))
+        lost.add_done_callback(lambda _: trip.cancel())
+        try:
+            made_up, batch_size = trip.result()
+        except CancelledError:
+            raise Abandoned from None
+        note_progress(crew.ledger, [claim], "make_up", 1, 1, at_risk=False)
+        with crew.company.beside([claim]):
+            photo = _finish(crew, claim, made_up)
     is_kept = crew.ledger.commit(claim, photo, batch_size)
     log.info("job_protected", batch_size=batch_size, is_kept=is_kept, seconds=photo.seconds)
 
 
-@contextmanager
-def _on_its_own(crew: Crew, claim: Claim) -> Iterator[OnProgress]:
-    """Work on one photo beside the batch, within the budget. What it gives notes progress, and raises Abandoned."""
-    with budget(crew.budget_s, partial(_blame, crew, [claim])):
-        yield partial(_note, crew.ledger, [claim])
+def _open(crew: Crew, claim: Claim) -> Upload:
+    with _room(crew, claim, LARGE_WAIT_S), _in_time(crew, [claim]):
+        _begin(crew, claim)
+        return crew.pipeline.open(request_of(claim))
+
+
+def _make_up(crew: Crew, passengers: Sequence[Passenger]) -> Sequence[MadeUp]:
+    claims = [passenger.claim for passenger in passengers]
+    with _in_time(crew, claims):
+        try:
+            uploads = [passenger.upload for passenger in passengers]
+            return crew.pipeline.make_up(uploads, partial(_note, crew.ledger, claims))
+        except torch.AcceleratorError as error:
+            give_up(f"the accelerator failed: {type(error).__name__}")
+
+
+def _finish(crew: Crew, claim: Claim, made_up: MadeUp) -> ProtectedPhoto:
+    with _room(crew, claim), _in_time(crew, [claim]):
+        return crew.pipeline.finish(made_up, partial(_note, crew.ledger, [claim]))
 
 
 def make_batch_up(crew: Crew, passengers: Sequence[Passenger]) -> list[Arrival | Exception]:
     """One trip. Ends the process when it outruns its budget or the accelerator is beyond recovery."""
-    claims = [passenger.claim for passenger in passengers]
     try:
-        with budget(crew.budget_s, partial(_blame, crew, claims)):
-            uploads = [passenger.upload for passenger in passengers]
-            made_up = crew.pipeline.make_up(uploads, partial(_note, crew.ledger, claims))
+        with crew.company.beside([passenger.claim for passenger in passengers]):
+            made_up = _make_up(crew, passengers)
     except Abandoned as abandoned:
-        return [abandoned for _ in claims]
-    except torch.AcceleratorError as error:
-        give_up(f"the accelerator failed: {type(error).__name__}")
-    return [Arrival(each, len(claims)) for each in made_up]
+        return [abandoned for _ in passengers]
+    return [Arrival(each, len(passengers)) for each in made_up]
+
+
+@contextmanager
+def _at_work(crew: Crew, claim: Claim, lost: "Future[None]") -> Iterator[None]:
+    """Raises Abandoned when a suspect is lost before its turn."""
+    with crew.company.alone(claim, lost) if claim.is_suspect else crew.company.beside([claim]):
+        yield
+
+
+@contextmanager
+def _room(crew: Crew, claim: Claim, patience_s: float | None = None) -> Iterator[None]:
+    """Hold a place for a large photo. Raises NoPlace after `patience_s`."""
+    if not is_large(claim):
+        yield
+        return
+    if not crew.large.acquire(timeout=patience_s):
+        raise NoPlace
+    try:
+        yield
+    finally:
+        crew.large.release()
+
+
+def _in_time(crew: Crew, claims: Sequence[Claim]) -> AbstractContextManager[None]:
+    return budget(crew.budget_s, partial(_blame, crew, claims))
+
+
+def _begin(crew: Crew, claim: Claim) -> None:
+    """From here on the attempt counts. Raises Abandoned; RedisError, because nothing may begin unnoted."""
+    if not crew.ledger.progress(claim, "detect", 0, 1):
+        raise Abandoned
 
 
 def _note(ledger: Ledger, claims: Sequence[Claim], stage: str, step: int, steps: int) -> None:
@@ -205,10 +244,11 @@ def _note(ledger: Ledger, claims: Sequence[Claim], stage: str, step: int, steps:
         raise Abandoned
 
 
-def _blame(crew: Crew, aboard: Sequence[Claim]) -> None:
-    """Work on `aboard` outran its budget and this process ends. Alone it was the culprit; else nobody knows yet."""
-    if len(aboard) == 1:
-        crew.ledger.fail(aboard[0], takes_too_long(crew.budget_s))
+def _blame(crew: Crew, claims: Sequence[Claim]) -> None:
+    """Work on `claims` outran its budget and this process ends: alone it was the culprit, else nobody knows yet."""
+    crew.ending.acquire()  # for ever: whoever is late, too, has nothing to add
+    if len(claims) == 1 and crew.company.is_alone(claims):
+        crew.ledger.fail(claims[0], takes_too_long(crew.budget_s))
     crew.ledger.release(crew.heartbeat.held)
 
 

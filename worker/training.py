@@ -1,20 +1,22 @@
 """What the worker of long jobs does with one: claim it, add the look or train the style, write down how it ended."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 import structlog
 import torch
 
 from diffam_core.transfer import TransferRecipe
+from jobs.errors import ErasedJob, UnknownJob
 from jobs.ledger import Claim, Ledger
 from jobs.record import JobError, Output, ReferenceInput, StyleInput
 from jobs.repeating import repeating
 from jobs.settings import Settings
-from model_store.additions import StyleOrder
+from model_store.additions import StyleOrder, remove_reference
 from model_store.bundle import Bundle, open_bundle
-from model_store.catalog import find_bundle
-from model_store.errors import ReferenceExists, StyleExists
+from model_store.catalog import find_bundle, read_catalog
+from model_store.errors import ReferenceExists, StyleExists, UnknownReference
 from model_store.finetuning import train_style
 from model_store.portraits import training_portraits
 from model_store.references import add_reference
@@ -59,7 +61,24 @@ def finetune_job(
             log.warning("job_failed", code=reason.code, exc_info=error if is_ours(error, reason) else None)
             ledger.fail(claim, reason)
         else:
-            log.info("job_finetuned", is_kept=ledger.finish(claim, output), seconds=round(monotonic() - started, 1))
+            is_kept = ledger.finish(claim, output)
+            if not is_kept and isinstance(claim.input, ReferenceInput) and is_unwanted(ledger, job_id):
+                take_back(settings, claim.input.reference_id)
+            log.info("job_finetuned", is_kept=is_kept, seconds=round(monotonic() - started, 1))
+
+
+def is_unwanted(ledger: Ledger, job_id: str) -> bool:
+    """Whether somebody canceled or erased the job; else another worker has it. Raises RedisError."""
+    try:
+        return ledger.get(job_id).status == "canceled"
+    except (ErasedJob, UnknownJob):
+        return True
+
+
+def take_back(settings: Settings, reference_id: str) -> None:
+    """Remove a look that was added for somebody who meanwhile erased the job; the next sweep deletes its picture."""
+    with suppress(UnknownReference):
+        remove_reference(read_catalog(find_bundle(settings.bundle, settings.shelf)), settings.added, reference_id)
 
 
 class Eta:

@@ -161,7 +161,7 @@ class BisenetParser(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         large = functional.interpolate(x, (PARSED_PX, PARSED_PX), mode="bilinear", antialias=True)
         classes = self.network(((large + 1) / 2 - self.mean) / self.std).softmax(dim=1)  # type: ignore[operator]
-        found = functional.interpolate(regions(classes), x.shape[-2:], mode="bilinear", antialias=True)
+        found = functional.interpolate(regions(classes).float(), x.shape[-2:], mode="bilinear", antialias=True)
         return found.logit(LEAST)
 
 

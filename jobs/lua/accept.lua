@@ -9,8 +9,6 @@ end
 local time, live_s = now(), tonumber(ARGV[4])
 redis.call('HSET', job, 'status', 'queued', 'revision', 1, 'attempt', 0, 'token', 0, 'max_attempts', ARGV[5],
   'input', ARGV[6], 'bundle', ARGV[7], 'kind', ARGV[8], 'created_at', stamp(time))
-redis.call('EXPIRE', job, live_s)
-redis.call('EXPIRE', key('photo', id), live_s)
-redis.call('EXPIRE', key('twin', id), live_s)
+for _, name in ipairs({job, key('photo', id), key('twin', id)}) do keep(name, live_s) end
 wait(id, ARGV[8], stamp(time), stamp(time + tonumber(ARGV[3])))
 return 1

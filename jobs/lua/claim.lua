@@ -8,7 +8,7 @@ if not status then
 end
 if status == 'running' then
   if tonumber(redis.call('ZSCORE', LEASES, id) or 0) >= time then return false end
-  lose(job)
+  lose(id)
 elseif status ~= 'queued' then
   return false
 end

@@ -7,7 +7,8 @@ for _, kind in ipairs(PICTURES) do
   if owner then
     if redis.call('EXISTS', staged) == 1 then  -- not every job has all of them
       redis.call('RENAME', staged, key(kind, id))
-      redis.call('EXPIRE', key(kind, id), ttl_s)
+      redis.call('ZREM', ENDS, staged)
+      keep(key(kind, id), ttl_s)
     end
   else
     wipe(staged)

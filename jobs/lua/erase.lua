@@ -4,6 +4,7 @@ local record = redis.call('HMGET', key('job', id), 'status', 'token')
 if not record[1] then return redis.call('EXISTS', key('gone', id)) end
 forget(id)
 wipe(key('job', id), key('photo', id), key('twin', id))
-for _, kind in ipairs(PICTURES) do wipe(key(kind, id), key(kind, id .. ':' .. tostring(record[2]))) end
+wipe_pictures(id)
+wipe_pictures(id .. ':' .. tostring(record[2]))
 redis.call('SET', key('gone', id), '1', 'EX', ARGV[2])
 return 1

@@ -6,6 +6,7 @@ local LEASES = 'diffam:leases'    -- zset: running jobs by end of lease
 local WORKERS = 'diffam:workers'  -- zset: warm workers by last sign of life
 local KINDS = {'protect', 'finetune', 'detect'}  -- each has its line: the waiting jobs of that kind, as in QUEUED
 local ERASED = 'diffam:erased'    -- counter: how often bytes were deleted, see jobs/erasure.py
+local ENDS = 'diffam:ends'        -- zset: keys by when the reaper deletes them; their own expiry is far less punctual
 
 -- What a photo's job may end with: the first picture, and two more to choose from.
 local PICTURES = {'result', 'comparison', 'result.1', 'comparison.1', 'result.2', 'comparison.2'}
@@ -37,13 +38,26 @@ local function forget(id)
 end
 
 local function wipe(...)
+  redis.call('ZREM', ENDS, ...)
   if redis.call('DEL', ...) > 0 then redis.call('INCR', ERASED) end
+end
+
+local function keep(name, ttl_s)
+  redis.call('EXPIRE', name, ttl_s)
+  redis.call('ZADD', ENDS, stamp(now() + ttl_s), name)
+end
+
+local function wipe_pictures(id)
+  for _, kind in ipairs(PICTURES) do wipe(key(kind, id)) end
 end
 
 -- Whoever held the running job is gone. The attempt counts only if the job was being worked on, not while it waited
 -- beside others: whoever ends a worker must not cost its fellow travellers theirs.
-local function lose(job)
-  if redis.call('HGET', job, 'at_risk') ~= '1' then redis.call('HINCRBY', job, 'attempt', -1) end
+local function lose(id)
+  local job = key('job', id)
+  local record = redis.call('HMGET', job, 'at_risk', 'token')
+  wipe_pictures(id .. ':' .. tostring(record[2]))  -- what it had staged
+  if record[1] ~= '1' then redis.call('HINCRBY', job, 'attempt', -1) end
   redis.call('HDEL', job, 'progress', 'at_risk', 'started_at')
 end
 
@@ -56,6 +70,6 @@ local function close(id, status, field, value, ttl_s, tombstone_s)
   redis.call('HSET', job, 'status', status, field, value,
     'finished_at', stamp(time), 'expires_at', stamp(time + ttl_s))
   redis.call('HINCRBY', job, 'revision', 1)
-  redis.call('EXPIRE', job, ttl_s)
+  keep(job, ttl_s)
   redis.call('SET', key('gone', id), '1', 'EX', ttl_s + tombstone_s)
 end

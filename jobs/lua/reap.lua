@@ -15,7 +15,7 @@ for _, id in ipairs(due(LEASES, time)) do
   local job = key('job', id)
   forget(id)
   if redis.call('EXISTS', job) == 1 then
-    lose(job)
+    lose(id)
     local record = redis.call('HMGET', job, 'attempt', 'max_attempts', 'created_at', 'kind')
     if tonumber(record[1]) >= tonumber(record[2]) then
       give_up(id, ARGV[7])
@@ -37,6 +37,8 @@ for _, id in ipairs(due(QUEUED, time - tonumber(ARGV[4]))) do
     forget(id)
   end
 end
+
+for _, name in ipairs(due(ENDS, time)) do wipe(name) end
 
 -- Each ring waits as long again as the job has waited: a long queue costs log(n) bells a job, not n.
 for _, id in ipairs(due(BELLS, time)) do
