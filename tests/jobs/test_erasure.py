@@ -85,3 +85,13 @@ def test_a_server_that_refuses_or_keeps_no_file_is_left_alone(own: Redis) -> Non
     own.config_set("appendonly", "no")
     assert not rewrite_when_due(own, 0)
     assert rewrite_now(own, timeout_s=5)
+
+
+def test_a_full_store_is_not_written_anew_at_every_look(own: Redis) -> None:
+    own.incr("diffam:erased")
+    sleep(BOUND_S / 2 + 1)
+    own.config_set("maxmemory", "1")
+    assert rewrite_when_due(own, BOUND_S)
+    wait(own)
+    sleep(BOUND_S / 2 + 1)
+    assert not rewrite_when_due(own, BOUND_S)

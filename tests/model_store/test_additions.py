@@ -1,6 +1,7 @@
 """Looks and styles that are added: what is refused, what is kept, and that a failure changes nothing."""
 
 import io
+import os
 import resource
 import subprocess
 import sys
@@ -257,6 +258,17 @@ def test_a_look_added_again_under_its_old_name_wears_its_new_style(bundle: Bundl
         remove_reference(bundle.catalog, bundle.added, "dusk")
         sweep_leaving(bundle.added, set)
     assert any(not torch.equal(kept[0][key], kept[1][key]) for key in kept[0])
+
+
+def test_halves_that_a_killed_process_left_are_no_offer_and_are_swept(tmp_path: Path) -> None:
+    for name in (".leaving-dusk-ab12cd34", ".draft-0123456789abcdef", ".draft-in-the-making"):
+        half = tmp_path / "references" / name
+        half.mkdir(parents=True)
+        (half / "reference.toml").write_text('title = "Dusk"')
+    os.utime(tmp_path / "references/.draft-0123456789abcdef", (1, 1))
+    assert with_additions(CATALOG, tmp_path) == CATALOG
+    assert sweep_leaving(tmp_path, set) == ([], [])
+    assert [path.name for path in (tmp_path / "references").iterdir()] == [".draft-in-the-making"]
 
 
 @pytest.mark.parametrize(("name", "error"), [("rose", ReferenceShipped), ("nobody", UnknownReference)])

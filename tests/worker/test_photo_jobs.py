@@ -19,6 +19,7 @@ from jobs.record import BundleName, DetectInput, JobInput, Progress
 from model_store.errors import StyleNotTrained
 from protection.pipeline import MadeUp, OnProgress, Upload
 from tests.worker import stand_in
+from worker import photo_jobs
 from worker.heartbeat import Heartbeat
 from worker.outcome import job_error
 from worker.photo_jobs import Crew, Pipeline, make_crew, photo_job
@@ -135,6 +136,23 @@ def test_suspects_travel_alone_and_one_after_the_other(serve: Serve, ledger: Led
     assert {ledger.get(job_id).timings.batch_size for job_id in suspects} == {1}
     assert sum(trips) == 6
     assert max(trips) > 1
+
+
+def test_a_large_photo_without_a_place_goes_back_and_costs_no_attempt(
+    serve: Serve, ledger: Ledger, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photo_jobs, "LARGE_PX", 1)
+    monkeypatch.setattr(photo_jobs, "LARGE_WAIT_S", 0.05)
+    crew, job_id = serve(), accepted(ledger)
+    for _ in range(2):
+        crew.large.acquire()
+    photo_job(crew, job_id)
+    redis.delete("diffam:reaper")
+    assert ledger.reap().requeued == (job_id,)
+    assert ledger.get(job_id).attempt == 0
+    crew.large.release()
+    photo_job(crew, job_id)
+    assert ledger.get(job_id).status == "succeeded"
 
 
 def test_an_erased_job_gives_its_thread_back_at_once(serve: Serve, ledger: Ledger) -> None:

@@ -3,13 +3,16 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jobs.ledger import Claim, Ledger
-from jobs.record import BundleName, Output, StyleInput
+from jobs.record import BundleName, Output, ReferenceInput, StyleInput
 from jobs.settings import Settings
 from model_store.errors import BundleDamaged, DatasetMissing, StyleExists, UnknownBundle
+from worker.serve import sweep_removed
 from worker.training import Eta, OnTraining, finetune_job
 
 WISH = StyleInput(
@@ -88,3 +91,23 @@ def test_a_bell_that_comes_late_costs_no_torch(ledger: Ledger, settings: Setting
     )
     environment = os.environ | {"DIFFAM_REDIS_URL": settings.redis_url or ""}
     assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False, env=environment).returncode == 0
+
+
+@pytest.mark.parametrize(("end", "is_kept"), [(Ledger.erase, False), (Ledger.cancel, False), (Ledger.reap, True)])
+def test_a_look_that_was_added_for_nobody_is_taken_back(
+    ledger: Ledger, settings: Settings, tmp_path: Path, end: Any, is_kept: bool
+) -> None:
+    settings = settings.model_copy(update={"looks_dir": tmp_path})
+    wish = ReferenceInput(reference_id="dusk", title="", description="", has_bare=False, width=64, height=64, bytes=5)
+    job_id = ledger.accept(b"photo", wish, BundleName(name="mini", grade="demonstration"), "finetune")
+
+    def work(_claim: Claim, _ledger: Ledger, _settings: Settings, _on_training: OnTraining) -> Output:
+        look = settings.added / "references/dusk"
+        look.mkdir(parents=True)
+        (look / "reference.toml").write_text('title = "Dusk"')
+        end(ledger) if is_kept else end(ledger, job_id)
+        return Output(reference_id="dusk")
+
+    finetune_job(ledger, settings, job_id, work)
+    sweep_removed(settings.added, ledger)
+    assert (settings.added / "references/dusk").is_dir() == is_kept
