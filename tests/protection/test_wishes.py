@@ -120,7 +120,7 @@ def test_three_strengths_to_choose_from_fall_in_equal_parts(bundle: Bundle, requ
 
 
 def test_three_looks_to_choose_from_share_their_target(bundle: Bundle, request_one: Request) -> None:
-    candidates = protect(bundle, request_one, reference="ember", candidates=3, vary="look")
+    candidates = protect(bundle, request_one, reference_id="ember", candidates=3, vary="look")
     assert [candidate.reference for candidate in candidates] == ["ember", "rose", "lagoon"]
     assert {candidate.target for candidate in candidates} == {"aurora"}
     assert len({candidate.photo for candidate in candidates}) == 3
