@@ -78,6 +78,7 @@ class Envelope:
 
     async def _admitted(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         """Raises Problem before any of the body is read, if it is not to be."""
+        _check_framing(headers)
         self._door.check(scope["method"], scope["path"], headers)
         most_bytes = self._most_bytes(headers)
         place = self._place(headers, most_bytes)
@@ -93,15 +94,17 @@ class Envelope:
         most_bytes = FORM_BYTES + (self._max_upload_bytes if _is_form(headers) else 0)
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise Problem("media_type_unsupported", "send the body without a content encoding", headers=NO_ENCODING)
-        if _length(headers) > most_bytes:
-            raise self._too_large(most_bytes, _length(headers))
+        length = _length(headers)
+        if length is not None and length > most_bytes:
+            raise self._too_large(most_bytes, length)
         return most_bytes
 
     def _place(self, headers: Headers, most_bytes: int) -> Place | None:
         """The room that the upload takes, all that it may have if it does not say how much. Raises Problem."""
         if not _is_form(headers):
             return None
-        return self._uploads.take(_length(headers) if "content-length" in headers else most_bytes)
+        length = _length(headers)
+        return self._uploads.take(most_bytes if length is None else length)
 
     def _bounded(self, receive: Receive, most_bytes: int) -> Receive:
         """Count the bytes as they come and give the whole body `upload_timeout_s`. Raises Problem inside the app."""
@@ -143,6 +146,18 @@ def _is_form(headers: Headers) -> bool:
     return headers.get("content-type", "").strip().lower().startswith("multipart/form-data")
 
 
-def _length(headers: Headers) -> int:
-    """As the body says itself; the server has checked that it is a number. 0 if it does not say."""
+def _check_framing(headers: Headers) -> None:
+    """Raises Problem: the body says in two ways where it ends, and a proxy may have believed the other one.
+
+    Hence the end of the connection, too: what follows may be the hidden half of a smuggled request (RFC 9112, 6.1).
+    """
+    if "content-length" in headers and "transfer-encoding" in headers:
+        detail = "send either Content-Length or Transfer-Encoding, not both"
+        raise Problem("malformed_request", detail, headers={"Connection": "close"})
+
+
+def _length(headers: Headers) -> int | None:
+    """As the body says itself; the server has checked that it is a number. None if its end shows only as it comes."""
+    if "transfer-encoding" in headers:
+        return None
     return int(headers.get("content-length", "0"))

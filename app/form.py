@@ -2,13 +2,13 @@
 
 import codecs
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, Any, Generic, TypeVar, cast
 
 from fastapi import Request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -33,6 +33,25 @@ class ReadForm(Generic[Form]):
 
     uploads: dict[str, IO[bytes]]
     fields: Form
+
+
+@dataclass(frozen=True)
+class SentForm(Generic[Form]):
+    """A form that may be wrong. known: what it says in the fields that are well-formed, or leaves to their defaults.
+
+    errors: everything that is wrong with it as a form; `read` is None only where there are some.
+    """
+
+    read: ReadForm[Form] | None
+    known: Mapping[str, Any]
+    errors: Sequence[FieldError]
+
+    def accept(self, refused: Sequence[FieldError] = ()) -> ReadForm[Form]:
+        """What was read. Raises Problem, telling `errors` and, after them, why the well-formed fields are `refused`."""
+        errors = [*self.errors, *refused]
+        if errors or self.read is None:
+            raise field_problem(errors)
+        return self.read
 
 
 @dataclass
@@ -86,10 +105,10 @@ class _Parser(MultiPartParser):
 @asynccontextmanager
 async def read_form(
     request: Request, form_type: type[Form], required: str, optional: tuple[str, ...], max_photo_bytes: int
-) -> AsyncIterator[ReadForm[Form]]:
+) -> AsyncIterator[SentForm[Form]]:
     """The form of `request`; its files, and its place among the uploads under way, last as long as the block.
 
-    Raises Problem.
+    Raises Problem where it is no form at all.
     """
     form = await _parsed(request)
     try:
@@ -121,8 +140,8 @@ async def _parsed(request: Request) -> FormData:
         raise Problem("malformed_request", error.message) from error
 
 
-def _checked(form: FormData, form_type: type[Form], names: tuple[str, ...], max_photo_bytes: int) -> ReadForm[Form]:
-    """Raises Problem, telling everything that is wrong; `names` are those of the file parts, the first is needed."""
+def _checked(form: FormData, form_type: type[Form], names: tuple[str, ...], max_photo_bytes: int) -> SentForm[Form]:
+    """names: those of the file parts, the first is needed."""
     found = _Found()
     _take_uploads(found, form, names, max_photo_bytes)
     _take_fields(found, form, form_type, names)
@@ -133,9 +152,22 @@ def _checked(form: FormData, form_type: type[Form], names: tuple[str, ...], max_
         already = {each.param for each in found.errors}
         all_wrong = [field_error(each | {"loc": each["loc"][:1]}) for each in wrong]
         found.errors += [each for each in _one_per_field(all_wrong) if each.param not in already]
-    if found.errors:
-        raise field_problem(found.errors)
-    return ReadForm(found.uploads, fields)
+        return SentForm(None, _well_formed(form_type, found), found.errors)
+    wrong_params = {each.param for each in found.errors}
+    known = {name: value for name, value in fields if name not in wrong_params}
+    return SentForm(ReadForm(found.uploads, fields), known, found.errors)
+
+
+def _well_formed(form_type: type[BaseModel], found: _Found) -> dict[str, Any]:
+    """The fields that nothing is wrong with, for themselves."""
+    wrong = {each.param for each in found.errors}
+    return {
+        name: TypeAdapter(about.rebuild_annotation()).validate_python(found.fields[name])
+        if name in found.fields
+        else about.get_default()
+        for name, about in form_type.model_fields.items()
+        if name not in wrong
+    }
 
 
 def _one_per_field(errors: Sequence[FieldError]) -> list[FieldError]:

@@ -11,8 +11,8 @@ from fastapi.routing import APIRoute
 from app.problem import FieldError, field_problem
 
 
-def each_parameter_once(request: Request) -> None:
-    """Raises Problem."""
+async def each_parameter_once(request: Request) -> None:
+    """Raises Problem. Not a plain function: each call of it would wait for a thread, and `/livez` with it."""
     _refuse_repeated([name for name, _ in request.query_params.multi_items()])
 
 

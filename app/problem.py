@@ -1,7 +1,8 @@
 """Every error answer, RFC 9457 `application/problem+json`; `app.codes` says what each code means."""
 
 import errno
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,16 +74,20 @@ PROBLEMS = {
 def problem_response(problem: Problem, request_id: str) -> Response:
     """The answer to send for `problem`."""
     fact = FACTS[problem.code]
+    param = problem.param or fact.param
+    errors = list(problem.errors)
+    if param and not errors:
+        errors = [FieldError(param=param, code=problem.code, detail=problem.detail)]
     document = ProblemDocument(
         type=address_of(problem.code),
         title=title_of(problem.code),
         status=fact.status,
         detail=problem.detail,
         code=problem.code,
-        param=problem.param or fact.param,
+        param=param,
         retryable=fact.is_retryable,
         request_id=request_id,
-        errors=list(problem.errors),
+        errors=errors,
     )
     headers = dict(problem.headers)
     if fact.is_retryable and fact.status in RETRY_AFTER_S:
@@ -101,6 +106,19 @@ def field_error(found: Mapping[str, Any], source_parts: int = 0) -> FieldError:
     place = found["loc"][source_parts:] or found["loc"]
     code = "missing_field" if found["type"] == "missing" else "invalid_field"
     return FieldError(param=_told(".".join(str(part) for part in place)), code=code, detail=_told(found["msg"]))
+
+
+@contextmanager
+def noted(errors: list[FieldError]) -> Iterator[None]:
+    """Add to `errors` the field that the store refuses inside the block, and go on after it. Raises StoreError."""
+    try:
+        yield
+    except StoreError as error:
+        problem = to_problem(error)
+        param = FACTS[problem.code].param
+        if param is None:
+            raise
+        errors.append(FieldError(param=param, code=problem.code, detail=problem.detail))
 
 
 def to_problem(error: Exception) -> Problem:

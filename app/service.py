@@ -77,7 +77,7 @@ async def open_service(app: FastAPI, settings: Settings, stopping: Stopping) -> 
         yield
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:  # a plain function would take a thread to run in
     service: Service = request.app.state.service
     return service
 

@@ -32,8 +32,8 @@ async def find_faces(request: Request, service: ServiceDep, prefer: Prefer = WAI
     without faces succeeds with none. The photo is erased as soon as it was looked at.
     """
     async with (
-        read_form(request, Nothing, "photo", (), service.settings.max_upload_bytes) as form,
-        service.decoder.decode(form.uploads["photo"]) as photo,
+        read_form(request, Nothing, "photo", (), service.settings.max_upload_bytes) as sent,
+        service.decoder.decode(sent.accept().uploads["photo"]) as photo,
     ):
         job_id = await service.enqueue(photo.png, DetectInput.model_validate(facts_of(photo)), DETECT)
     return await accepted(service, job_id, prefer)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.form import read_form
 from app.once import StrictJson
-from app.problem import PROBLEMS, Problem
+from app.problem import PROBLEMS, FieldError, Problem, field_problem, noted
 from app.routes.jobs import Prefer, accepted
 from app.service import ServiceDep
 from app.submission import ReferenceSubmission, form_schema
@@ -15,7 +15,7 @@ from jobs.queue import FINETUNE
 from jobs.record import Job, ReferenceInput, StyleInput
 from jobs.wish import Id
 from model_store.additions import Objective, check_name, check_order
-from model_store.catalog import Mode
+from model_store.catalog import Catalog, Mode
 
 router = APIRouter(
     prefix="/v1/references",
@@ -47,9 +47,13 @@ async def add_reference(request: Request, service: ServiceDep, prefer: Prefer = 
     """Make a look of a picture with make-up. The job fails with a code when the picture cannot serve as one."""
     limit = service.settings.max_upload_bytes
     async with AsyncExitStack() as held:
-        form = await held.enter_async_context(read_form(request, ReferenceSubmission, "picture", ("bare",), limit))
+        sent = await held.enter_async_context(read_form(request, ReferenceSubmission, "picture", ("bare",), limit))
+        refused: list[FieldError] = []
+        if "reference_id" in sent.known:
+            with noted(refused):
+                check_name(service.catalog, sent.known["reference_id"])
+        form = sent.accept(refused)
         look = form.fields
-        check_name(service.catalog, look.reference_id)
         decode = service.decoder.decode
         photos = {name: await held.enter_async_context(decode(file)) for name, file in form.uploads.items()}
         picture, bare = photos["picture"], photos.get("bare")
@@ -67,6 +71,8 @@ async def train_style(reference_id: str, order: Finetune, service: ServiceDep, p
     catalog = service.catalog
     if not any(card.id == reference_id for card in catalog.references):
         raise Problem("not_found", f"no reference {reference_id!r}")
+    if refused := _not_to_train(catalog, reference_id, order):
+        raise field_problem(refused)
     checked = check_order(
         catalog, reference_id, order.target_id, order.held_out, tuple(order.surrogates), order.mode, order.objective
     )
@@ -75,3 +81,22 @@ async def train_style(reference_id: str, order: Finetune, service: ServiceDep, p
         mode=checked.mode, objective=checked.objective,
     )  # fmt: skip
     return await accepted(service, await service.enqueue(None, wish, FINETUNE), prefer)
+
+
+def _not_to_train(catalog: Catalog, reference_id: str, order: Finetune) -> list[FieldError]:
+    """All that `check_order` would find, not the first of it, each by the field where it stands."""
+    refused: list[FieldError] = []
+    with noted(refused):
+        catalog.target(order.target_id)
+    named = {"held_out": order.held_out} | {f"surrogates.{n}": name for n, name in enumerate(order.surrogates)}
+    for param, name in named.items():
+        if name not in catalog.attackable:
+            detail = f"no recogniser {name!r} to train with; there are: {', '.join(catalog.attackable)}"
+            refused.append(FieldError(param=param, code="unknown_recogniser", detail=detail))
+    if order.held_out in order.surrogates:
+        detail = f"{order.held_out!r} cannot be held out and attacked at once"
+        refused.append(FieldError(param="held_out", code="held_out_attacked", detail=detail))
+    if any((style.reference, style.target) == (reference_id, order.target_id) for style in catalog.styles):
+        detail = f"reference {reference_id!r} has a style for target {order.target_id!r} already"
+        refused.append(FieldError(param="target_id", code="style_exists", detail=detail))
+    return refused

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -12,12 +13,13 @@ from starlette.concurrency import run_in_threadpool
 from app.decoder import DecodedPhoto
 from app.form import read_form
 from app.formats import LONGEST_SIDE_PX
-from app.problem import PROBLEMS, Problem
+from app.problem import PROBLEMS, FieldError, Problem, noted
 from app.service import Service, ServiceDep
 from app.submission import form_schema
 from jobs.errors import ErasedJob
 from jobs.record import Candidate, Job, JobInput, Output, OutputPhoto
 from jobs.wish import OutputFormat, Wish
+from model_store.catalog import Catalog
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
 
@@ -33,10 +35,11 @@ FORM = form_schema(Wish, {"photo": "A JPEG, PNG or WebP photo with a face"}, ["p
 @router.post("", status_code=202, response_model=Job, openapi_extra=FORM)
 async def create_job(request: Request, service: ServiceDep, prefer: Prefer = "") -> Response:
     """Protect a photo. Answers 202 and the job to watch, or 200 if `Prefer: wait=n` saw it end."""
-    async with read_form(request, Wish, "photo", (), service.settings.max_upload_bytes) as form:
+    async with read_form(request, Wish, "photo", (), service.settings.max_upload_bytes) as sent:
+        catalog = service.catalog
+        form = sent.accept(_not_on_offer(catalog, service.settings.extra_formats, sent.known))
         submission = form.fields
-        style = service.catalog.style_for(submission.reference_id, submission.target_id)
-        _check_offer(service, submission, style.target)
+        style = catalog.style_for(submission.reference_id, submission.target_id)
         async with service.decoder.decode(form.uploads["photo"]) as photo:
             _check_size(submission.output_format, photo)
             wish = submission.model_dump() | {"reference_id": style.reference, "target_id": style.target}
@@ -49,13 +52,34 @@ def facts_of(photo: DecodedPhoto) -> dict[str, Any]:
     return {"width": photo.width, "height": photo.height, "bytes": photo.size_bytes, "source": asdict(photo.source)}
 
 
-def _check_offer(service: Service, wish: Wish, target: str) -> None:
-    """Refuse at once what this service or its bundle cannot do. Raises Problem."""
-    if wish.output_format in ("avif", "heic") and wish.output_format not in service.settings.extra_formats:
-        raise Problem("invalid_field", f"this service does not write {wish.output_format}", param="output_format")
-    looks = len({style.reference for style in service.catalog.styles if style.target == target})
-    if wish.vary == "look" and looks < wish.candidates:
-        raise Problem("invalid_field", f"the target {target!r} has {looks} looks to choose from", param="candidates")
+def _not_on_offer(catalog: Catalog, extra_formats: Collection[str], wish: Mapping[str, Any]) -> list[FieldError]:
+    """What this service or its bundle cannot do. wish: the well-formed fields; others tell nothing."""
+    refused: list[FieldError] = []
+    target = _target_of(catalog, wish, refused)
+    output_format = wish.get("output_format")
+    if output_format in ("avif", "heic") and output_format not in extra_formats:
+        detail = f"this service does not write {output_format}"
+        refused.append(FieldError(param="output_format", code="invalid_field", detail=detail))
+    looks = len({style.reference for style in catalog.styles if style.target == target})
+    if target is not None and wish.get("vary") == "look" and looks < wish.get("candidates", 1):
+        detail = f"the target {target!r} has {looks} looks to choose from"
+        refused.append(FieldError(param="candidates", code="invalid_field", detail=detail))
+    return refused
+
+
+def _target_of(catalog: Catalog, wish: Mapping[str, Any], refused: list[FieldError]) -> str | None:
+    """Whom the wish is to resemble, None where that cannot be told; adds to `refused` what is not in the catalog."""
+    reference, target = wish.get("reference_id"), wish.get("target_id")
+    if reference is not None:
+        with noted(refused):
+            catalog.reference(reference)
+    if target is not None:
+        with noted(refused):
+            catalog.target(target)
+    if reference is not None and "target_id" in wish and not refused:
+        with noted(refused):
+            return catalog.style_for(reference, target).target
+    return target if any(card.id == target for card in catalog.targets) else None
 
 
 def _check_size(output_format: OutputFormat, photo: DecodedPhoto) -> None:

@@ -93,6 +93,95 @@ def test_every_mistake_of_a_json_body_is_told(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"strength": "5", "reference_id": "nobody"}, ["strength: invalid_field", "reference_id: unknown_reference"]),
+        (
+            {"reference_id": "nobody", "target_id": "nobody", "output_format": "avif"},
+            ["reference_id: unknown_reference", "target_id: unknown_target", "output_format: invalid_field"],
+        ),
+        (
+            {"output_format": "avif", "vary": "look", "candidates": "2"},
+            ["output_format: invalid_field", "candidates: invalid_field"],
+        ),
+        (
+            {"reference_id": "plum", "target_id": "ada", "vary": "look", "candidates": "2", "faces": "x"},
+            ["faces: invalid_field", "target_id: style_not_trained", "candidates: invalid_field"],
+        ),
+        (  # how many looks there are, nobody can tell without a target; nor whether there is a style
+            {"reference_id": "plum", "target_id": "b" * 65, "vary": "look", "candidates": "2"},
+            ["target_id: invalid_field"],
+        ),
+        (
+            {"reference_id": "r" * 65, "target_id": "bea", "vary": "look", "candidates": "2"},
+            [
+                "reference_id: invalid_field",
+                "candidates: invalid_field",
+            ],
+        ),
+        (
+            {"target_id": "nobody", "vary": "hat", "candidates": "2"},
+            [
+                "vary: invalid_field",
+                "target_id: unknown_target",
+            ],
+        ),
+        ({"reference_id": "nobody"}, ["reference_id: unknown_reference"]),
+        ({"output_format": "avif"}, ["output_format: invalid_field"]),
+    ],
+)
+def test_what_is_not_on_offer_is_told_beside_the_other_mistakes(
+    post: Post, fields: dict[str, str], told: list[str]
+) -> None:
+    document = problem(post(**fields))
+    assert [f"{each.param}: {each.code}" for each in document.errors] == told
+    first = document.errors[0]
+    assert (document.param, document.code, document.detail) == (first.param, first.code, first.detail)
+
+
+def test_what_is_not_on_offer_is_told_beside_a_missing_photo_and_a_doubled_field(client: httpx.Client) -> None:
+    doubled = [(name, (None, value)) for name, value in (("reference_id", "nobody"), *[("target_id", "nobody")] * 2)]
+    document = problem(client.post("/v1/jobs", files=doubled))
+    assert [(each.param, each.code) for each in document.errors] == [
+        ("photo", "missing_field"),
+        ("target_id", "invalid_field"),
+        ("reference_id", "unknown_reference"),
+    ]
+
+
+def test_the_one_field_at_fault_stands_among_the_errors_too(client: httpx.Client, post: Post) -> None:
+    for document in (problem(post(b"no photo")), problem(client.get(f"{post().json()['links']['self']}/result"))):
+        told = [(each.param, each.code, each.detail) for each in document.errors]
+        assert told == ([(document.param, document.code, document.detail)] if document.param else [])
+
+
+@pytest.mark.parametrize(("name", "code"), [("rose", "reference_exists"), ("A rose", "name_invalid")])
+def test_a_name_that_cannot_be_is_told_beside_the_other_mistakes(client: httpx.Client, name: str, code: str) -> None:
+    fields = {"reference_id": name, "title": "t" * 81}
+    document = problem(client.post("/v1/references", files={"picture": b"x"}, data=fields))
+    assert [(each.param, each.code) for each in document.errors] == [
+        ("title", "invalid_field"),
+        ("reference_id", code),
+    ]
+    assert problem(client.post("/v1/references", files={"picture": b"x"}, data={"reference_id": name})).code == code
+
+
+def test_everything_that_cannot_be_trained_is_told(client: httpx.Client) -> None:
+    document = train(client, b'{"target_id": "nobody", "held_out": "a", "surrogates": ["ir50", "b", "a"]}')
+    assert [(each.param, each.code) for each in document.errors] == [
+        ("target_id", "unknown_target"),
+        ("held_out", "unknown_recogniser"),
+        ("surrogates.1", "unknown_recogniser"),
+        ("surrogates.2", "unknown_recogniser"),
+        ("held_out", "held_out_attacked"),
+    ]
+    document = train(client, b'{"target_id": "ada", "held_out": "a"}')
+    assert [each.code for each in document.errors] == ["unknown_recogniser", "style_exists"]
+    document = train(client, b'{"target_id": "bea", "held_out": "a"}')
+    assert (document.param, document.code, len(document.errors)) == ("held_out", "unknown_recogniser", 1)
+
+
+@pytest.mark.parametrize(
     ("body", "code", "param"),
     [
         (b'{"held_out": "a", "held_out": "b"}', "invalid_field", "held_out"),

