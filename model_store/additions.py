@@ -22,8 +22,10 @@ from model_store.errors import (
     NameInvalid,
     ReferenceExists,
     ReferenceShipped,
+    StoreError,
     StyleExists,
     UnknownRecogniser,
+    UnknownTarget,
 )
 
 log = logging.getLogger(__name__)
@@ -60,19 +62,32 @@ def check_order(
 ) -> StyleOrder:
     """An order that can be trained; without `surrogates`, every other recogniser that may be attacked.
 
-    Raises UnknownReference, UnknownTarget, UnknownRecogniser, HeldOutAttacked, StyleExists.
+    Raises UnknownReference, and what `refusals` gives first.
     """
     catalog.reference(reference)
-    catalog.target(target)
-    for name in (held_out, *surrogates):
-        if name not in catalog.attackable:
-            raise UnknownRecogniser(f"no recogniser {name!r} to train with; there are: {', '.join(catalog.attackable)}")
-    if held_out in surrogates:
-        raise HeldOutAttacked(f"{held_out!r} cannot be held out and attacked at once")
-    if any((style.reference, style.target) == (reference, target) for style in catalog.styles):
-        raise StyleExists(f"reference {reference!r} has a style for target {target!r} already")
+    for _, error in refusals(catalog, reference, target, held_out, surrogates):
+        raise error
     others = surrogates or tuple(name for name in catalog.attackable if name != held_out)
     return StyleOrder(reference, target, held_out, others, mode, objective)
+
+
+def refusals(
+    catalog: Catalog, reference: str, target: str, held_out: str, surrogates: tuple[str, ...]
+) -> Iterator[tuple[str, StoreError]]:
+    """All that speaks against an order, each with the field where it stands: UnknownTarget, UnknownRecogniser,
+    HeldOutAttacked, StyleExists."""
+    if not any(card.id == target for card in catalog.targets):
+        known = ", ".join(card.id for card in catalog.targets)
+        yield "target_id", UnknownTarget(f"no target {target!r}; this bundle has: {known}")
+    named = {"held_out": held_out} | {f"surrogates.{number}": name for number, name in enumerate(surrogates)}
+    for field, name in named.items():
+        if name not in catalog.attackable:
+            known = ", ".join(catalog.attackable)
+            yield field, UnknownRecogniser(f"no recogniser {name!r} to train with; there are: {known}")
+    if held_out in surrogates:
+        yield "held_out", HeldOutAttacked(f"{held_out!r} cannot be held out and attacked at once")
+    if any((style.reference, style.target) == (reference, target) for style in catalog.styles):
+        yield "target_id", StyleExists(f"reference {reference!r} has a style for target {target!r} already")
 
 
 def check_name(catalog: Catalog, name: str) -> None:

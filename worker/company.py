@@ -21,10 +21,13 @@ class Company:
         self._suspects = 0
 
     @contextmanager
-    def beside(self, claims: Sequence[Claim]) -> Iterator[None]:
-        """Work on `claims` inside the block, beside others."""
+    def beside(self, claims: Sequence[Claim], lost: "Future[None] | None" = None) -> Iterator[None]:
+        """Work on `claims` inside the block, beside others. Raises Abandoned when they are `lost` before they begin."""
         with self._changed:
-            self._changed.wait_for(lambda: self._suspects == 0)
+            while self._suspects:
+                self._changed.wait(TURN_S)
+                if lost is not None and lost.done():
+                    raise Abandoned
             self._at_work += claims
         try:
             yield

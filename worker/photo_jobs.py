@@ -159,7 +159,7 @@ def _protect(crew: Crew, claim: Claim, lost: "Future[None]") -> None:
             (made_up,) = _make_up(crew, [Passenger(claim, upload)])
             photo, batch_size = _finish(crew, claim, made_up), 1
     else:
-        with crew.company.beside([claim]):
+        with crew.company.beside([claim], lost):
             upload = _open(crew, claim)
         if not note_progress(crew.ledger, [claim], "detect", 1, 1, at_risk=False):
             raise Abandoned
@@ -170,7 +170,7 @@ def _protect(crew: Crew, claim: Claim, lost: "Future[None]") -> None:
         except CancelledError:
             raise Abandoned from None
         note_progress(crew.ledger, [claim], "make_up", 1, 1, at_risk=False)
-        with crew.company.beside([claim]):
+        with crew.company.beside([claim], lost):
             photo = _finish(crew, claim, made_up)
     is_kept = crew.ledger.commit(claim, photo, batch_size)
     log.info("job_protected", batch_size=batch_size, is_kept=is_kept, seconds=photo.seconds)
@@ -210,7 +210,7 @@ def make_batch_up(crew: Crew, passengers: Sequence[Passenger]) -> list[Arrival |
 @contextmanager
 def _at_work(crew: Crew, claim: Claim, lost: "Future[None]") -> Iterator[None]:
     """Raises Abandoned when a suspect is lost before its turn."""
-    with crew.company.alone(claim, lost) if claim.is_suspect else crew.company.beside([claim]):
+    with crew.company.alone(claim, lost) if claim.is_suspect else crew.company.beside([claim], lost):
         yield
 
 

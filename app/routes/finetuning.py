@@ -14,8 +14,8 @@ from app.submission import ReferenceSubmission, form_schema
 from jobs.queue import FINETUNE
 from jobs.record import Job, ReferenceInput, StyleInput
 from jobs.wish import Id
-from model_store.additions import Objective, check_name, check_order
-from model_store.catalog import Catalog, Mode
+from model_store.additions import Objective, check_name, check_order, refusals
+from model_store.catalog import Mode
 
 router = APIRouter(
     prefix="/v1/references",
@@ -71,32 +71,12 @@ async def train_style(reference_id: str, order: Finetune, service: ServiceDep, p
     catalog = service.catalog
     if not any(card.id == reference_id for card in catalog.references):
         raise Problem("not_found", f"no reference {reference_id!r}")
-    if refused := _not_to_train(catalog, reference_id, order):
-        raise field_problem(refused)
-    checked = check_order(
-        catalog, reference_id, order.target_id, order.held_out, tuple(order.surrogates), order.mode, order.objective
-    )
+    asked = (reference_id, order.target_id, order.held_out, tuple(order.surrogates))
+    if refused := list(refusals(catalog, *asked)):
+        raise field_problem([FieldError(param=param, code=error.code, detail=str(error)) for param, error in refused])
+    checked = check_order(catalog, *asked, order.mode, order.objective)
     wish = StyleInput(
         reference_id=reference_id, target_id=checked.target, held_out=checked.held_out, surrogates=checked.surrogates,
         mode=checked.mode, objective=checked.objective,
     )  # fmt: skip
     return await accepted(service, await service.enqueue(None, wish, FINETUNE), prefer)
-
-
-def _not_to_train(catalog: Catalog, reference_id: str, order: Finetune) -> list[FieldError]:
-    """All that `check_order` would find, not the first of it, each by the field where it stands."""
-    refused: list[FieldError] = []
-    with noted(refused):
-        catalog.target(order.target_id)
-    named = {"held_out": order.held_out} | {f"surrogates.{n}": name for n, name in enumerate(order.surrogates)}
-    for param, name in named.items():
-        if name not in catalog.attackable:
-            detail = f"no recogniser {name!r} to train with; there are: {', '.join(catalog.attackable)}"
-            refused.append(FieldError(param=param, code="unknown_recogniser", detail=detail))
-    if order.held_out in order.surrogates:
-        detail = f"{order.held_out!r} cannot be held out and attacked at once"
-        refused.append(FieldError(param="held_out", code="held_out_attacked", detail=detail))
-    if any((style.reference, style.target) == (reference_id, order.target_id) for style in catalog.styles):
-        detail = f"reference {reference_id!r} has a style for target {order.target_id!r} already"
-        refused.append(FieldError(param="target_id", code="style_exists", detail=detail))
-    return refused
