@@ -4,31 +4,29 @@ accept → claim → heartbeat, progress → commit | fail; `reap` brings back w
 A claim's `token` fences: whoever holds an older one can change nothing any more.
 """
 
-import hashlib
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, cast
 
 from redis import Redis
 from redis.commands.core import Script
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from jobs.errors import ErasedJob, QueueFull, StoreFull, UnknownJob
+from jobs.finished import Protected, candidate_of
 from jobs.record import (
     INPUT,
     KINDS,
     AnyInput,
     BundleName,
-    Candidate,
     DetectInput,
     Job,
     JobError,
     Kind,
     Output,
-    OutputPhoto,
     Progress,
     StyleInput,
     Timings,
@@ -64,38 +62,6 @@ class Claim:
     def is_suspect(self) -> bool:
         """A worker ended while it worked on this job: nobody else should be near when that happens again."""
         return self.attempt > 1
-
-
-class Picture(Protocol):
-    """A finished file and its before/after picture (JPEG), with what it wears and how it scores."""
-
-    @property
-    def photo(self) -> bytes: ...
-    @property
-    def media_type(self) -> str: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def height(self) -> int: ...
-    @property
-    def comparison(self) -> bytes: ...
-    @property
-    def reference(self) -> str: ...
-    @property
-    def target(self) -> str: ...
-    @property
-    def strength(self) -> float | Literal["auto"]: ...
-    @property
-    def faces(self) -> Sequence[Mapping[str, Any]]: ...
-
-
-class Protected(Protocol):
-    """What the pipeline hands back: the pictures to choose from, and `seconds` per stage."""
-
-    @property
-    def candidates(self) -> Sequence[Picture]: ...
-    @property
-    def seconds(self) -> Mapping[str, float]: ...
 
 
 @dataclass(frozen=True)
@@ -197,7 +163,7 @@ class Ledger:
         return frozenset(claims[index] for index in lost)
 
     def release(self, claims: Iterable[Claim]) -> None:
-        """Give jobs back before their leases run out: this worker is about to end. A sweep puts them into the queue."""
+        """Give jobs back before their leases run out; a sweep puts them into the queue."""
         self._run("release", *_pairs(claims))
 
     def retire(self, worker: str) -> None:
@@ -227,7 +193,7 @@ class Ledger:
         for number, picture in enumerate(protected.candidates):
             for kind, blob in zip(PICTURES, (picture.photo, picture.comparison), strict=True):
                 self._run("stage", _key(kind, f"{claim.job_id}:{claim.token}", number), blob, STAGED_S)
-        pictures = [_candidate(picture) for picture in protected.candidates]
+        pictures = [candidate_of(picture) for picture in protected.candidates]
         chosen = pictures[0]
         output = Output(photo=chosen.photo, faces=chosen.faces, candidates=pictures if len(pictures) > 1 else [])
         timings = Timings(batch_size=batch_size, stages_s=dict(protected.seconds))
@@ -328,23 +294,6 @@ def _needing_room() -> Iterator[None]:
         if not str(error).startswith("MISCONF"):  # what it says when its append-only file cannot be written
             raise
         raise StoreFull("the store cannot write its file: its disk may be full") from error
-
-
-def _candidate(picture: Picture) -> Candidate:
-    photo = OutputPhoto(
-        media_type=picture.media_type,
-        bytes=len(picture.photo),
-        sha256=hashlib.sha256(picture.photo).hexdigest(),
-        width=picture.width,
-        height=picture.height,
-    )
-    return Candidate(
-        reference_id=picture.reference,
-        target_id=picture.target,
-        strength=picture.strength,
-        photo=photo,
-        faces=[dict(face) for face in picture.faces],
-    )
 
 
 def _pairs(claims: Iterable[Claim]) -> Iterator[str | int]:

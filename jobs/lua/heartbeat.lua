@@ -1,10 +1,18 @@
 -- ARGV: worker, lease_s, then id, token pairs.  -> which pairs the worker no longer owns, counted from 0
+local ALIVE_S = 3600  -- a training takes hours, which no expiry that was set at its acceptance may cut off
+
+local function live_on(id)
+  if redis.call('TTL', key('job', id)) > ALIVE_S / 2 then return end
+  for _, name in ipairs({key('job', id), key('photo', id), key('twin', id)}) do keep(name, ALIVE_S) end
+end
+
 local time, lease_s, lost = now(), tonumber(ARGV[2]), {}
 if ARGV[1] ~= '' then redis.call('ZADD', WORKERS, stamp(time), ARGV[1]) end  -- nameless: takes no photos
 redis.call('ZREMRANGEBYSCORE', WORKERS, '-inf', stamp(time - lease_s))
 for i = 3, #ARGV, 2 do
   if is_current(ARGV[i], ARGV[i + 1]) and redis.call('ZSCORE', LEASES, ARGV[i]) then
     redis.call('ZADD', LEASES, 'XX', stamp(time + lease_s), ARGV[i])
+    live_on(ARGV[i])
   else
     lost[#lost + 1] = (i - 3) / 2
   end

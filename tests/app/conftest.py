@@ -21,7 +21,8 @@ from redis import Redis
 
 from app.server import Server
 from cli.stack import handed_down
-from jobs.ledger import Ledger, Protected
+from jobs.finished import Protected
+from jobs.ledger import Ledger
 from jobs.settings import Settings
 from tests.finished import FinishedPhoto
 

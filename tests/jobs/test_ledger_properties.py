@@ -8,7 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from redis import Redis
 
 from jobs.errors import ErasedJob
-from jobs.ledger import Claim, Ledger, Protected
+from jobs.finished import Protected
+from jobs.ledger import Claim, Ledger
 from jobs.record import BundleName, Job, JobError, JobInput
 
 INPUT = JobInput(reference_id="rose", target_id="ada", width=64, height=64, bytes=5)
