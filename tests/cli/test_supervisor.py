@@ -85,10 +85,12 @@ def test_a_stubborn_sibling_is_ended_after_its_patience(log: Path) -> None:
 def test_what_a_sibling_started_ends_with_it(log: Path) -> None:
     with Supervisor([Sibling("parent", PARENT, log)], print) as supervisor:
         seen: list[psutil.Process] = []
-        # One look for both: a leash that is about to become its command may have a passing child of its own.
-        assert eventually(
-            lambda: seen.extend(psutil.Process(supervisor.pid("parent")).children()) or len(set(seen)) > 0
-        )
+
+        def is_seen() -> bool:  # one look for both: a child may be a passing one
+            seen[:] = psutil.Process(supervisor.pid("parent")).children()
+            return bool(seen)
+
+        assert eventually(is_seen)
         grandchild = seen[-1]
     assert eventually(lambda: not grandchild.is_running())
 
