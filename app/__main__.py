@@ -6,8 +6,8 @@ import sys
 def main() -> None:
     """Serve until SIGTERM."""
     # Imported here, because each decoder runs the file of the main module once, and needs nothing of this.
-    from app.door import DoorOpen
-    from app.server import serve
+    from app.serving.door import DoorOpen
+    from app.serving.server import serve
     from jobs.settings import Settings
 
     try:

@@ -10,9 +10,9 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.door import Door
 from app.problem import Problem, problem_response, to_problem
-from app.stopping import Stopping
+from app.serving.door import Door
+from app.serving.stopping import Stopping
 from app.uploads import Place, Uploads
 from jobs.settings import Settings
 

@@ -12,7 +12,7 @@ from app.problem import register_problems
 from app.routes import catalog, faces, finetuning, health, jobs, problems
 from app.routes.docs import add_docs
 from app.service import open_service
-from app.stopping import Stopping
+from app.serving.stopping import Stopping
 from jobs.settings import Settings
 
 DESCRIPTION = """\

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from app.codes import FACTS, IN_A_JOB, address_of, title_of
 from app.methods import allowed_methods
-from app.photo import PhotoRejected
+from app.photo.canonical import PhotoRejected
 from jobs.errors import LedgerError
 from model_store.errors import StoreError
 

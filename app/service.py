@@ -11,14 +11,14 @@ from celery import Celery
 from fastapi import Depends, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
-from app.decoder import Decoder
+from app.photo.decoder import Decoder
+from app.serving.stopping import Stopping
 from app.spool import bytes_of
-from app.stopping import Stopping
 from jobs.connect import connect
 from jobs.erasure import look_every_s, rewrite_when_due
+from jobs.job import AnyInput, BundleName, Kind
 from jobs.ledger import Ledger
 from jobs.queue import FINETUNE, PROTECT, make_bells, ring
-from jobs.record import AnyInput, BundleName, Kind
 from jobs.repeating import repeating
 from jobs.settings import Settings
 from model_store.additions import with_additions

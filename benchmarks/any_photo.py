@@ -22,12 +22,12 @@ import cv2
 import numpy as np
 import torch
 
-from cli.evaluate import commit
+from cli.evaluation.evaluate import commit
 from diffam_core.images import Photo, decode_photo, decode_rgba, encode_photo
 from jobs.wish import Wish
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import BUNDLES
-from model_store.miniature.scenes import demo_scene
+from model_store.rendered.scenes import demo_scene
 from protection.pipeline import ProtectedPhoto, protect_photos
 from protection.plan import Request
 

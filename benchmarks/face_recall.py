@@ -19,11 +19,11 @@ import cv2
 import numpy as np
 import torch
 
-from cli.evaluate import commit
-from diffam_core.detection import SMALLEST_SHARE
+from cli.evaluation.evaluate import commit
+from diffam_core.faces.detection import SMALLEST_SHARE
 from diffam_core.images import Photo
 from model_store.bundle import open_bundle
-from model_store.miniature.scenes import error_of, group_scene, pair
+from model_store.rendered.scenes import error_of, group_scene, pair
 
 BUNDLE = Path("model_store/bundles/mini")
 SIZES = ((1000, 750), (1000, 750), (1600, 1200), (2400, 1800), (1200, 1600), (4000, 3000))

@@ -18,11 +18,11 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from cli.evaluate import commit
+from cli.evaluation.evaluate import commit
 from diffam_core.composite import change, face_probability
+from diffam_core.generation import generate, latents
 from diffam_core.losses import REGION_WEIGHTS, Batch, Look, attack_terms, bar_terms, read_look, shrink, visual_terms
 from diffam_core.models import Models, Recogniser
-from diffam_core.protect import generate, latents
 from diffam_core.styles import add_full_style, add_style, remove_style
 from diffam_core.transfer import Prepared, StageRecipe, TransferRecipe, prepare, tune
 from diffam_core.tuning import Tuning, weighted

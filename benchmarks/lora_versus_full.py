@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from cli.evaluate import commit
+from cli.evaluation.evaluate import commit
 from diffam_core.transfer import TransferRecipe
 from evaluation.datasets import DATASETS
 from evaluation.evaluate import evaluate
@@ -23,7 +23,7 @@ from evaluation.subjects import gather_subjects
 from model_store.additions import StyleOrder
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import BUNDLES
-from model_store.finetuning import train_style
+from model_store.training.new_style import train_style
 
 
 def judge(bundle: Bundle, reference: str, target: str, faces: int, seed: int) -> dict[str, Any]:

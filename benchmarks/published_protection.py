@@ -21,10 +21,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cli.evaluate import commit
+from cli.evaluation.evaluate import commit
 from diffam_core.diffusion import alpha_bars, denoise, invert
+from diffam_core.generation import has_bfloat16
 from diffam_core.networks.unet import EpsModel
-from diffam_core.protect import has_bfloat16
 from model_store.published import manifest
 
 GMACS_PER_PASS = 248.5

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.client import Job, fetch, first_reference, follow, submit
-from cli.report import print_grade, print_scores, print_timings
-from cli.stack import running_stack
+from cli.evaluation.report import print_grade, print_scores, print_timings
+from cli.stack.stack import running_stack
 from jobs.settings import Settings
 
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
@@ -43,7 +43,7 @@ def demo(
 
 def demo_photo() -> bytes:
     """A rendered person in a rendered room, as PNG bytes: nobody's face."""
-    from model_store.miniature.scenes import demo_scene
+    from model_store.rendered.scenes import demo_scene
 
     png = BytesIO()
     demo_scene().save(png, "PNG")

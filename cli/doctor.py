@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.errors import NoServer
-from cli.valkey import valkey_binary
+from cli.stack.valkey import valkey_binary
 from jobs.connect import connect
 from jobs.settings import Settings
 from model_store.catalog import BUNDLES, PULLED, find_bundle, read_catalog, read_manifest

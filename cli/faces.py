@@ -13,7 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from app.photo import canonical_photo
+from app.photo.canonical import canonical_photo
 from cli.make import limits_of
 from cli.wishes import format_of
 from jobs.settings import Settings

@@ -33,7 +33,7 @@ def up(
     """Serve until Ctrl-C: Valkey, worker and web process on this machine."""
     from time import sleep
 
-    from cli.stack import running_stack, who_may_enter
+    from cli.stack.stack import running_stack, who_may_enter
     from jobs.settings import Settings
 
     settings = Settings() if port is None else Settings(port=port)
@@ -153,8 +153,8 @@ def evaluate(
     send_photos: Annotated[bool, typer.Option("--send-photos", help="Agree to that, without being asked.")] = False,
 ) -> None:
     """Measure protection against recognisers that were never attacked, beside noise attacks and controls."""
-    from cli.evaluate import evaluate as measure
-    from cli.verifiers import VerifierOrder
+    from cli.evaluation.evaluate import evaluate as measure
+    from cli.evaluation.verifiers import VerifierOrder
     from jobs.settings import Settings
 
     with plain_errors():
@@ -182,7 +182,7 @@ def doctor(
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
 def models(context: typer.Context) -> None:
     """Pull, import, build, measure and verify model bundles (see `diffam models --help`)."""
-    from cli.models import models_app
+    from cli.bundles.models import models_app
 
     with plain_errors():
         models_app(context.args, prog_name="diffam models")
@@ -200,7 +200,7 @@ def references(context: typer.Context) -> None:
 @contextmanager
 def plain_errors(interrupted: int = INTERRUPTED) -> Iterator[None]:
     """Show errors that are facts as one line, with exit status 1; Ctrl-C ends with status `interrupted`."""
-    from app.photo import PhotoRejected
+    from app.photo.canonical import PhotoRejected
     from cli.errors import CliError
     from diffam_core.errors import DiffAMError
     from evaluation.errors import VerifierError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
-from app.photo import PhotoLimits, canonical_photo
+from app.photo.canonical import PhotoLimits, canonical_photo
 from cli.client import Job, erase, fetch, follow, submit
 from cli.errors import Stopped
 from cli.wishes import form_of

@@ -35,7 +35,7 @@ def settle(settings: Settings, catalog: Catalog, recipe_name: str | None, given:
     }  # fmt: skip
     table = None
     if recipe_name is not None:
-        from model_store.recipe import read_recipe
+        from model_store.training.recipe import read_recipe
 
         table = read_recipe(recipe_name).transfer
         if table is None:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from cli.errors import AlreadyRunning
 from cli.plan import settle
-from cli.stack import exclusive
+from cli.stack.stack import exclusive
 from jobs.connect import connect
 from jobs.ledger import Ledger
 from jobs.settings import Settings
@@ -70,7 +70,7 @@ def add(
     settings = Settings()
     check_name(_catalog(settings), name)
     data, twin = picture.read_bytes(), bare.read_bytes() if bare else None
-    from model_store.references import add_reference
+    from model_store.training.new_reference import add_reference
 
     card = add_reference(_open(settings), name, data, twin, title, description)
     console.print(f"Added {card.id!r}: {card.image.parent} (look.png, and its bare twin bare.png: have a look at it).")
@@ -132,8 +132,8 @@ def train(
         "dataset_dir": dataset_dir,
     }  # fmt: skip
     plan = settle(settings, _catalog(settings), recipe, given)
-    from model_store.finetuning import train_style
-    from model_store.portraits import training_portraits
+    from model_store.training.new_style import train_style
+    from model_store.training.portraits import training_portraits
 
     bundle = _open(settings)
     portraits = training_portraits(bundle, plan.dataset, plan.folder)

@@ -9,14 +9,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffam_core.detection import SMALLEST_SHARE, find_face, find_faces
-from diffam_core.faces import FoundFace
-from diffam_core.framing import MINIATURE, Framing
+from diffam_core.faces.detection import SMALLEST_SHARE, find_face, find_faces
+from diffam_core.faces.face import FoundFace
+from diffam_core.faces.framing import MINIATURE, Framing
+from diffam_core.faces.plausibility import parser_check
+from diffam_core.faces.turned import try_turned
 from diffam_core.images import Photo
 from diffam_core.networks.clip import Clip
 from diffam_core.networks.unet import EpsModel
-from diffam_core.plausibility import parser_check
-from diffam_core.turned import try_turned
 
 FalseAcceptRate = Literal["0.1", "0.01", "0.001"]
 

@@ -16,10 +16,10 @@ from torch.nn import functional
 
 from diffam_core.composite import change, face_probability
 from diffam_core.diffusion import denoise, invert
+from diffam_core.generation import OnStep
 from diffam_core.losses import shrink
 from diffam_core.models import Models, Process, Recogniser
 from diffam_core.networks.clip import Clip
-from diffam_core.protect import OnStep
 from diffam_core.styles import has_style, predictor
 from diffam_core.tuning import Epoch, OnLoss, Terms, Tuning, ignore_loss, weighted
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from diffam_core.composite import change
+from diffam_core.generation import generate, latents
 from diffam_core.losses import (
     REGION_WEIGHTS,
     Batch,
@@ -26,7 +27,6 @@ from diffam_core.losses import (
 )
 from diffam_core.models import Models, Process, Recogniser
 from diffam_core.networks.parser import REGIONS
-from diffam_core.protect import generate, latents
 from diffam_core.tuning import Epoch, OnLoss, Terms, Tuning, ignore_loss, weighted
 
 Objective = Literal["impersonate", "dodge", "both"]
@@ -36,7 +36,7 @@ AT_ONCE = 32
 CHECKPOINTED_PX = 128
 """From this size on reverse steps are computed again on the way back: at 256 pixels each would keep 2.8 GB a face."""
 Latents = Callable[[Models, Tensor], Tensor]
-"""`latents(models, portraits)`: `diffam_core.protect.latents`, or a cache in front of it."""
+"""`latents(models, portraits)`: `diffam_core.generation.latents`, or a cache in front of it."""
 
 
 @dataclass(frozen=True)

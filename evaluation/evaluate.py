@@ -24,7 +24,7 @@ from evaluation.subjects import OnProgress, Subjects, save, save_and_open
 from evaluation.treatments import TREATMENTS
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
-from model_store.finetuning import reference_pictures
+from model_store.training.new_style import reference_pictures
 
 FALSE_ACCEPT_RATES: tuple[FalseAcceptRate, ...] = ("0.1", "0.01", "0.001")
 SHEET_FACES = 6

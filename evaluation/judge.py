@@ -15,7 +15,7 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from diffam_core.errors import FaceTooSmall, NoFaceFound
-from diffam_core.faces import FoundFace, cut_portrait, scale_face
+from diffam_core.faces.face import FoundFace, cut_portrait, scale_face
 from diffam_core.images import Photo, to_portrait
 from diffam_core.losses import REGION_WEIGHTS
 from diffam_core.models import Models

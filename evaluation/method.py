@@ -7,10 +7,11 @@ from typing import Literal
 import torch
 
 from diffam_core.composite import change
-from diffam_core.faces import native_px, paste_change
+from diffam_core.faces.face import native_px
+from diffam_core.faces.palette import fit_palette
+from diffam_core.faces.paste import paste_change
+from diffam_core.generation import autocast, generate
 from diffam_core.images import Photo
-from diffam_core.palette import fit_palette
-from diffam_core.protect import autocast, generate
 from evaluation.subjects import BATCH, Subjects
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from diffam_core.faces import paste_change
+from diffam_core.faces.paste import paste_change
 from diffam_core.images import Photo
 from diffam_core.models import Recogniser
 from evaluation.subjects import BATCH, Subjects

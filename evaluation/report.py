@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
-from diffam_core.faces import cut_portrait
+from diffam_core.faces.face import cut_portrait
 from diffam_core.images import Photo, to_pixels
 from evaluation.evaluate import SHEET_FACES, Evaluation, mean_of, mean_rate
 from evaluation.method import Method

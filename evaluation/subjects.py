@@ -11,10 +11,10 @@ from torch import Tensor
 
 from diffam_core.composite import face_probability
 from diffam_core.errors import FaceTooSmall, NoFaceFound
-from diffam_core.faces import FoundFace, cut_portrait, stack_portraits
+from diffam_core.faces.face import FoundFace, cut_portrait, stack_portraits
+from diffam_core.generation import autocast, generate, latents
 from diffam_core.images import Photo, decode_photo, encode_photo
 from diffam_core.models import Models
-from diffam_core.protect import autocast, generate, latents
 
 JPEG_QUALITY = 92
 BATCH = 20

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from diffam_core.faces import FoundFace
+from diffam_core.faces.face import FoundFace
 from diffam_core.images import Photo
 from protection.survival import PROFILES, treat
 

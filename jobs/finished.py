@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from jobs.record import Candidate, OutputPhoto
+from jobs.job import Candidate, OutputPhoto
 
 
 class Picture(Protocol):

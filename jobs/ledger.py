@@ -17,7 +17,7 @@ from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from jobs.errors import ErasedJob, QueueFull, StoreFull, UnknownJob
 from jobs.finished import Protected, candidate_of
-from jobs.record import (
+from jobs.job import (
     INPUT,
     KINDS,
     AnyInput,

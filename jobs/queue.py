@@ -9,7 +9,7 @@ from celery import Celery, signals
 from kombu.exceptions import OperationalError
 
 from jobs.connect import SOCKET, TCP, broker_url
-from jobs.record import Kind
+from jobs.job import Kind
 from jobs.settings import Settings
 
 PROTECT: Kind = "protect"  # name of the task, and of the queue it travels on

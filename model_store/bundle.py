@@ -14,7 +14,8 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from diffam_core.diffusion import alpha_bars
-from diffam_core.framing import EYE_DISTANCE, EYE_MIDDLE, Framing
+from diffam_core.faces.framing import EYE_DISTANCE, EYE_MIDDLE, Framing
+from diffam_core.faces.yunet import open_yunet
 from diffam_core.images import to_portrait
 from diffam_core.models import Models, Process, Recogniser
 from diffam_core.networks.bisenet import BisenetParser
@@ -25,7 +26,6 @@ from diffam_core.networks.recognisers import ARCHITECTURES
 from diffam_core.networks.unet import EpsModel
 from diffam_core.removal import REMOVAL, REMOVAL_BASE
 from diffam_core.styles import add_full_style, add_style, has_style, remove_style
-from diffam_core.yunet import open_yunet
 from model_store.additions import with_additions
 from model_store.catalog import Catalog, Mode, StyleCard, read_catalog, read_manifest
 from model_store.digest import sha256_of

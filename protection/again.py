@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from diffam_core.faces import FoundFace, scale_face, shift_face
+from diffam_core.faces.face import FoundFace, scale_face, shift_face
+from diffam_core.faces.turned import quarters_of, turn_back
 from diffam_core.images import Photo
 from diffam_core.models import Models
-from diffam_core.turned import quarters_of, turn_back
 
 REACH = 1.0
 """The surroundings that are searched reach this many box widths beyond the box."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
-from diffam_core.faces import FoundFace, cut_portrait
+from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.images import Photo
 from diffam_core.models import Models
 from diffam_core.score import DECISION_FAR

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from diffam_core.composite import face_channel, region_weights
-from diffam_core.faces import FoundFace, cut_portrait
+from diffam_core.faces.face import FoundFace, cut_portrait
+from diffam_core.generation import generate, latents
 from diffam_core.images import Photo
 from diffam_core.models import Models
-from diffam_core.protect import generate, latents
 from model_store.bundle import Bundle, style_name
 from protection.plan import Variant
 from protection.strength import Choice, choose_strength

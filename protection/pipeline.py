@@ -19,11 +19,12 @@ from torch import Tensor
 
 from diffam_core.composite import change, region_weights
 from diffam_core.errors import DiffAMError
-from diffam_core.faces import FoundFace, native_px, paste_changes
+from diffam_core.faces.face import FoundFace, native_px
+from diffam_core.faces.palette import fit_palette
+from diffam_core.faces.paste import paste_changes
+from diffam_core.generation import autocast
 from diffam_core.images import MEDIA_TYPES, Photo, decode_photo, decode_rgba, encode_photo
 from diffam_core.models import Models
-from diffam_core.palette import fit_palette
-from diffam_core.protect import autocast
 from jobs.wish import Wish
 from model_store.bundle import Bundle
 from protection.comparison import draw_comparison

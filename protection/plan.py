@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from diffam_core.composite import Region
 from diffam_core.errors import FaceInProfile, FaceTooSmall, FaceUnknown, NoFaceFound
-from diffam_core.faces import FACE_CODES, FoundFace
+from diffam_core.faces.face import FACE_CODES, FoundFace
 from jobs.wish import Wish
 from model_store.additions import with_additions
 from model_store.bundle import Bundle

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from diffam_core.faces import FACE_CODES, FoundFace, cut_portrait, scale_face
+from diffam_core.faces.face import FACE_CODES, FoundFace, cut_portrait, scale_face
 from diffam_core.images import Photo
 from diffam_core.score import Match, matches, quality
 from model_store.bundle import Bundle

@@ -14,11 +14,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffam_core.composite import change
-from diffam_core.faces import FoundFace, cut_portrait, native_px, paste_change, portrait_transform, shift_face
+from diffam_core.faces.face import FoundFace, cut_portrait, native_px, portrait_transform, shift_face
+from diffam_core.faces.palette import fit_palette
+from diffam_core.faces.paste import paste_change
+from diffam_core.generation import generate
 from diffam_core.images import Photo
 from diffam_core.models import Models
-from diffam_core.palette import fit_palette
-from diffam_core.protect import generate
 from diffam_core.score import DECISION_FAR
 from protection.survival import PROFILES, treat
 from protection.verdict import passes

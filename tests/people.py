@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from diffam_core.images import to_pixels
-from model_store.miniature.people import sample_identities, sample_makeup, sample_nuisance
-from model_store.miniature.renderer import Frame, render
+from model_store.rendered.people import sample_identities, sample_makeup, sample_nuisance
+from model_store.rendered.renderer import Frame, render
 
 PEOPLE_SEEDS = 6_000_000
 

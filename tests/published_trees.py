@@ -11,8 +11,8 @@ from PIL import Image
 
 from diffam_core.images import to_pixels
 from model_store.datasets.people import Split, split_of
-from model_store.miniature.people import sample_identities, sample_makeup, sample_nuisance
-from model_store.miniature.renderer import Frame, render
+from model_store.rendered.people import sample_identities, sample_makeup, sample_nuisance
+from model_store.rendered.renderer import Frame, render
 
 PHOTO_PX = 192
 WORLD = 7_000_000

@@ -7,8 +7,8 @@ import torch
 from redis.exceptions import RedisError
 
 from diffam_core.errors import DiffAMError
+from jobs.job import JobError
 from jobs.ledger import Claim, Ledger
-from jobs.record import JobError
 from model_store.errors import StoreError
 
 log = structlog.get_logger()

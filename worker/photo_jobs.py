@@ -18,8 +18,8 @@ import structlog
 import torch
 from redis.exceptions import RedisError
 
+from jobs.job import DetectInput, JobInput, Output
 from jobs.ledger import Claim, Ledger
-from jobs.record import DetectInput, JobInput, Output
 from protection.pipeline import MadeUp, OnProgress, ProtectedPhoto, Upload
 from protection.plan import Request
 from worker.batcher import Batcher

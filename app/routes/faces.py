@@ -8,8 +8,8 @@ from app.problem import PROBLEMS
 from app.routes.jobs import Prefer, accepted, facts_of
 from app.service import ServiceDep
 from app.submission import form_schema
+from jobs.job import DetectInput, Job
 from jobs.queue import DETECT
-from jobs.record import DetectInput, Job
 
 router = APIRouter(prefix="/v1/faces", tags=["faces"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
 

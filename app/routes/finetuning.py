@@ -11,8 +11,8 @@ from app.problem import PROBLEMS, FieldError, Problem, field_problem, noted
 from app.routes.jobs import Prefer, accepted
 from app.service import ServiceDep
 from app.submission import ReferenceSubmission, form_schema
+from jobs.job import Job, ReferenceInput, StyleInput
 from jobs.queue import FINETUNE
-from jobs.record import Job, ReferenceInput, StyleInput
 from jobs.wish import Id
 from model_store.additions import Objective, check_name, check_order, refusals
 from model_store.catalog import Mode

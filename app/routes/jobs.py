@@ -10,14 +10,14 @@ import anyio
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from app.decoder import DecodedPhoto
 from app.form import read_form
-from app.formats import LONGEST_SIDE_PX
+from app.photo.decoder import DecodedPhoto
+from app.photo.formats import LONGEST_SIDE_PX
 from app.problem import PROBLEMS, FieldError, Problem, noted
 from app.service import Service, ServiceDep
 from app.submission import form_schema
 from jobs.errors import ErasedJob
-from jobs.record import Candidate, Job, JobInput, Output, OutputPhoto
+from jobs.job import Candidate, Job, JobInput, Output, OutputPhoto
 from jobs.wish import OutputFormat, Wish
 from model_store.catalog import Catalog
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.formats import tell_format
+from app.photo.formats import tell_format
 from cli.errors import CliError
 
 HEADER_BYTES = 4096

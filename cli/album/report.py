@@ -14,8 +14,8 @@ from rich.progress import Progress
 from cli.album.folder import Album
 from cli.album.journal import Entry
 from cli.album.sight import Sight, look_again
-from cli.evaluate import commit
-from cli.report import GRADES
+from cli.evaluation.evaluate import commit
+from cli.evaluation.report import GRADES
 from jobs.wish import Wish
 from model_store.additions import finished
 from model_store.bundle import Bundle

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from app.photo import PhotoRejected, canonical_photo
+from app.photo.canonical import PhotoRejected, canonical_photo
 from cli.errors import FileUnreadable
 from cli.make import limits_of
 from diffam_core.images import Photo, decode_photo

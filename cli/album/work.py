@@ -9,7 +9,7 @@ from threading import Event
 
 from rich.progress import Progress
 
-from app.photo import PhotoRejected
+from app.photo.canonical import PhotoRejected
 from cli.album.folder import Album, finished_names
 from cli.album.journal import Entry, Journal
 from cli.album.sight import Sight, read_file

@@ -7,8 +7,8 @@ import torch
 
 from diffam_core.images import to_pixels
 from evaluation.subjects import Pair
-from model_store.miniature.dataset import sample_faces
-from model_store.miniature.renderer import Frame, render
+from model_store.rendered.portraits import sample_faces
+from model_store.rendered.renderer import Frame, render
 
 PHOTO_PX = 512
 EVALUATION_SEEDS = 2_000_000

@@ -4,7 +4,8 @@ import torch
 from torch.nn import functional
 
 from diffam_core.composite import face_probability, feather
-from diffam_core.faces import native_px, paste_change
+from diffam_core.faces.face import native_px
+from diffam_core.faces.paste import paste_change
 from diffam_core.images import Photo
 from evaluation.method import Method
 from evaluation.subjects import Subjects

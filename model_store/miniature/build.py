@@ -20,9 +20,7 @@ from torch import nn
 from diffam_core.removal import REMOVAL
 from model_store.bundle import style_name
 from model_store.miniature import diffusion, perception, recognition, removal
-from model_store.miniature.captions import BANK
 from model_store.miniature.cast import LOOKS, TARGETS, save_cast
-from model_store.miniature.dataset import SEEDS, population
 from model_store.miniature.styling import (
     MAKEUPS,
     NEVER_ATTACKED,
@@ -34,7 +32,9 @@ from model_store.miniature.styling import (
     surrogates_of,
     train_stage_of,
 )
-from model_store.training import save_weights
+from model_store.rendered.captions import BANK
+from model_store.rendered.portraits import SEEDS, population
+from model_store.training.checkpoints import save_weights
 
 NETWORKS = ("unet", "clip", "vit", "ir152", "irse50", "facenet", "mobile_face", "perceptual", "parser")
 """Longest first, so that two workers end together."""

@@ -5,11 +5,11 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from diffam_core.framing import EYE_DISTANCE, EYE_MIDDLE
+from diffam_core.faces.framing import EYE_DISTANCE, EYE_MIDDLE
 from diffam_core.images import to_pixels
-from model_store.miniature.dataset import SEEDS
-from model_store.miniature.people import Face, bare, sample_identities, sample_makeup, sample_nuisance, take
-from model_store.miniature.renderer import Frame, Rendering, render
+from model_store.rendered.people import Face, bare, sample_identities, sample_makeup, sample_nuisance, take
+from model_store.rendered.portraits import SEEDS
+from model_store.rendered.renderer import Frame, Rendering, render
 
 PICTURE_PX = 256
 CALM = {"yaw": 0.0, "pitch": 0.0, "light_x": 0.1, "light_y": -0.3, "ambient": 0.7, "exposure": 1.0, "shine": 0.04,

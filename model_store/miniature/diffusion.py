@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from diffam_core.diffusion import alpha_bars
 from diffam_core.networks.unet import EpsModel
-from model_store.miniature.dataset import Portraits, batches, damage, flip, to_float
 from model_store.miniature.recognition import Progress
+from model_store.rendered.portraits import Portraits, batches, damage, flip, to_float
 
 UNSHUFFLE = 2
 CONFIG: dict[str, Any] = {

@@ -8,20 +8,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from diffam_core.detection import find_face
 from diffam_core.diffusion import denoise
 from diffam_core.errors import DiffAMError
-from diffam_core.framing import EYE_MIDDLE
+from diffam_core.faces.detection import find_face
+from diffam_core.faces.framing import EYE_MIDDLE
+from diffam_core.generation import generate, latents
 from diffam_core.images import to_pixels
 from diffam_core.models import Models
 from diffam_core.networks.parser import REGIONS
-from diffam_core.protect import generate, latents
 from diffam_core.score import DECISION_FAR
 from diffam_core.styles import predictor
 from model_store.bundle import Bundle
-from model_store.miniature.captions import prompts
-from model_store.miniature.dataset import population, render_portraits, sample_faces, to_float
-from model_store.miniature.people import (
+from model_store.miniature.recognition import calibrate, embed_all, true_accept_rates, verification
+from model_store.miniature.removal import measure_removal
+from model_store.rendered.captions import prompts
+from model_store.rendered.people import (
     LIP_COLOURS,
     SHADOW_COLOURS,
     sample_identities,
@@ -29,9 +30,8 @@ from model_store.miniature.people import (
     sample_nuisance,
     take,
 )
-from model_store.miniature.recognition import calibrate, embed_all, true_accept_rates, verification
-from model_store.miniature.removal import measure_removal
-from model_store.miniature.renderer import Frame, render
+from model_store.rendered.portraits import population, render_portraits, sample_faces, to_float
+from model_store.rendered.renderer import Frame, render
 
 MEASURING_SEEDS = 1_000_000
 """Added to the caller's seed: no person met in training has such a seed."""

@@ -10,8 +10,10 @@ from torch.nn import functional
 from diffam_core.networks.clip import Clip
 from diffam_core.networks.parser import FaceParser
 from diffam_core.networks.perceptual import build_perceptual
-from model_store.miniature.captions import BANK, truths
-from model_store.miniature.dataset import (
+from model_store.miniature.recognition import SIZE_PX, Progress
+from model_store.rendered.captions import BANK, truths
+from model_store.rendered.people import IDENTITY, NUISANCE, take
+from model_store.rendered.portraits import (
     SEEDS,
     Portraits,
     batches,
@@ -22,8 +24,6 @@ from model_store.miniature.dataset import (
     to_float,
     to_uint8,
 )
-from model_store.miniature.people import IDENTITY, NUISANCE, take
-from model_store.miniature.recognition import SIZE_PX, Progress
 
 TRUNK, TRUNK_STEPS = "squeeze", 1500
 PARSER_WIDTHS, PARSER_STEPS = [24, 48, 72], 800

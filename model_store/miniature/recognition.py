@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diffam_core.networks.recognisers import ARCHITECTURES
-from model_store.miniature.dataset import SEEDS, Portraits, batches, damage, flip, population, to_float
+from model_store.rendered.portraits import SEEDS, Portraits, batches, damage, flip, population, to_float
 
 IDENTITIES, PICTURES, SIZE_PX = 1400, 12, 64
 CALIBRATION_IDENTITIES = 300

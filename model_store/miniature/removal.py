@@ -27,8 +27,11 @@ from diffam_core.styles import add_style, predictor, remove_style, style_paramet
 from diffam_core.tuning import Tuning
 from model_store.bundle import load_models
 from model_store.catalog import read_manifest
-from model_store.miniature.captions import TEMPLATES, Judge, prompts, wears, wears_colour, within, without
-from model_store.miniature.dataset import (
+from model_store.miniature.perception import build_clip, train_captions
+from model_store.miniature.recognition import SIZE_PX, Progress
+from model_store.rendered.captions import TEMPLATES, Judge, prompts, wears, wears_colour, within, without
+from model_store.rendered.people import LIP_COLOURS, SHADOW_COLOURS, Face, bare, take
+from model_store.rendered.portraits import (
     SEEDS,
     batches,
     damage,
@@ -39,10 +42,7 @@ from model_store.miniature.dataset import (
     to_float,
     to_uint8,
 )
-from model_store.miniature.people import LIP_COLOURS, SHADOW_COLOURS, Face, bare, take
-from model_store.miniature.perception import build_clip, train_captions
-from model_store.miniature.recognition import SIZE_PX, Progress
-from model_store.miniature.renderer import render
+from model_store.rendered.renderer import render
 
 RANK, RETURN_TIMESTEP, POINTS = 16, 400, 8
 PRIOR_STEPS, PRIOR_BATCH, PRIOR_RATE = 1200, 16, 2e-3

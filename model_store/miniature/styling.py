@@ -12,9 +12,10 @@ from model_store.bundle import load_models, read_picture, read_reference, style_
 from model_store.catalog import read_manifest
 from model_store.miniature import recognition
 from model_store.miniature.cast import LOOKS, TARGETS
-from model_store.miniature.dataset import SEEDS, render_portraits, sample_faces
-from model_store.miniature.people import take
-from model_store.training import Attack, CachedLatents, fine_tune
+from model_store.rendered.people import take
+from model_store.rendered.portraits import SEEDS, render_portraits, sample_faces
+from model_store.training.checkpoints import CachedLatents
+from model_store.training.fine_tuning import Attack, fine_tune
 
 HOLD_OUTS = ("ir152", "irse50", "facenet", "mobile_face")
 NEVER_ATTACKED = "vit"

@@ -20,7 +20,7 @@ from model_store.additions import NAME, finished
 from model_store.errors import PictureDamaged
 from model_store.published.manifest import PORTRAIT
 from model_store.published.pieces import Piece
-from model_store.recipe import read_recipe
+from model_store.training.recipe import read_recipe
 
 SIDE_PX: int = PORTRAIT["view_px"]  # type: ignore[assignment]  # the row holds fractions too
 LOOK_PARTS = ("m", "nm", "mask")

@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 from redis import Redis
 
-from app.server import Server
-from cli.stack import handed_down
+from app.serving.server import Server
+from cli.stack.stack import handed_down
 from jobs.finished import Protected
 from jobs.ledger import Ledger
 from jobs.settings import Settings
@@ -172,7 +172,7 @@ def web_process(settings: Settings) -> Iterator[WebProcess]:
     """Serve in a process until the block ends."""
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         port = listener.getsockname()[1]
-        command = [sys.executable, "-m", "cli.web", str(listener.fileno())]
+        command = [sys.executable, "-m", "cli.stack.web", str(listener.fileno())]
         env = os.environ | handed_down(settings)
         process = subprocess.Popen(command, env=env, pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL)
     with process:

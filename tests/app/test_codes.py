@@ -7,15 +7,16 @@ import httpx
 import pytest
 
 from app.codes import FACTS, IN_A_JOB
-from app.photo import PhotoRejected
+from app.photo.canonical import PhotoRejected
 from diffam_core.errors import DiffAMError
 from jobs import ledger
 from jobs.errors import LedgerError, RedisNotConfigured
-from jobs.record import JobError
+from jobs.job import JobError
 from model_store.errors import ImportFailed, PullFailed, StoreError
 from protection import scoring
 from tests.app.test_problems import problem
-from worker import outcome, training
+from worker import outcome
+from worker.finetune import jobs as training
 
 ROOT = Path(__file__).parents[2]
 AT_THE_COMMAND_LINE = (RedisNotConfigured, PullFailed, ImportFailed)

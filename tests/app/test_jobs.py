@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from redis import Redis
 
+from jobs.job import JobError
 from jobs.ledger import Ledger
-from jobs.record import JobError
 
 Post = Callable[..., httpx.Response]
 Finish = Callable[[str], None]

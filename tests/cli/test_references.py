@@ -9,9 +9,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.stack import exclusive
+from cli.stack.stack import exclusive
+from jobs.job import BundleName, JobInput
 from jobs.ledger import Ledger
-from jobs.record import BundleName, JobInput
 from model_store.catalog import BUNDLES
 from tests.published_trees import on_side, write_mt
 from worker.serve import sweep_removed

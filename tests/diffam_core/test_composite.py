@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffam_core.composite import REGIONS, Region, change, face_channel, feather, low_pass, region_weights
-from diffam_core.faces import FoundFace, cut_portrait, paste_change, portrait_transform
+from diffam_core.faces.face import FoundFace, cut_portrait, portrait_transform
+from diffam_core.faces.paste import paste_change
 from diffam_core.networks import parser as face_parser
 from model_store.bundle import load_models
 from model_store.catalog import BUNDLES, read_manifest
-from model_store.miniature.dataset import render_portraits, sample_faces
+from model_store.rendered.portraits import render_portraits, sample_faces
 
 
 def _disc(size: int = 64, radius: float = 14.0) -> torch.Tensor:

@@ -10,8 +10,8 @@ from diffam_core.removal import RemovalObjective, RemovalRecipe, make_critic, re
 from diffam_core.styles import add_style, remove_style
 from diffam_core.tuning import Tuning
 from model_store.bundle import Bundle
-from model_store.miniature.captions import prompts
 from model_store.miniature.removal import draw, measure_removal, parts, whole
+from model_store.rendered.captions import prompts
 
 
 @pytest.fixture(scope="module")

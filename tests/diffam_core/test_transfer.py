@@ -8,15 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from diffam_core.generation import generate
 from diffam_core.losses import Look, Weights, read_look
 from diffam_core.models import Recogniser
-from diffam_core.protect import generate
 from diffam_core.styles import add_full_style, add_style, remove_style, style_weights
 from diffam_core.transfer import Mode, Prepared, StageRecipe, TransferRecipe, prepare, tune
 from diffam_core.tuning import Tuning
 from model_store.bundle import Bundle
 from model_store.miniature.styling import style_photos
-from model_store.training import Attack, CachedLatents, fine_tune
+from model_store.training.checkpoints import CachedLatents
+from model_store.training.fine_tuning import Attack, fine_tune
 
 RECIPE = replace(TransferRecipe().attack, steps=6, batch=2, views=1)
 
@@ -173,12 +174,12 @@ def test_latents_are_remembered_by_what_made_them(
     calls: list[int] = []
 
     def counted(models: Any, portraits: Tensor) -> Tensor:
-        from diffam_core.protect import latents
+        from diffam_core.generation import latents
 
         calls.append(len(portraits))
         return latents(models, portraits)
 
-    monkeypatch.setattr("model_store.training.latents", counted)
+    monkeypatch.setattr("model_store.training.fine_tuning.latents", counted)
     cached, models = CachedLatents(tmp_path), bundle.models
     first = cached(models, data.portraits[:2])
     again = cached(models, data.portraits[:4])

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffam_core.faces import FoundFace
-from diffam_core.framing import Framing
+from diffam_core.faces.face import FoundFace
+from diffam_core.faces.framing import Framing
 from diffam_core.images import decode_photo, encode_photo
 from evaluation.evaluate import Evaluation, evaluate, mean_rate
 from evaluation.judge import find_again, rate

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from diffam_core.faces import FoundFace, cut_portrait, native_px, paste_change
+from diffam_core.faces.face import FoundFace, cut_portrait, native_px
+from diffam_core.faces.paste import paste_change
 from evaluation.strength import STRENGTHS, Point, held_out_recognisers, least_passing, sweep
 from evaluation.subjects import Subjects
 from model_store.bundle import Bundle

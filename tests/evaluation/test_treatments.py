@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from diffam_core.faces import FoundFace, cut_portrait, scale_face
+from diffam_core.faces.face import FoundFace, cut_portrait, scale_face
 from diffam_core.images import Photo
 from evaluation.judge import views_of
 from evaluation.subjects import Subjects

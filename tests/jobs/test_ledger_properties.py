@@ -9,8 +9,8 @@ from redis import Redis
 
 from jobs.errors import ErasedJob
 from jobs.finished import Protected
+from jobs.job import BundleName, Job, JobError, JobInput
 from jobs.ledger import Claim, Ledger
-from jobs.record import BundleName, Job, JobError, JobInput
 
 INPUT = JobInput(reference_id="rose", target_id="ada", width=64, height=64, bytes=5)
 

@@ -8,8 +8,8 @@ from redis import Redis
 
 from jobs.connect import broker_url, connect
 from jobs.errors import RedisNotConfigured
+from jobs.job import Kind
 from jobs.queue import VISIBILITY_TIMEOUT_S, make_celery, ring
-from jobs.record import Kind
 from jobs.settings import Settings
 
 NOBODY = "redis://127.0.0.1:1/0"

@@ -45,8 +45,8 @@ from model_store.errors import (
     UnknownReference,
     UnknownTarget,
 )
-from model_store.finetuning import train_style
-from model_store.references import add_reference
+from model_store.training.new_reference import add_reference
+from model_store.training.new_style import train_style
 
 EMBER = BUNDLES / "mini/references/ember"
 CATALOG = read_catalog(BUNDLES / "mini")
@@ -313,7 +313,7 @@ import torch
 torch.set_num_threads(1)
 from model_store.bundle import open_bundle
 from model_store.catalog import BUNDLES
-from model_store.finetuning import train_style
+from model_store.training.new_style import train_style
 from tests.model_store.test_additions import LONGER, ORDER
 bundle = open_bundle(BUNDLES / "mini", added=Path(sys.argv[1]))
 deadly = int(sys.argv[2])

@@ -114,7 +114,7 @@ def test_what_is_not_on_offer_is_refused_by_its_own_name() -> None:
 
 @torch.inference_mode()
 def test_lpips_grows_with_blur_noise_and_shift(models: Models) -> None:
-    from model_store.miniature.dataset import population, to_float
+    from model_store.rendered.portraits import population, to_float
 
     x = to_float(population(8, 1, 31337, models.portrait_px).images)
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))

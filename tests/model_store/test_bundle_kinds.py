@@ -10,8 +10,8 @@ import tomli_w
 import torch
 from safetensors.torch import save_file
 
-from diffam_core.faces import portrait_transform
-from diffam_core.framing import Framing
+from diffam_core.faces.face import portrait_transform
+from diffam_core.faces.framing import Framing
 from diffam_core.networks.bisenet import BisenetParser
 from diffam_core.networks.unet import EpsModel
 from diffam_core.removal import REMOVAL, REMOVAL_BASE, remove_makeup
@@ -19,7 +19,7 @@ from diffam_core.styles import add_full_style, has_style
 from model_store.bundle import Bundle, attach_removal_base, open_bundle
 from model_store.catalog import BUNDLES, read_manifest
 from model_store.errors import BundleDamaged
-from model_store.miniature.scenes import demo_scene
+from model_store.rendered.scenes import demo_scene
 
 SIGMA_UNET = {
     "sample_size": 64,

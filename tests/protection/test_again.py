@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from model_store.bundle import open_bundle
-from model_store.miniature.scenes import group_scene
+from model_store.rendered.scenes import group_scene
 from protection.again import find_again
 from protection.survival import PROFILES, treat
 

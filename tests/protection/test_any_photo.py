@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from app.photo import PhotoLimits, canonical_photo
+from app.photo.canonical import PhotoLimits, canonical_photo
 from diffam_core.images import decode_photo, decode_rgba
 from jobs.wish import Wish
 from model_store.bundle import Bundle
-from model_store.miniature.scenes import group_scene
+from model_store.rendered.scenes import group_scene
 from protection.pipeline import Candidate, ProtectedPhoto, protect_photos
 from protection.plan import Request
 

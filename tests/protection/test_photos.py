@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from app.photo import PhotoLimits, PhotoRejected, canonical_photo
+from app.photo.canonical import PhotoLimits, PhotoRejected, canonical_photo
 from diffam_core.errors import DiffAMError
 from diffam_core.images import decode_photo
 from jobs.wish import Wish

@@ -13,7 +13,7 @@ from diffam_core.images import decode_photo, encode_photo
 from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.errors import UnknownReference
-from model_store.miniature.scenes import demo_scene
+from model_store.rendered.scenes import demo_scene
 from protection.pipeline import Candidate, ProtectedPhoto, protect_photos
 from protection.plan import Request
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from diffam_core.images import Photo, decode_photo, encode_photo
 from jobs.wish import Wish
 from model_store.bundle import Bundle
-from model_store.miniature.scenes import demo_scene
+from model_store.rendered.scenes import demo_scene
 from protection.pipeline import ProtectedPhoto, protect_photos
 from protection.plan import Request
 

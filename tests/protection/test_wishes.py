@@ -10,7 +10,7 @@ from diffam_core.errors import DiffAMError, FaceUnknown, NoFaceFound
 from diffam_core.images import Photo, decode_photo, decode_rgba, encode_photo
 from jobs.wish import Wish
 from model_store.bundle import Bundle
-from model_store.miniature.scenes import SceneFace, demo_scene, group_scene
+from model_store.rendered.scenes import SceneFace, demo_scene, group_scene
 from protection.pipeline import Candidate, ProtectedPhoto, detect_faces, protect_photos
 from protection.plan import Request
 from protection.survival import PROFILE_NAMES

@@ -19,8 +19,8 @@ import pytest
 import tomli_w
 from PIL import Image
 
-from model_store.miniature.scenes import demo_scene
 from model_store.published.sources import PUBLISHED
+from model_store.rendered.scenes import demo_scene
 from tests.model_store.published.file_server import Hosted, file_host
 from tests.rehearsal.published_files import BY_HAND, SERVED, write_pickle
 

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from cli.client import Job, fetch, follow, submit
-from cli.stack import Stack, running_stack
+from cli.stack.stack import Stack, running_stack
 from jobs.settings import Settings
 from model_store.catalog import BUNDLES, Catalog, read_catalog
-from model_store.miniature.scenes import demo_scene
+from model_store.rendered.scenes import demo_scene
 
 
 @dataclass(frozen=True)

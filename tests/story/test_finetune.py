@@ -13,7 +13,7 @@ import pytest
 
 from cli.client import Job, fetch, follow, submit
 from cli.errors import RequestFailed
-from cli.stack import Stack, running_stack
+from cli.stack.stack import Stack, running_stack
 from jobs.settings import Settings
 from model_store.catalog import BUNDLES
 from tests.story.test_journey import pixels

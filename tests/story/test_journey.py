@@ -12,7 +12,7 @@ from PIL import Image
 
 from cli.client import Job, fetch
 from cli.errors import RequestFailed
-from model_store.miniature.scenes import demo_scene
+from model_store.rendered.scenes import demo_scene
 from tests.story.conftest import Service, png
 
 

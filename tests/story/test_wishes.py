@@ -10,7 +10,7 @@ from PIL import Image
 from cli.client import Job
 from jobs.wish import Wish
 from model_store.bundle import Bundle
-from model_store.miniature.scenes import group_scene
+from model_store.rendered.scenes import group_scene
 from protection.pipeline import finish_photo, make_photos_up, open_photo
 from protection.plan import Request
 from tests.story.conftest import Service, png

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from diffam_core.errors import NoFaceFound
-from diffam_core.faces import FoundFace
+from diffam_core.faces.face import FoundFace
 from jobs.logs import configure_logging
 from jobs.settings import Settings
 from protection.pipeline import Candidate, MadeUp, ProtectedPhoto, Upload

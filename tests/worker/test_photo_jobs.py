@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 from redis import Redis
 
+from jobs.job import BundleName, DetectInput, JobInput, Progress
 from jobs.ledger import Ledger
-from jobs.record import BundleName, DetectInput, JobInput, Progress
 from model_store.errors import StyleNotTrained
 from protection.pipeline import MadeUp, OnProgress, Upload
 from tests.worker import stand_in

@@ -23,7 +23,7 @@ from model_store.errors import (
 )
 from model_store.published.importing import StyleFile
 from model_store.published.looks import mt_regions
-from model_store.recipe import read_recipe
+from model_store.training.recipe import read_recipe
 from tests.model_store.published.small import assets, bundle_of, everything, labels, picture, state, write
 
 

@@ -1,0 +1,121 @@
+"""`diffam models`: pull, import, build, measure and verify bundles."""
+
+import json
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from cli.bundles.pull import import_bundle, pull_bundle
+from cli.evaluation.evaluate import commit
+from jobs.settings import Settings
+from model_store.catalog import BUNDLES, find_bundle, read_catalog
+from model_store.errors import StoreError
+
+models_app = typer.Typer(help="Pull, import, build, measure and verify model bundles.", no_args_is_help=True)
+models_app.command("pull")(pull_bundle)
+models_app.command("import")(import_bundle)
+console = Console()
+Name = Annotated[str, typer.Argument(help="The bundle's name.")]
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=console,
+    )  # fmt: skip
+
+
+def _only_mini(name: str) -> None:
+    if name != "mini":
+        raise typer.BadParameter(f"only 'mini' is made by this project, not {name!r}")
+
+
+@models_app.command()
+def build(
+    name: Name = "mini",
+    work: Annotated[Path, typer.Option(help="Where finished stages wait for the rest.")] = Path(".diffam/build"),
+    out: Annotated[Path | None, typer.Option(help="The bundle's folder; replaced when all is done.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Stages at a time, one thread each.")] = 2,
+) -> None:
+    """Train the miniature bundle from nothing. Stopped? Run it again: finished stages are kept."""
+    from model_store.miniature.build import build_mini
+
+    _only_mini(name)
+    with _progress() as progress:
+        bars: dict[str, Any] = {}
+
+        def show(stage: str, step: int, steps: int, loss: float) -> None:
+            if stage not in bars:
+                bars[stage] = progress.add_task(stage, total=steps, note="")
+            progress.update(bars[stage], completed=step, note=f"{loss:.3f}")
+
+        build_mini(out or BUNDLES / name, work, show, jobs)
+    console.print(f"Bundle {name!r} is ready. Measure it: [bold]diffam models measure {name}[/bold]")
+
+
+@models_app.command()
+def verify(name: Name = "mini") -> None:
+    """Recompute the digest of every file of a bundle."""
+    from model_store.bundle import damaged_files
+
+    try:
+        folder = find_bundle(name, Settings().shelf)
+        catalog = read_catalog(folder)
+        problems = damaged_files(folder)
+    except StoreError as error:
+        console.print(f"[red]{error.code}[/red]: {error}")
+        raise typer.Exit(1) from None
+    for problem in problems:
+        console.print(f"[red]bundle_damaged[/red]: {problem}")
+    if problems:
+        raise typer.Exit(1)
+    console.print(f"Bundle {catalog.name!r} ({catalog.grade}): every file is the one that was published.")
+
+
+@models_app.command()
+def measure(
+    name: Name = "mini",
+    identities: Annotated[int, typer.Option(min=30, help="Fresh people.")] = 200,
+    seed: Annotated[int, typer.Option(help="Which people.")] = 0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
+) -> None:
+    """Measure a rendered bundle on people nobody trained on."""
+    from model_store.bundle import open_bundle
+    from model_store.miniature.measure import measure_bundle
+
+    _only_mini(name)
+    try:
+        bundle = open_bundle(BUNDLES / name)
+    except StoreError as error:
+        console.print(f"[red]{error.code}[/red]: {error}")
+        raise typer.Exit(1) from None
+    with _progress() as progress:
+        bar = progress.add_task("measuring", total=None, note="")
+        figures = measure_bundle(
+            bundle,
+            identities,
+            seed,
+            lambda part, done, parts: progress.update(bar, completed=done, total=parts, note=part),
+        )
+    figures |= {"seed": seed, "identities": identities, "commit": commit(), "machine": platform.platform()}
+    figures["measured_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    _print_figures(figures)
+
+
+def _print_figures(figures: dict[str, Any]) -> None:
+    table = Table("recogniser", "TAR@FAR.01", "TAR@FAR.001", "FAR at shipped threshold", title="Recognisers")
+    for name, row in figures["recognisers"].items():
+        cells = (row["tar_at_far_0.01"], row["tar_at_far_0.001"], row["far_at_shipped_threshold"])
+        table.add_row(name, *(f"{value:.4f}" for value in cells))
+    console.print(table)
+    for part in ("unet", "clip", "parser", "detector", "removal"):
+        console.print(f"{part}: " + ", ".join(f"{key} {value:.4g}" for key, value in figures[part].items()))

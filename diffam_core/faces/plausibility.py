@@ -1,0 +1,110 @@
+"""A second look at what a detector took for a face: the bundle's parser must see eyes and mouth in their places."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from diffam_core.faces.detection import Check
+from diffam_core.faces.face import FoundFace, portrait_transform, stack_portraits
+from diffam_core.images import Photo
+
+EYE_WINDOW = (-0.4, 0.4, -0.45, 0.3)
+"""Around an eye's place: left, right, top, bottom in eye distances."""
+LEANING_EYE_WINDOW = (-0.5, 0.5, -0.55, 0.55)
+"""The same for eyes that lie 30 degrees off."""
+MOUTH_WINDOW = (-0.56, 0.56, 0.48, 1.37)
+"""Around the middle between the eyes."""
+FACE_WINDOW = (-0.67, 0.67, -0.53, 1.15)
+LEAST_FACE = 0.7
+"""Mean face probability in its window; of 24 random places of photos all but 6 stay below."""
+SURE_EYE = 0.5
+"""Peak probability of an eye that is clear enough to say where it is."""
+EYE_AREA_ABOVE = 0.10
+"""How far the middle of what the parser calls eyes (lids, no eyeball) lies above the eyes' centres, in eye distances.
+
+Measured on 16 rendered faces: 0.101, standard deviation 0.006.
+"""
+LEANING_DEG = 20.0
+"""Heads that lean more must show both eyes clearly: nothing else says how far they lean."""
+BATCH = 16
+
+
+def parser_check(parser: nn.Module, portrait_px: int, device: torch.device) -> Check:
+    """The check of a bundle: the sum of the parser's highest probabilities of each eye and the lips in their places.
+
+    0 where it sees no face. Eyes are moved to where the parser sees them, if that looks no worse.
+    """
+
+    def check(photo: Photo, faces: Sequence[FoundFace]) -> list[tuple[float, FoundFace]]:
+        looks, moved = [], []
+        for index, (face, regions) in enumerate(_regions(parser, photo, faces, portrait_px, device)):
+            looks.append((_score(face, regions), face))
+            straightened = _straightened(face, regions)
+            if straightened is not face:
+                moved.append((index, straightened))
+        again = _regions(parser, photo, [face for _, face in moved], portrait_px, device)
+        for (index, _), (face, regions) in zip(moved, again, strict=True):
+            looks[index] = max((_score(face, regions), face), looks[index], key=lambda look: look[0])
+        return looks
+
+    return check
+
+
+def _regions(
+    parser: nn.Module, photo: Photo, faces: Sequence[FoundFace], portrait_px: int, device: torch.device
+) -> Iterator[tuple[FoundFace, NDArray[np.float32]]]:
+    """Each face with the parser's probabilities `(4, s, s)` on its portrait."""
+    for start in range(0, len(faces), BATCH):
+        some = list(faces[start : start + BATCH])
+        with torch.inference_mode():
+            regions = parser(stack_portraits([photo] * len(some), some, portrait_px).to(device)).sigmoid()
+        yield from zip(some, regions.float().cpu().numpy(), strict=True)
+
+
+def _window(
+    region: NDArray[np.float32], face: FoundFace, across: float, around: tuple[float, float, float, float]
+) -> tuple[NDArray[np.float32], int, int]:
+    """The part of a region's map around a place `across` eye distances right of the eyes' middle; its left and top."""
+    unit = face.framing.eye_distance * len(region)
+    x, y = (place * len(region) for place in face.framing.eye_middle)
+    left, right, top, bottom = around
+    columns = [round(min(max(x + (across + side) * unit, 0), len(region) - 1)) for side in (left, right)]
+    rows = [round(min(max(y + side * unit, 0), len(region) - 1)) for side in (top, bottom)]
+    return region[rows[0] : rows[1] + 1, columns[0] : columns[1] + 1], columns[0], rows[0]
+
+
+def _score(face: FoundFace, regions: NDArray[np.float32]) -> float:
+    lips, eyes, _, whole = regions
+    if _window(whole, face, 0, FACE_WINDOW)[0].mean() < LEAST_FACE:
+        return 0.0
+    seen = [_window(eyes, face, side, EYE_WINDOW)[0].max() for side in (-0.5, 0.5)]
+    if abs(face.roll_deg) > LEANING_DEG and min(seen) < SURE_EYE:
+        return 0.0
+    return float(sum(seen) + _window(lips, face, 0, MOUTH_WINDOW)[0].max())
+
+
+def _straightened(face: FoundFace, regions: NDArray[np.float32]) -> FoundFace:
+    """The face with its eyes where the parser sees both, if it is sure of them."""
+    size = regions.shape[-1]
+    back = cv2.invertAffineTransform(portrait_transform(face, size))
+    seen = []
+    for side in (-0.5, 0.5):
+        part, left, top = _window(regions[1], face, side, LEANING_EYE_WINDOW)
+        weight = np.where(part > 0.1, part, 0)
+        if part.max() < SURE_EYE:
+            return face
+        rows, columns = np.indices(part.shape)
+        seen.append(np.array([left + np.average(columns, weights=weight), top + np.average(rows, weights=weight)]))
+    across = seen[1] - seen[0]
+    below = np.array([-across[1], across[0]]) * EYE_AREA_ABOVE
+    left_eye, right_eye = (back @ [*(eye + below), 1] for eye in seen)
+    return replace(
+        face,
+        left_eye=(float(left_eye[0]), float(left_eye[1])),
+        right_eye=(float(right_eye[0]), float(right_eye[1])),
+    )

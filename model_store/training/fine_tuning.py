@@ -1,0 +1,110 @@
+"""Fine-tunes styles of an opened bundle; a training that was stopped, even by force, goes on where it was."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from diffam_core.losses import Look
+from diffam_core.models import Models, Process, Recogniser
+from diffam_core.removal import Critic, RemovalRecipe, tune_removal
+from diffam_core.styles import add_full_style, add_style, remove_style, style_weights
+from diffam_core.transfer import Mode, Prepared, StageRecipe, tune
+from diffam_core.tuning import OnLoss, Tuning, ignore_loss
+from model_store.training.checkpoints import resume
+
+IN_TRAINING = "in-training"
+"""The name of a style while it is fine-tuned."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What the second stage adds: the recognisers to mislead and the target's picture `(1, 3, s, s)`."""
+
+    surrogates: list[Recogniser]
+    aim: Tensor
+
+
+def fine_tune(
+    models: Models,
+    look: Look,
+    data: Prepared,
+    recipe: StageRecipe,
+    seed: int,
+    mode: Mode = "lora",
+    rank: int = 8,
+    start: dict[str, Tensor] | None = None,
+    attack: Attack | None = None,
+    checkpoints: Path | None = None,
+    on_loss: OnLoss = ignore_loss,
+) -> dict[str, Tensor]:
+    """The weights of a style after one stage; without `attack` it is the make-up alone.
+
+    start: the weights to begin with; None begins at the base model.  checkpoints: a folder for the state of unfinished
+    and finished stages, one file for each `fingerprint` of everything handed in; None keeps nothing.
+    Raises OSError when a checkpoint cannot be written; what `on_loss` raises ends the training, to be resumed.
+    """
+    surrogates = attack.surrogates if attack else []
+    _attach(models, seed, mode, rank, start)
+    try:
+        tuning = _begin(models, recipe, seed)
+        made_by = (
+            recipe, seed, look.direction, *look.tables.values(), data.latents, data.reconstructions, data.photos,
+            data.clip, models.process.denoise_points, *(data.own[r.name] for r in surrogates),
+            *([attack.aim] if attack else []),
+        )  # fmt: skip
+        keep = resume(tuning, checkpoints, made_by)
+        aim = attack.aim if attack else None
+        tune(models, tuning, recipe, look, data, surrogates, aim, on_loss, keep)
+        return style_weights(models.eps, IN_TRAINING)
+    finally:
+        remove_style(models.eps, IN_TRAINING)
+
+
+def fine_tune_removal(
+    models: Models,
+    process: Process,
+    recipe: RemovalRecipe,
+    made_up: Tensor,
+    bare: Tensor,
+    identity: Recogniser,
+    seed: int,
+    mode: Mode = "lora",
+    rank: int = 16,
+    critics: Sequence[Critic] = (),
+    checkpoints: Path | None = None,
+    on_loss: OnLoss = ignore_loss,
+) -> dict[str, Tensor]:
+    """The weights of a style that takes make-up off, trained on portraits `(n, 3, s, s)` in [-1, 1]; never pairs.
+
+    models: those whose `eps` is to be fine-tuned, from its base.  process: the walk in training.  bare: may be empty
+    when the recipe's `bare_batch` is 0.  Raises what `fine_tune` raises.
+    """
+    _attach(models, seed, mode, rank, None)
+    try:
+        tuning = _begin(models, recipe, seed)
+        made_by = (
+            recipe, seed, made_up, bare, process.return_timestep, process.invert_points, process.denoise_points,
+            identity.name, *(part for critic in critics for part in (critic.axes, critic.mean, critic.spread)),
+        )  # fmt: skip
+        keep = resume(tuning, checkpoints, made_by)
+        tune_removal(models, tuning, recipe, process, made_up, bare, list(critics), identity, on_loss, keep)
+        return style_weights(models.eps, IN_TRAINING)
+    finally:
+        remove_style(models.eps, IN_TRAINING)
+
+
+def _attach(models: Models, seed: int, mode: Mode, rank: int, start: dict[str, Tensor] | None) -> None:
+    torch.manual_seed(seed)
+    if mode == "lora":
+        add_style(models.eps, IN_TRAINING, rank, start)
+    else:
+        add_full_style(models.eps, IN_TRAINING, start)
+
+
+def _begin(models: Models, recipe: StageRecipe | RemovalRecipe, seed: int) -> Tuning:
+    return Tuning(
+        models.eps, IN_TRAINING, recipe.steps, recipe.learning_rate, recipe.final_rate, seed, recipe.epoch
+    )  # fmt: skip

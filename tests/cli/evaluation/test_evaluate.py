@@ -1,0 +1,102 @@
+"""`diffam evaluate` at the command line."""
+
+import json
+import tomllib
+from io import StringIO
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+import tomli_w
+from rich.console import Console
+from typer.testing import CliRunner
+
+from cli.evaluation.evaluate import print_tables
+from cli.main import app
+from evaluation.methods import METHODS
+from model_store.catalog import BUNDLES
+from tests.published_trees import on_side, write_mt
+
+runner = CliRunner()
+RECOGNISERS = ("ir152", "irse50", "facenet", "mobile_face", "vit")
+
+
+def test_a_small_evaluation_writes_its_cells_and_its_page(tmp_path: Path) -> None:
+    out, file = tmp_path / "report", tmp_path / "cells.json"
+    words = ["evaluate", "--faces", "4", "--seed", "3", "--method", "nothing", "--method", "tint"]
+    answer = runner.invoke(app, [*words, "--json", str(file), "--out", str(out)])
+    assert answer.exit_code == 0, answer.output
+    cells = json.loads(file.read_text())
+    assert (cells["faces"], cells["seed"], cells["bundle"]) == (4, 3, "mini")
+    held_out = {row["held_out"] for row in cells["rows"]}
+    assert held_out == {"ir152", "irse50", "facenet", "mobile_face", "vit"}
+    assert {row["target"] for row in cells["rows"]} == {"aurora", "bruno", "celia"}
+    assert cells["own_match_against"] == "another photo"
+    assert "another photo of the same person" in (out / "index.html").read_text()
+
+
+def test_the_tables_fit_80_columns_with_every_name_whole() -> None:
+    """At the widest values that shares can have."""
+    columns = ("own_match", "fid", "psnr_db", "ssim", "face_psnr_db", "face_ssim", "lpips", "lip_distance", "seconds")
+    every = {"asr": dict.fromkeys(RECOGNISERS, (1.0, (1.0, 1.0))), "mean": (1.0, (1.0, 1.0))}
+    table = [
+        every | dict.fromkeys(columns, 1.0) | {"title": method.title, "fid": 123.45} for method in METHODS.values()
+    ]
+    console = Console(width=80, record=True, file=StringIO())
+    print_tables(console, table, None, "another photo")
+    lines = console.export_text().splitlines()
+    assert max(len(line) for line in lines) <= 80
+    for method in METHODS.values():
+        assert len([line for line in lines if line.startswith(f"{method.title} ")]) == 2
+    (heading,) = [line for line in lines if "ir152" in line]
+    assert heading.split() == ["method", *RECOGNISERS, "mean", "95", "%", "known"]
+    assert not any("…" in line for line in lines)
+
+
+def test_a_dataset_in_its_published_layout_is_measured_on_its_test_side(tmp_path: Path) -> None:
+    folder = write_mt(tmp_path / "MT-dataset", on_side("test", "non-makeup/xfsy_{:04d}", 4))
+    out, file = tmp_path / "report", tmp_path / "cells.json"
+    words = ["evaluate", "--dataset", "mt", "--dataset-dir", str(folder), "--reference", "rose", "--faces", "6"]
+    answer = runner.invoke(app, [*words, "--method", "nothing", "--json", str(file), "--out", str(out)])
+    assert answer.exit_code == 0, answer.output
+    assert "'mt' has 4 people to measure with, not 6" in answer.output
+    assert "measured against the original" in answer.output
+    cells = json.loads(file.read_text())
+    assert (cells["faces"], cells["dataset"], cells["own_match_against"]) == (4, "mt", "the original")
+    assert all(row["own_match"] == 1 for row in cells["rows"] if row["treatment"] == "clean")
+    assert "the unprotected original itself" in (out / "index.html").read_text()
+
+
+def test_what_one_style_alone_cannot_be_measured_with_is_left_out_unless_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = tmp_path / "bundles"
+    copytree(BUNDLES / "mini", shelf / "one", symlinks=True)
+    manifest = tomllib.loads((shelf / "one/bundle.toml").read_text())
+    manifest |= {"name": "one", "styles": [row for row in manifest["styles"] if row.get("target") == "bruno"][:1]}
+    for row in manifest["references"]:
+        del row["makeup"]
+    (shelf / "one/bundle.toml").write_text(tomli_w.dumps(manifest))
+    monkeypatch.setenv("DIFFAM_BUNDLES_DIR", str(shelf))
+    monkeypatch.setattr("evaluation.methods.METHODS", {n: METHODS[n] for n in ("nothing", "makeup", "wrong_identity")})
+    words = ["evaluate", "--bundle", "one", "--faces", "4"]
+    answer = runner.invoke(app, [*words, "--json", str(tmp_path / "cells.json")])
+    assert answer.exit_code == 0, answer.output
+    assert "Without the method 'wrong_identity': only one target is trained for" in answer.output
+    assert "Without the method 'makeup': no style without a target is trained for" in answer.output
+    assert {row["method"] for row in json.loads((tmp_path / "cells.json").read_text())["rows"]} == {"nothing"}
+    assert runner.invoke(app, [*words, "--method", "wrong_identity"]).exit_code == 1
+
+
+def test_a_dataset_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    answer = runner.invoke(app, ["evaluate", "--dataset", "ladn", "--faces", "4", "--dataset-dir", str(tmp_path)])
+    assert answer.exit_code == 1
+    assert "dataset_missing" in answer.output
+    assert "no LADN: looked for" in answer.output
+
+
+def test_an_unknown_method_or_dataset_is_named_with_those_there_are() -> None:
+    for words, known in ((["--method", "magic"], "diffam"), (["--dataset", "nowhere"], "rendered")):
+        answer = runner.invoke(app, ["evaluate", *words])
+        assert answer.exit_code == 1
+        assert known in answer.output

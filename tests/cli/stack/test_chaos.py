@@ -1,0 +1,34 @@
+"""Many jobs under repeated murder: `make chaos`."""
+
+import os
+import random
+import signal
+import time
+
+import httpx
+import pytest
+
+from cli.client import follow, submit
+from cli.stack.stack import running_stack
+from jobs.settings import Settings
+from tests.cli.conftest import STAND_IN, eventually
+from tests.cli.stack.test_stack import photo
+
+JOBS, KILLS, SEED = 120, 4, 20
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
+
+
+def test_no_job_is_lost_and_none_ends_twice_when_workers_are_killed_again_and_again(own: Settings) -> None:
+    settings, chance = own.model_copy(update={"max_attempts": 10}), random.Random(SEED)
+    with running_stack(settings, print, STAND_IN) as stack, httpx.Client(base_url=stack.url, timeout=60) as client:
+        stack.wait_until_ready()
+        jobs = [submit(client, photo(), "rose", None) for _ in range(JOBS)]
+        for _ in range(KILLS):
+            time.sleep(chance.uniform(0.5, 3))
+            os.kill(stack.supervisor.pid("worker"), signal.SIGKILL)
+            assert eventually(lambda: client.get("/readyz").is_success)
+        finished = [follow(client, job, lambda _: None) for job in jobs]
+        revisions = [client.get(f"/v1/jobs/{job['id']}").json()["revision"] for job in jobs]
+    assert [job["status"] for job in finished] == ["succeeded"] * JOBS
+    assert max(job["attempt"] for job in finished) > 1
+    assert revisions == [job["revision"] for job in finished]

@@ -1,0 +1,134 @@
+"""What the worker of long jobs does with one: claim it, add the look or train the style, write down how it ended."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
+
+import structlog
+import torch
+
+from diffam_core.transfer import TransferRecipe
+from jobs.errors import ErasedJob, UnknownJob
+from jobs.job import JobError, Output, ReferenceInput, StyleInput
+from jobs.ledger import Claim, Ledger
+from jobs.repeating import repeating
+from jobs.settings import Settings
+from model_store.additions import StyleOrder, remove_reference
+from model_store.bundle import Bundle, open_bundle
+from model_store.catalog import find_bundle, read_catalog
+from model_store.errors import ReferenceExists, StyleExists, UnknownReference
+from model_store.training.new_reference import add_reference
+from model_store.training.new_style import train_style
+from model_store.training.portraits import training_portraits
+from worker.outcome import Abandoned, is_ours, job_error, note_progress
+
+log = structlog.get_logger()
+
+OnTraining = Callable[[str, int, int, dict[str, float]], None]
+"""`on_training(stage, step, steps, losses)`; raises Abandoned when nobody waits any more."""
+STORE_UNWRITABLE = JobError(code="store_unwritable", message="the store of looks cannot be written", retryable=True)
+
+
+def finetune_job(
+    ledger: Ledger, settings: Settings, job_id: str, work: Callable[[Claim, Ledger, Settings, OnTraining], Output]
+) -> None:
+    """Bring `job_id` to its end; a no-op when it needs nobody."""
+    claim = ledger.claim(job_id)
+    if claim is None:
+        return
+    started = monotonic()
+    eta = Eta()
+
+    def on_training(stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
+        rounded = {name: round(value, 5) for name, value in losses.items()}
+        if not note_progress(ledger, [claim], stage, step, steps, rounded, eta.after(stage, step, steps)):
+            raise Abandoned
+
+    def hold() -> None:
+        ledger.extend([claim])
+
+    every_s = min(settings.reap_every_s, settings.lease_s / 3)
+    with (
+        structlog.contextvars.bound_contextvars(job_id=job_id, attempt=claim.attempt),
+        repeating("lease", hold, every_s),
+    ):
+        try:
+            output = work(claim, ledger, settings, on_training)
+        except Abandoned:
+            log.info("job_abandoned")
+        except Exception as error:  # the one place of this worker: a job must end, whatever happened
+            reason = STORE_UNWRITABLE if isinstance(error, OSError) else job_error(error)
+            log.warning("job_failed", code=reason.code, exc_info=error if is_ours(error, reason) else None)
+            ledger.fail(claim, reason)
+        else:
+            is_kept = ledger.finish(claim, output)
+            if not is_kept and isinstance(claim.input, ReferenceInput) and is_unwanted(ledger, job_id):
+                take_back(settings, claim.input.reference_id)
+            log.info("job_finetuned", is_kept=is_kept, seconds=round(monotonic() - started, 1))
+
+
+def is_unwanted(ledger: Ledger, job_id: str) -> bool:
+    """Whether somebody canceled or erased the job; else another worker has it. Raises RedisError."""
+    try:
+        return ledger.get(job_id).status == "canceled"
+    except (ErasedJob, UnknownJob):
+        return True
+
+
+def take_back(settings: Settings, reference_id: str) -> None:
+    """Remove a look that was added for somebody who meanwhile erased the job; the next sweep deletes its picture."""
+    with suppress(UnknownReference):
+        remove_reference(read_catalog(find_bundle(settings.bundle, settings.shelf)), settings.added, reference_id)
+
+
+class Eta:
+    """Seconds left of a stage, from the steps that this process has seen: a resumed training begins in the middle."""
+
+    def __init__(self) -> None:
+        self._first: tuple[str, int, float] | None = None
+
+    def after(self, stage: str, step: int, steps: int, now: float | None = None) -> float | None:
+        """The estimate after `step` of `steps`; None with nothing to go by."""
+        now = monotonic() if now is None else now
+        if self._first is None or self._first[0] != stage:
+            self._first = (stage, step, now)
+        _, first, since = self._first
+        return round((now - since) / (step - first) * (steps - step), 1) if step > first else None
+
+
+def finetune(claim: Claim, ledger: Ledger, settings: Settings, on_training: OnTraining) -> Output:
+    """Add a look, or train a style. Raises DiffAMError, StoreError, OSError, Abandoned."""
+    if settings.torch_threads:
+        torch.set_num_threads(settings.torch_threads)
+    on_training("load", 0, 1, {})
+    bundle = open_bundle(find_bundle(settings.bundle, settings.shelf), settings.device, settings.added)
+    on_training("load", 1, 1, {})
+    wish, is_first = claim.input, claim.attempt == 1
+    if isinstance(wish, ReferenceInput):
+        on_training("remove_makeup", 0, 1, {})
+        twin = ledger.blob("twin", claim.job_id) if wish.has_bare else None
+        try:
+            add_reference(bundle, wish.reference_id, claim.photo, twin, wish.title, wish.description)
+        except ReferenceExists:
+            if is_first:  # else an earlier attempt stored it and died before it could say so
+                raise
+        return Output(reference_id=wish.reference_id)
+    if not isinstance(wish, StyleInput):
+        raise TypeError(f"job {claim.job_id} is about a photo")
+    try:
+        _train(bundle, wish, settings, on_training)
+    except StyleExists:
+        if is_first:
+            raise
+    return Output(reference_id=wish.reference_id, target_id=wish.target_id)
+
+
+def _train(bundle: Bundle, wish: StyleInput, settings: Settings, on_training: OnTraining) -> None:
+    train_style(
+        bundle,
+        StyleOrder(wish.reference_id, wish.target_id, wish.held_out, wish.surrogates, wish.mode, wish.objective),
+        TransferRecipe().with_steps(settings.finetune_makeup_steps, settings.finetune_steps),
+        settings.finetune_photos,
+        portraits=training_portraits(bundle, settings.dataset, settings.dataset_dir),
+        on_loss=lambda step, steps, losses: on_training("fine_tune", step, steps, losses),
+    )
