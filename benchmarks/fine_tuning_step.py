@@ -21,7 +21,16 @@ from torch import Tensor
 from cli.evaluation.evaluate import commit
 from diffam_core.composite import change, face_probability
 from diffam_core.generation import generate, latents
-from diffam_core.losses import REGION_WEIGHTS, Batch, Look, attack_terms, bar_terms, read_look, shrink, visual_terms
+from diffam_core.losses import (
+    REGION_WEIGHTS,
+    Batch,
+    ReferenceColours,
+    attack_terms,
+    bar_terms,
+    read_colours,
+    shrink,
+    visual_terms,
+)
 from diffam_core.models import Models, Recogniser
 from diffam_core.styles import add_full_style, add_style, remove_style
 from diffam_core.transfer import Prepared, StageRecipe, TransferRecipe, prepare, tune
@@ -49,7 +58,7 @@ def match_in_loops(picture: Tensor, region: Tensor, table: Tensor) -> Tensor:
 
 
 def released_step(
-    models: Models, style: str, optimiser: torch.optim.Optimizer, look: Look, photo: Tensor, aim: Tensor,
+    models: Models, style: str, optimiser: torch.optim.Optimizer, colours: ReferenceColours, photo: Tensor, aim: Tensor,
     surrogates: list[Recogniser], recipe: StageRecipe, generator: torch.Generator,
 ) -> None:  # fmt: skip
     """One step for one portrait; nothing is prepared ahead but the latent, as there."""
@@ -69,11 +78,11 @@ def released_step(
     histogram = small.new_zeros(())
     for name, weight in REGION_WEIGHTS.items():
         region = regions[name][0, 0]
-        target = match_in_loops(small[0], region, look.tables[name])
+        target = match_in_loops(small[0], region, colours.tables[name])
         apart = (small[0] - target).abs() * region
         histogram = histogram + weight * apart.sum() / (3 * region.sum().clamp(min=8))
     moved = models.clip.embed_images(small) - batch.clip
-    terms = {"histogram": histogram, "direction": 1 - torch.cosine_similarity(moved, look.direction[None]).mean()}
+    terms = {"histogram": histogram, "direction": 1 - torch.cosine_similarity(moved, colours.direction[None]).mean()}
     terms |= visual_terms(models, batch, small, residual)
     terms |= attack_terms(surrogates, aims, batch, composite, recipe.views, generator)
     terms |= bar_terms(recipe.bar, recipe.weights, batch, composite)
@@ -95,7 +104,7 @@ def measure(steps: int) -> dict[str, float]:
     bundle = open_bundle(BUNDLES / "mini")
     models, recipe = bundle.models, TransferRecipe().attack
     picture = bundle.references["rose"]
-    look = read_look(models, picture.made_up, picture.bare, picture.regions)
+    colours = read_colours(models, picture.made_up, picture.bare, picture.regions)
     surrogates = [models.recognisers[name] for name in SURROGATES]
     aim = bundle.targets["aurora"].aim
     photos = style_photos(PORTRAITS)
@@ -112,7 +121,7 @@ def measure(steps: int) -> dict[str, float]:
             tuning = Tuning(models.eps, "bench", 2, 2e-4, 0.25, 0)
             ends: list[float] = []
             tune(
-                models, tuning, recipe, look, data, surrogates, aim,
+                models, tuning, recipe, colours, data, surrogates, aim,
                 lambda _step, _steps, _terms, ends=ends: ends.append(perf_counter()),  # type: ignore[misc]
             )  # fmt: skip
             times.append(ends[1] - ends[0])
@@ -122,7 +131,9 @@ def measure(steps: int) -> dict[str, float]:
         unfreeze(bundle, frozen=False)
         started = perf_counter()
         for row in range(PORTRAITS):
-            released_step(models, "bench", optimiser, look, photos[row : row + 1], aim, surrogates, recipe, generator)
+            released_step(
+                models, "bench", optimiser, colours, photos[row : row + 1], aim, surrogates, recipe, generator
+            )
         theirs.append(perf_counter() - started)
         unfreeze(bundle, frozen=True)
         remove_style(models.eps, "bench")

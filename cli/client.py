@@ -23,19 +23,19 @@ Wait = Callable[[float], object]
 
 def first_reference(client: httpx.Client) -> str:
     """The id of the first look on offer."""
-    looks = read(client.get("/v1/references")).json()["references"]
-    return str(looks[0]["id"])
+    references = read(client.get("/v1/references")).json()["references"]
+    return str(references[0]["id"])
 
 
 def targets_of(client: httpx.Client, reference: str) -> list[str]:
     """The targets that the service has a style for in this look. Raises RequestFailed."""
     try:
-        looks = read(client.get("/v1/references")).json()["references"]
+        references = read(client.get("/v1/references")).json()["references"]
     except httpx.TransportError as error:
         raise RequestFailed("service_unreachable", f"no answer from {client.base_url}: {error}") from error
-    for look in looks:
-        if look["id"] == reference and look["targets"]:
-            return [str(target) for target in look["targets"]]
+    for card in references:
+        if card["id"] == reference and card["targets"]:
+            return [str(target) for target in card["targets"]]
     raise RequestFailed("unknown_reference", f"the service has no style for the reference {reference!r}")
 
 

@@ -17,7 +17,7 @@ SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
 
 
 def demo(
-    console: Console, settings: Settings, photo: Path | None, look: str | None, target: str | None, out: Path
+    console: Console, settings: Settings, photo: Path | None, reference: str | None, target: str | None, out: Path
 ) -> None:
     """Start the stack, protect one photo, save the pictures, print the scores, stop everything.
 
@@ -32,7 +32,7 @@ def demo(
                 stack.wait_until_ready()
             console.print(f"Serving on {stack.url}")
             with httpx.Client(base_url=stack.url, timeout=60) as client:
-                job = submit(client, upload, look or first_reference(client), target)
+                job = submit(client, upload, reference or first_reference(client), target)
                 job = watch(console, client, job)
                 saved = save(client, job, upload, photo.suffix if photo else ".png", out)
     print_scores(console, job["output"]["faces"])

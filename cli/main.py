@@ -22,7 +22,7 @@ app = typer.Typer(
 )
 INTERRUPTED = 130
 
-Look = Annotated[str | None, typer.Option("--reference", help="Make-up look; the first on offer by default.")]
+Reference = Annotated[str | None, typer.Option("--reference", help="Make-up look; the first on offer by default.")]
 Target = Annotated[str | None, typer.Option("--target", help="Identity to resemble; the look's first by default.")]
 
 
@@ -51,7 +51,7 @@ def up(
 @app.command()
 def demo(
     photo: Annotated[Path | None, typer.Option(help="Your own photo; a rendered scene by default.")] = None,
-    reference: Look = None,
+    reference: Reference = None,
     target: Target = None,
     out: Annotated[Path, typer.Option(help="Where the pictures go.")] = Path("out/demo"),
 ) -> None:

@@ -62,6 +62,6 @@ def suffix_of(output_format: OutputFormat) -> str:
 def check_looks(catalog: Catalog, wish: Wish) -> None:
     """Whether there is a style for the wish, and looks enough to choose from. Raises CliError, StoreError."""
     target = catalog.style_for(wish.reference_id, wish.target_id).target
-    looks = len({style.reference for style in catalog.styles if style.target == target})
-    if wish.vary == "look" and looks < wish.candidates:
-        raise CliError(f"the target {target!r} has {looks} looks to choose from, not {wish.candidates}")
+    offered = len({style.reference for style in catalog.styles if style.target == target})
+    if wish.vary == "look" and offered < wish.candidates:
+        raise CliError(f"the target {target!r} has {offered} looks to choose from, not {wish.candidates}")

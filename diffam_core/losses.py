@@ -53,7 +53,7 @@ class VisualBar:
 
 
 @dataclass(frozen=True)
-class Look:
+class ReferenceColours:
     """The reference as the loss sees it: colour tables per region, and the CLIP direction bare -> made up."""
 
     tables: dict[str, Tensor]
@@ -78,27 +78,31 @@ def shrink(x: Tensor, size_px: int) -> Tensor:
 
 
 @torch.no_grad()
-def read_look(models: Models, made_up: Tensor, bare: Tensor, regions: Tensor) -> Look:
+def read_colours(models: Models, made_up: Tensor, bare: Tensor, regions: Tensor) -> ReferenceColours:
     """A reference's pictures `(1, 3, s, s)` in [-1, 1] and region masks `(1, 4, s, s)` as targets of the loss."""
     size = models.portrait_px
     made_up, bare, masks = shrink(made_up, size), shrink(bare, size), shrink(regions, size) > 0.5
     tables = {name: colour_table(made_up[0], masks[0, index]) for index, name in enumerate(REGION_WEIGHTS)}
     pair = models.clip.embed_images(torch.cat([made_up, bare]))
-    return Look(tables, pair[0] - pair[1])
+    return ReferenceColours(tables, pair[0] - pair[1])
 
 
 def makeup_terms(
-    models: Models, look: Look, batch: Batch, small: Tensor, regions: Mapping[str, float] = REGION_WEIGHTS
+    models: Models,
+    colours: ReferenceColours,
+    batch: Batch,
+    small: Tensor,
+    regions: Mapping[str, float] = REGION_WEIGHTS,
 ) -> dict[str, Tensor]:
     """L_MT: distance to the histogram-matched self per region (L_px), and CLIP direction (L_dir)."""
     histogram = small.new_zeros(())
     for name, weight in regions.items():
         region = batch.regions[name]
-        apart = (small - match_colours(small, region, look.tables[name])).abs() * region
+        apart = (small - match_colours(small, region, colours.tables[name])).abs() * region
         per_face = apart.sum(dim=(1, 2, 3)) / (3 * region.sum(dim=(1, 2, 3)).clamp(min=8))
         histogram = histogram + weight * per_face.mean()
     moved = models.clip.embed_images(small) - batch.clip
-    direction = 1 - functional.cosine_similarity(moved, look.direction[None], dim=1, eps=1e-4)
+    direction = 1 - functional.cosine_similarity(moved, colours.direction[None], dim=1, eps=1e-4)
     return {"histogram": histogram, "direction": direction.mean()}
 
 

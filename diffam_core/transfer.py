@@ -16,7 +16,7 @@ from diffam_core.generation import generate, latents
 from diffam_core.losses import (
     REGION_WEIGHTS,
     Batch,
-    Look,
+    ReferenceColours,
     VisualBar,
     Weights,
     attack_terms,
@@ -157,7 +157,7 @@ def tune(
     models: Models,
     tuning: Tuning,
     recipe: StageRecipe,
-    look: Look,
+    colours: ReferenceColours,
     data: Prepared,
     surrogates: list[Recogniser],
     aim: Tensor | None,
@@ -182,7 +182,7 @@ def tune(
         residual = generated.float() - data.reconstructions[rows]
         composite = (batch.photos + change(residual, batch.face, batch.photos.shape[-1])).clamp(-1, 1)
         small = shrink(composite, models.portrait_px)
-        terms = makeup_terms(models, look, batch, small, recipe.regions)
+        terms = makeup_terms(models, colours, batch, small, recipe.regions)
         terms |= visual_terms(models, batch, small, residual)
         if surrogates:
             terms |= attack_terms(surrogates, aims, batch, composite, recipe.views, generator)

@@ -17,7 +17,7 @@ from torch import Tensor
 from diffam_core.images import Photo
 from diffam_core.models import FalseAcceptRate
 from diffam_core.score import DECISION_FAR
-from evaluation.judge import MATCHING_FACES, Look, embed, find_again, judge_look, lip_distance, rate, views_of
+from evaluation.judge import MATCHING_FACES, VisibleCost, embed, find_again, lip_distance, rate, views_of, visible_cost
 from evaluation.method import Method
 from evaluation.noise import LITERATURE_EPS
 from evaluation.subjects import OnProgress, Subjects, save, save_and_open
@@ -39,7 +39,7 @@ class Outcome:
 
     method: str
     embeddings: dict[str, dict[str, Tensor]]
-    look: Look
+    cost: VisibleCost
     lip_distance: dict[str, float]
     seconds: float
     eps: float | None
@@ -91,7 +91,7 @@ def evaluate(
         if (name, key) in outcomes:
             continue
         if methods[name].kind == "noise" and name not in budgets:
-            ours = [outcome.look.first_ssim for outcome in outcomes.values() if outcome.method == "diffam"]
+            ours = [outcome.cost.first_ssim for outcome in outcomes.values() if outcome.method == "diffam"]
             if eps is None and ours:
                 budgets[name] = _match_eps(bundle, subjects, methods[name], task, float(np.mean(ours)))
             else:
@@ -117,7 +117,7 @@ def _match_eps(bundle: Bundle, subjects: Subjects, method: Method, task: StyleCa
     for eps in (LITERATURE_EPS / 2, LITERATURE_EPS):
         finished = [save_and_open(photo) for photo in method.protect(bundle, few, task, eps)]
         views = views_of(finished, few.faces, TREATMENTS["clean"], bundle.models.view_px)
-        tried.append((np.log(eps), np.log(1 - judge_look(bundle.models, few, finished, views).ssim)))
+        tried.append((np.log(eps), np.log(1 - visible_cost(bundle.models, few, finished, views).ssim)))
     (x_0, y_0), (x_1, y_1) = tried
     return float(np.exp(x_0 + (np.log(1 - ssim) - y_0) * (x_1 - x_0) / (y_1 - y_0)))
 
@@ -146,10 +146,10 @@ def _outcome(
     return Outcome(
         method=name,
         embeddings=embeddings,
-        look=judge_look(models, subjects, finished, views),
+        cost=visible_cost(models, subjects, finished, views),
         lip_distance={
-            look: lip_distance(bundle, subjects, views, reference_pictures(bundle, look))
-            for look in {task.reference for task in bundle.catalog.styles}
+            name: lip_distance(bundle, subjects, views, reference_pictures(bundle, name))
+            for name in {task.reference for task in bundle.catalog.styles}
         },
         seconds=seconds + (subjects.invert_s if method.kind == "make-up" else 0.0),
         eps=eps,
@@ -183,7 +183,7 @@ def _judge(
 
 
 def _costs(outcome: Outcome, task: StyleCard) -> dict[str, Any]:
-    rounded = {name: round(value, 4) for name, value in asdict(outcome.look).items() if name != "first_ssim"}
+    rounded = {name: round(value, 4) for name, value in asdict(outcome.cost).items() if name != "first_ssim"}
     return rounded | {
         "lip_distance": round(outcome.lip_distance[task.reference], 2),
         "seconds": round(outcome.seconds, 4),

@@ -25,11 +25,11 @@ from evaluation.treatments import Treatment
 from model_store.bundle import Bundle, Reference
 
 MATCHING_FACES = 10
-"""How many people the budget of noise is matched on; `Look.first_ssim` is the mean SSIM of their photos."""
+"""How many people the budget of noise is matched on; `VisibleCost.first_ssim` is the mean SSIM of their photos."""
 
 
 @dataclass(frozen=True)
-class Look:
+class VisibleCost:
     """What the change costs and what it shows, as means over the photos.
 
     `psnr_db` and `ssim` are those of the whole photo, `face_*` and `lpips` those of the aligned face. `fid` compares
@@ -88,7 +88,7 @@ def embed(models: Models, views: Tensor) -> dict[str, Tensor]:
 
 
 @torch.inference_mode()
-def judge_look(models: Models, subjects: Subjects, finished: Sequence[Photo], views: Tensor) -> Look:
+def visible_cost(models: Models, subjects: Subjects, finished: Sequence[Photo], views: Tensor) -> VisibleCost:
     """The visible quality of finished files; `views` are their aligned faces, where the original's are."""
     whole = []
     for before, after in zip(subjects.photos, finished, strict=True):
@@ -102,7 +102,7 @@ def judge_look(models: Models, subjects: Subjects, finished: Sequence[Photo], vi
     fid = FrechetInceptionDistance(feature=_ClipFeatures(models), normalize=False)
     fid.update(subjects.views, real=True)
     fid.update(views, real=False)
-    return Look(
+    return VisibleCost(
         psnr_db=float(np.mean([psnr for psnr, _ in whole])),
         ssim=float(np.mean([ssim for _, ssim in whole])),
         face_psnr_db=float(np.mean([min(face.psnr_db, 99.0) for face in faces])),

@@ -84,8 +84,8 @@ def row_of(bundle: Bundle, point: Point) -> dict[str, float | dict[str, dict[str
             "dodged_other_photo": _mean([other[name] < bars[name] for name in bars]),
             "impersonated": _mean([target[name] >= bars[name] for name in bars]),
         }
-    look = {"rms": _mean([point.rms]), "lpips": _mean([point.lpips]), "psnr_db": _mean([point.psnr_db])}
-    return {"strength": point.strength, **look, "protection": protection}
+    cost = {"rms": _mean([point.rms]), "lpips": _mean([point.lpips]), "psnr_db": _mean([point.psnr_db])}
+    return {"strength": point.strength, **cost, "protection": protection}
 
 
 def least_passing(bundle: Bundle, points: Sequence[Point]) -> list[float | None]:

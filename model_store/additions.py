@@ -41,7 +41,7 @@ Objective = Literal["impersonate", "dodge", "both"]
 
 @dataclass(frozen=True)
 class StyleOrder:
-    """A style to train: a look for a target, with one recogniser held out and the surrogates to attack."""
+    """A style to train: a reference for a target, with one recogniser held out and the surrogates to attack."""
 
     reference: str
     target: str
@@ -103,8 +103,8 @@ def with_additions(catalog: Catalog, folder: Path | None) -> Catalog:
     if folder is None or not folder.is_dir():
         return catalog
     styles = tuple(style for row, path in _rows(folder, "styles/*.toml") if (style := _style(row, path)) is not None)
-    looks = tuple(_look(row, path) for row, path in _rows(folder, "references/*/reference.toml"))
-    references = tuple(_with_makeup(card, folder) for card in catalog.references + looks)
+    added = tuple(_reference(row, path) for row, path in _rows(folder, "references/*/reference.toml"))
+    references = tuple(_with_makeup(card, folder) for card in catalog.references + added)
     return replace(catalog, references=references, styles=catalog.styles + styles)
 
 
@@ -128,17 +128,17 @@ def sweep_leaving(folder: Path, in_use: Callable[[], Collection[str]]) -> tuple[
     _sweep_halves(folder)
     leaving = sorted(marker.parent for marker in folder.glob(f"references/[!.]*/{LEAVING}"))
     worn = set(in_use()) if leaving else set()
-    gone = [look for look in leaving if look.name not in worn]
-    for look in gone:
+    gone = [reference for reference in leaving if reference.name not in worn]
+    for reference in gone:
         for row, path in _rows(folder, "styles/*.toml"):
-            if row.get("reference") == look.name:
+            if row.get("reference") == reference.name:
                 path.unlink(missing_ok=True)  # first: what has none is no style
                 path.with_suffix(".safetensors").unlink(missing_ok=True)
-        grave = look.with_name(f"{GRAVE}{look.name}-{token_hex(4)}")
+        grave = reference.with_name(f"{GRAVE}{reference.name}-{token_hex(4)}")
         with suppress(FileNotFoundError):  # another process was here
-            look.rename(grave)
+            reference.rename(grave)
         shutil.rmtree(grave, ignore_errors=True)
-    return [look.name for look in gone], [look.name for look in leaving if look.name in worn]
+    return [reference.name for reference in gone], [reference.name for reference in leaving if reference.name in worn]
 
 
 def _sweep_halves(folder: Path) -> None:
@@ -159,7 +159,7 @@ def _rows(folder: Path, pattern: str) -> Iterator[tuple[dict[str, Any], Path]]:
             log.warning("addition_unreadable: %s", path.name)
 
 
-def _look(row: dict[str, Any], path: Path) -> ReferenceCard:
+def _reference(row: dict[str, Any], path: Path) -> ReferenceCard:
     name, picture = path.parent.name, path.with_name("look.png")
     is_leaving = path.with_name(LEAVING).exists()
     return ReferenceCard(name, row.get("title", name), row.get("description", ""), picture, is_leaving=is_leaving)

@@ -106,7 +106,7 @@ class MadeUp:
     """A photo with what its looks change: for each look, in order, one wearing per chosen face."""
 
     upload: Upload
-    looks: list[Variant]
+    variants: list[Variant]
     worn: list[list[Wearing]]
     seconds: dict[str, float]
 
@@ -142,7 +142,7 @@ def make_photos_up(bundle: Bundle, uploads: Sequence[Upload], on_progress: OnPro
         rows = prepare(models, [(upload.photo, upload.found[i]) for upload in uploads for i in upload.chosen], step)
         faces = _deal(rows, [len(upload.chosen) for upload in uploads])
     with _stage("make_up", seconds, on_progress) as step, torch.inference_mode(), autocast(models):
-        wishes = [(face, look) for plan, own in zip(plans, faces, strict=True) for look in plan for face in own]
+        wishes = [(face, variant) for plan, own in zip(plans, faces, strict=True) for variant in plan for face in own]
         worn = iter(
             _deal(
                 make_up(bundle, wishes, step), [len(u.chosen) for u, p in zip(uploads, plans, strict=True) for _ in p]
@@ -155,7 +155,7 @@ def make_photos_up(bundle: Bundle, uploads: Sequence[Upload], on_progress: OnPro
 
 def finish_photo(bundle: Bundle, made_up: MadeUp, on_progress: OnProgress) -> ProtectedPhoto:
     """Composite every look into its photo and measure the finished files. Raises PhotoUnwritable."""
-    upload, looks, worn = made_up.upload, made_up.looks, made_up.worn
+    upload, variants, worn = made_up.upload, made_up.variants, made_up.worn
     seconds = {"detect": upload.seconds} | made_up.seconds
     with _stage("composite", seconds, on_progress), torch.inference_mode():
         files = [_composite(upload, wearings, bundle.models) for wearings in worn]
@@ -163,9 +163,9 @@ def finish_photo(bundle: Bundle, made_up: MadeUp, on_progress: OnProgress) -> Pr
         faces = count()
 
         def on_face() -> None:
-            step(next(faces), len(looks) * len(upload.chosen))
+            step(next(faces), len(variants) * len(upload.chosen))
 
-        candidates = [_score(bundle, upload, *each, on_face) for each in zip(looks, worn, files, strict=True)]
+        candidates = [_score(bundle, upload, *each, on_face) for each in zip(variants, worn, files, strict=True)]
     return ProtectedPhoto(candidates, seconds)
 
 
@@ -196,12 +196,12 @@ def _composite(upload: Upload, worn: Sequence[Wearing], models: Models) -> bytes
 
 
 def _score(
-    bundle: Bundle, upload: Upload, look: Variant, worn: Sequence[Wearing], file: bytes, on_face: Callable[[], None]
+    bundle: Bundle, upload: Upload, variant: Variant, worn: Sequence[Wearing], file: bytes, on_face: Callable[[], None]
 ) -> Candidate:
     """Measure the file that the user gets: decoded again, its faces found again; `on_face` comes before each."""
     protected = decode_photo(file)
     rows = score_faces(
-        bundle, upload.photo, upload.found, upload.beyond, look.style, worn, protected, upload.wish.survival, on_face
+        bundle, upload.photo, upload.found, upload.beyond, variant.style, worn, protected, upload.wish.survival, on_face
     )
     height, width = protected.shape[:2]
     return Candidate(
@@ -210,9 +210,9 @@ def _score(
         width=width,
         height=height,
         comparison=draw_comparison(upload.photo, protected, rows),
-        reference=look.style.reference,
-        target=look.style.target,
-        strength=look.strength,
+        reference=variant.style.reference,
+        target=variant.style.target,
+        strength=variant.strength,
         faces=rows,
     )
 

@@ -98,7 +98,7 @@ def _scores(
     }
     finished = seen.pop(FINISHED)
     still = cut_portrait(states[FINISHED], face, models.view_px).to(models.device)
-    look = quality(models, before, still)
+    visible = quality(models, before, still)
     held_out = [{name: m for name, m in match.items() if style.role_of(name) == "held_out"} for match in judged]
     judgement = verdict(dict(zip(states, held_out, strict=True)))
     return {
@@ -106,7 +106,11 @@ def _scores(
         "target": style.target,
         "strength": wearing.choice.strength,
         "strength_search": _search_row(wearing.choice),
-        "scores": {"psnr_db": round(look.psnr_db, 2), "ssim": round(look.ssim, 4), "lpips": round(look.lpips, 4)},
+        "scores": {
+            "psnr_db": round(visible.psnr_db, 2),
+            "ssim": round(visible.ssim, 4),
+            "lpips": round(visible.lpips, 4),
+        },
         **finished,
         "survival": seen,
         "verdict": {"word": judgement.word, "sentence": judgement.sentence},

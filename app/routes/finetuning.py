@@ -53,12 +53,11 @@ async def add_reference(request: Request, service: ServiceDep, prefer: Prefer = 
             with noted(refused):
                 check_name(service.catalog, sent.known["reference_id"])
         form = sent.accept(refused)
-        look = form.fields
         decode = service.decoder.decode
         photos = {name: await held.enter_async_context(decode(file)) for name, file in form.uploads.items()}
         picture, bare = photos["picture"], photos.get("bare")
         wish = ReferenceInput(
-            reference_id=look.reference_id, title=look.title, description=look.description, has_bare=bare is not None,
+            **form.fields.model_dump(), has_bare=bare is not None,
             width=picture.width, height=picture.height, bytes=picture.size_bytes,
         )  # fmt: skip
         job_id = await service.enqueue(picture.png, wish, FINETUNE, bare.png if bare else None)

@@ -60,9 +60,9 @@ def _not_on_offer(catalog: Catalog, extra_formats: Collection[str], wish: Mappin
     if output_format in ("avif", "heic") and output_format not in extra_formats:
         detail = f"this service does not write {output_format}"
         refused.append(FieldError(param="output_format", code="invalid_field", detail=detail))
-    looks = len({style.reference for style in catalog.styles if style.target == target})
-    if target is not None and wish.get("vary") == "look" and looks < wish.get("candidates", 1):
-        detail = f"the target {target!r} has {looks} looks to choose from"
+    offered = len({style.reference for style in catalog.styles if style.target == target})
+    if target is not None and wish.get("vary") == "look" and offered < wish.get("candidates", 1):
+        detail = f"the target {target!r} has {offered} looks to choose from"
         refused.append(FieldError(param="candidates", code="invalid_field", detail=detail))
     return refused
 

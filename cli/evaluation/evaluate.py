@@ -32,7 +32,7 @@ def evaluate(
     console: Console,
     settings: Settings,
     dataset: str,
-    looks: list[str] | None,
+    references: list[str] | None,
     names: list[str] | None,
     faces: int,
     seed: int,
@@ -59,12 +59,12 @@ def evaluate(
     check(settings, order)
     bundle = open_bundle(find_bundle(settings.bundle, settings.shelf), settings.device, settings.added)
     catalog = with_additions(bundle.catalog, bundle.added)
-    looks = _known(
-        "reference", looks or [card.id for card in catalog.references], {c.id: c for c in catalog.references}
+    references = _known(
+        "reference", references or [card.id for card in catalog.references], {c.id: c for c in catalog.references}
     )
-    styles = tuple(style for style in catalog.styles if style.reference in looks)
+    styles = tuple(style for style in catalog.styles if style.reference in references)
     if not styles:
-        raise CliError(f"no style is trained for: {', '.join(looks)}")
+        raise CliError(f"no style is trained for: {', '.join(references)}")
     for style in styles:
         bundle.find_style(style.reference, style.target)
     bundle = replace(bundle, catalog=replace(catalog, styles=styles))
@@ -113,9 +113,9 @@ def evaluate(
 
 def _out_of_reach(catalog: Catalog) -> dict[str, str]:
     """The methods that these styles leave nothing to measure with, and why."""
-    looks = {style.reference for style in catalog.styles}
-    alone = [look for look in looks if catalog.reference(look).makeup is None]
-    single = [look for look in looks if len({s.target for s in catalog.styles if s.reference == look}) == 1]
+    references = {style.reference for style in catalog.styles}
+    alone = [name for name in references if catalog.reference(name).makeup is None]
+    single = [name for name in references if len({s.target for s in catalog.styles if s.reference == name}) == 1]
     reasons = {
         "makeup": alone and f"no style without a target is trained for {', '.join(sorted(alone))}",
         "wrong_identity": single and f"only one target is trained for {', '.join(sorted(single))}",

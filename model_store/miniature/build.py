@@ -20,7 +20,7 @@ from torch import nn
 from diffam_core.removal import REMOVAL
 from model_store.bundle import style_name
 from model_store.miniature import diffusion, perception, recognition, removal
-from model_store.miniature.cast import LOOKS, TARGETS, save_cast
+from model_store.miniature.cast import REFERENCES, TARGETS, save_cast
 from model_store.miniature.styling import (
     MAKEUPS,
     NEVER_ATTACKED,
@@ -149,7 +149,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
                 "makeup": f"styles/{name}.safetensors",
                 "masks": {region: f"references/{name}/{region}.png" for region in ("lips", "eyes", "skin", "face")},
             }
-            for name, (title, description, _, _) in LOOKS.items()
+            for name, (title, description, _, _) in REFERENCES.items()
         ],
         "targets": [
             {
@@ -163,10 +163,10 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 def _style_row(stage: str) -> dict[str, Any]:
-    look, target = STYLES[stage]
+    reference, target = STYLES[stage]
     return {
-        "reference": look, "target": target, "held_out": held_out_of(look, target),
-        "surrogates": surrogates_of(look, target), "file": f"styles/{style_name(look, target)}.safetensors",
+        "reference": reference, "target": target, "held_out": held_out_of(reference, target),
+        "surrogates": surrogates_of(reference, target), "file": f"styles/{style_name(reference, target)}.safetensors",
     }  # fmt: skip
 
 
@@ -198,8 +198,8 @@ def build_mini(folder: Path, work: Path, on_build: OnBuild, jobs: int = 2) -> No
         _run_stages(list(stages), work, on_build, jobs)
     (draft / "styles").mkdir()
     shutil.copyfile(work / f"{REMOVAL}.safetensors", draft / "removal.safetensors")
-    for stage, look in MAKEUPS.items():
-        shutil.copyfile(work / f"{stage}.safetensors", draft / "styles" / f"{look}.safetensors")
+    for stage, reference in MAKEUPS.items():
+        shutil.copyfile(work / f"{stage}.safetensors", draft / "styles" / f"{reference}.safetensors")
     for stage in STYLES:
         row = _style_row(stage)
         shutil.copyfile(work / f"{stage}.safetensors", draft / row["file"])

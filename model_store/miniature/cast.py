@@ -16,7 +16,7 @@ CALM = {"yaw": 0.0, "pitch": 0.0, "light_x": 0.1, "light_y": -0.3, "ambient": 0.
         "smile": 0.02, "mouth_open": 0.0, "eye_open": 1.0, "gaze_x": 0.0, "gaze_y": 0.0, "brow_raise": 0.0,
         "hairline": -0.75, "hair_sweep": 0.1, "noise": 0.0}  # fmt: skip
 """A studio portrait: what a look is best read from."""
-LOOKS = {
+REFERENCES = {
     "rose": ("Rose", "Cool pink lips with violet eyeshadow.", (0.88, 0.20, 0.46), (0.50, 0.24, 0.68)),
     "ember": ("Ember", "Warm red lips with golden eyeshadow.", (0.78, 0.10, 0.06), (0.80, 0.54, 0.14)),
     "lagoon": ("Lagoon", "Dark plum lips with blue-green eyeshadow.", (0.42, 0.05, 0.28), (0.08, 0.44, 0.58)),
@@ -43,8 +43,8 @@ def _number(value: float) -> torch.Tensor:
 
 def draw_look(name: str) -> tuple[Rendering, Rendering]:
     """A look worn by a mid-tone face in a studio, and the same picture without it."""
-    _, _, lips, shadow = LOOKS[name]
-    row = list(LOOKS).index(name)
+    _, _, lips, shadow = REFERENCES[name]
+    row = list(REFERENCES).index(name)
     face = _person(SEEDS["references"], row, 100 + row) | {key: _number(value) for key, value in CALM.items()}
     face |= {"melanin": _number(MID_TONE), "redness": _number(0.0), "blush_strength": _number(0.25)}
     face |= {"upper_lip": _number(0.075), "lower_lip": _number(0.09), "eye_height": _number(0.07)}
@@ -72,7 +72,7 @@ def save_picture(image: torch.Tensor, path: Path) -> None:
 
 def save_cast(folder: Path) -> None:
     """Write all looks with their bare twins and masks, and both pictures of all targets."""
-    for name in LOOKS:
+    for name in REFERENCES:
         worn, without = draw_look(name)
         save_picture(worn.image, folder / f"references/{name}/look.png")
         save_picture(without.image, folder / f"references/{name}/bare.png")

@@ -6,12 +6,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from diffam_core.losses import read_look
+from diffam_core.losses import read_colours
 from diffam_core.transfer import TransferRecipe, prepare
 from model_store.bundle import load_models, read_picture, read_reference, style_name
 from model_store.catalog import read_manifest
 from model_store.miniature import recognition
-from model_store.miniature.cast import LOOKS, TARGETS
+from model_store.miniature.cast import REFERENCES, TARGETS
 from model_store.rendered.people import take
 from model_store.rendered.portraits import SEEDS, render_portraits, sample_faces
 from model_store.training.checkpoints import CachedLatents
@@ -21,19 +21,19 @@ HOLD_OUTS = ("ir152", "irse50", "facenet", "mobile_face")
 NEVER_ATTACKED = "vit"
 RECIPE = TransferRecipe()
 STYLE_PHOTOS, VIEW_PX = 192, 256
-STYLES = {style_name(look, target): (look, target) for look in LOOKS for target in TARGETS}
-MAKEUPS = {f"makeup-{look}": look for look in LOOKS}
+STYLES = {style_name(reference, target): (reference, target) for reference in REFERENCES for target in TARGETS}
+MAKEUPS = {f"makeup-{reference}": reference for reference in REFERENCES}
 """Stage names of the build: the make-up alone, then the styles that start from it."""
 
 
-def held_out_of(look: str, target: str) -> str:
+def held_out_of(reference: str, target: str) -> str:
     """The hold-out of a shipped style: a Latin square, so that each target meets three of the four."""
-    return HOLD_OUTS[(list(LOOKS).index(look) + list(TARGETS).index(target)) % len(HOLD_OUTS)]
+    return HOLD_OUTS[(list(REFERENCES).index(reference) + list(TARGETS).index(target)) % len(HOLD_OUTS)]
 
 
-def surrogates_of(look: str, target: str) -> list[str]:
+def surrogates_of(reference: str, target: str) -> list[str]:
     """The recognisers that a shipped style is trained against."""
-    return [name for name in HOLD_OUTS if name != held_out_of(look, target)]
+    return [name for name in HOLD_OUTS if name != held_out_of(reference, target)]
 
 
 def style_photos(count: int = STYLE_PHOTOS, seed: int = SEEDS["portraits"]) -> Tensor:
@@ -49,18 +49,18 @@ def train_stage_of(work: Path, stage: str, progress: recognition.Progress) -> di
     folder, checkpoints = work / "bundle", work / "training"
     manifest = read_manifest(folder)
     models = load_models(folder, manifest)
-    look_id, target_id = (MAKEUPS[stage], None) if stage in MAKEUPS else STYLES[stage]
-    row = next(row for row in manifest["references"] if row["id"] == look_id)
+    reference_id, target_id = (MAKEUPS[stage], None) if stage in MAKEUPS else STYLES[stage]
+    row = next(row for row in manifest["references"] if row["id"] == reference_id)
     picture = read_reference(folder, row)
-    look = read_look(models, picture.made_up, picture.bare, picture.regions)
-    seed = list(LOOKS).index(look_id)
+    colours = read_colours(models, picture.made_up, picture.bare, picture.regions)
+    seed = list(REFERENCES).index(reference_id)
     attack, start, recipe = None, None, RECIPE.makeup
     surrogates = []
     if target_id is not None:
-        surrogates = [models.recognisers[name] for name in surrogates_of(look_id, target_id)]
+        surrogates = [models.recognisers[name] for name in surrogates_of(reference_id, target_id)]
         target = next(row for row in manifest["targets"] if row["id"] == target_id)
         attack = Attack(surrogates, read_picture(folder / target["images"][0]))
-        start = {k: w.float() for k, w in load_file(work / f"makeup-{look_id}.safetensors").items()}
+        start = {k: w.float() for k, w in load_file(work / f"makeup-{reference_id}.safetensors").items()}
         recipe, seed = RECIPE.attack, 10 + list(STYLES).index(stage)
     data = prepare(models, style_photos(), surrogates, CachedLatents(work / "latents"))
 
@@ -68,6 +68,6 @@ def train_stage_of(work: Path, stage: str, progress: recognition.Progress) -> di
         progress(step, steps, terms["histogram"] if attack is None else terms["impersonate"])
 
     return fine_tune(
-        models, look, data, recipe, seed, rank=RECIPE.rank, start=start, attack=attack, checkpoints=checkpoints,
+        models, colours, data, recipe, seed, rank=RECIPE.rank, start=start, attack=attack, checkpoints=checkpoints,
         on_loss=report,
     )  # fmt: skip

@@ -21,9 +21,9 @@ from model_store.published import layouts, manifest
 from model_store.published.detector import check_detector
 from model_store.published.draft import drafted
 from model_store.published.layouts import Layout
-from model_store.published.looks import write_looks, write_targets
 from model_store.published.pieces import DETECTOR_SUFFIX, Piece, find_pieces
 from model_store.published.reading import read_state
+from model_store.published.references import write_references, write_targets
 from model_store.published.sources import Sources, read_sources
 
 Recognise = Callable[[Mapping[str, tuple[int, ...]]], Layout]
@@ -156,7 +156,7 @@ def _file_of(layout: Layout, piece: Piece, digest: str) -> str | None:
 
 
 def _add_pictures(draft: _Draft, pieces: list[Piece]) -> None:
-    for kind, write in (("references", write_looks), ("targets", write_targets)):
+    for kind, write in (("references", write_references), ("targets", write_targets)):
         fresh = write(pieces, draft.folder)
         merged = {row["id"]: row for row in (*draft.rows[kind], *fresh)}
         draft.rows[kind] = list(merged.values())

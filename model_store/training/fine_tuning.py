@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from diffam_core.losses import Look
+from diffam_core.losses import ReferenceColours
 from diffam_core.models import Models, Process, Recogniser
 from diffam_core.removal import Critic, RemovalRecipe, tune_removal
 from diffam_core.styles import add_full_style, add_style, remove_style, style_weights
@@ -29,7 +29,7 @@ class Attack:
 
 def fine_tune(
     models: Models,
-    look: Look,
+    colours: ReferenceColours,
     data: Prepared,
     recipe: StageRecipe,
     seed: int,
@@ -51,13 +51,13 @@ def fine_tune(
     try:
         tuning = _begin(models, recipe, seed)
         made_by = (
-            recipe, seed, look.direction, *look.tables.values(), data.latents, data.reconstructions, data.photos,
+            recipe, seed, colours.direction, *colours.tables.values(), data.latents, data.reconstructions, data.photos,
             data.clip, models.process.denoise_points, *(data.own[r.name] for r in surrogates),
             *([attack.aim] if attack else []),
         )  # fmt: skip
         keep = resume(tuning, checkpoints, made_by)
         aim = attack.aim if attack else None
-        tune(models, tuning, recipe, look, data, surrogates, aim, on_loss, keep)
+        tune(models, tuning, recipe, colours, data, surrogates, aim, on_loss, keep)
         return style_weights(models.eps, IN_TRAINING)
     finally:
         remove_style(models.eps, IN_TRAINING)

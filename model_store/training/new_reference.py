@@ -36,7 +36,7 @@ def _portrait(picture: bytes, models: Models) -> tuple[Tensor, Photo]:
 
 
 @torch.inference_mode()
-def read_new_look(bundle: Bundle, picture: bytes, bare: bytes | None) -> Reference:
+def read_new_reference(bundle: Bundle, picture: bytes, bare: bytes | None) -> Reference:
     """A picture with make-up as a look; without a bare twin, removal makes one.
 
     picture, bare: encoded files.  Raises PhotoUnreadable, NoFaceFound, FaceTooSmall, ReferenceRefused.
@@ -88,20 +88,20 @@ def add_reference(
 ) -> ReferenceCard:
     """Store a new look beside the bundle, complete or not at all; from then on it is on offer.
 
-    Raises NameInvalid, ReferenceExists, what `read_new_look` raises, OSError when it cannot be written.
+    Raises NameInvalid, ReferenceExists, what `read_new_reference` raises, OSError when it cannot be written.
     """
     if bundle.added is None:
         raise ValueError("the bundle was opened without a folder for additions")
     check_name(with_additions(bundle.catalog, bundle.added), name)
-    look = read_new_look(bundle, picture, bare)
+    reference = read_new_reference(bundle, picture, bare)
     shelf = bundle.added / "references"
     shelf.mkdir(parents=True, exist_ok=True)
     draft = shelf / f"{DRAFT}{token_hex(8)}"
     draft.mkdir()  # as open to others as this user's new folders are
     try:
-        files = {"look.png": to_pixels(look.made_up[0]), "bare.png": to_pixels(look.bare[0])}
+        files = {"look.png": to_pixels(reference.made_up[0]), "bare.png": to_pixels(reference.bare[0])}
         for index, region in enumerate(REGIONS):
-            mask = look.regions[0, index] * 2 - 1
+            mask = reference.regions[0, index] * 2 - 1
             files[f"{region}.png"] = to_pixels(mask.expand(3, -1, -1))
         for file, pixels in files.items():
             (draft / file).write_bytes(encode_photo(pixels, "png"))

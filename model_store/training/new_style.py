@@ -7,7 +7,7 @@ from pathlib import Path
 import tomli_w
 from torch import Tensor
 
-from diffam_core.losses import read_look
+from diffam_core.losses import read_colours
 from diffam_core.transfer import TransferRecipe, prepare
 from diffam_core.tuning import OnLoss, ignore_loss
 from model_store.additions import StyleOrder, check_order, finished, with_additions
@@ -20,7 +20,7 @@ from model_store.training.portraits import Portraits, training_portraits
 
 
 def reference_pictures(bundle: Bundle, name: str) -> Reference:
-    """The pictures of a look, shipped or added. Raises UnknownReference."""
+    """The pictures of a reference, shipped or added. Raises UnknownReference."""
     if name in bundle.references:
         return bundle.references[name]
     with_additions(bundle.catalog, bundle.added).reference(name)
@@ -59,7 +59,7 @@ def train_style(
         )
     models = replace(bundle.models, process=recipe.walk(protecting))
     pictures = reference_pictures(bundle, order.reference)
-    look = read_look(models, *(x.to(models.device) for x in (pictures.made_up, pictures.bare, pictures.regions)))
+    colours = read_colours(models, *(x.to(models.device) for x in (pictures.made_up, pictures.bare, pictures.regions)))
     surrogates = [models.recognisers[name] for name in order.surrogates]
     faces = (portraits or training_portraits(bundle))(photos).to(models.device)
     data = prepare(models, faces, surrogates, CachedLatents(folder / "training/latents"))
@@ -78,14 +78,14 @@ def train_style(
         start = read_weights(known)
     else:
         start = fine_tune(
-            models, look, data, recipe.makeup, seed, order.mode, bundle.rank, checkpoints=checkpoints,
+            models, colours, data, recipe.makeup, seed, order.mode, bundle.rank, checkpoints=checkpoints,
             on_loss=makeup_loss,
         )  # fmt: skip
         if order.mode == "lora":
             start = _keep_makeup(bundle, order.reference, start)
     target = bundle.targets[order.target].aim.to(models.device)
     weights = fine_tune(
-        models, look, data, recipe.attack, seed, order.mode, bundle.rank, start=start,
+        models, colours, data, recipe.attack, seed, order.mode, bundle.rank, start=start,
         attack=Attack(surrogates, target), checkpoints=checkpoints, on_loss=attack_loss,
     )  # fmt: skip
     name = style_name(order.reference, order.target)

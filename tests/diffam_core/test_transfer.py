@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from diffam_core.generation import generate
-from diffam_core.losses import Look, Weights, read_look
+from diffam_core.losses import ReferenceColours, Weights, read_colours
 from diffam_core.models import Recogniser
 from diffam_core.styles import add_full_style, add_style, remove_style, style_weights
 from diffam_core.transfer import Mode, Prepared, StageRecipe, TransferRecipe, prepare, tune
@@ -23,9 +23,9 @@ RECIPE = replace(TransferRecipe().attack, steps=6, batch=2, views=1)
 
 
 @pytest.fixture(scope="module")
-def look(bundle: Bundle) -> Look:
+def colours(bundle: Bundle) -> ReferenceColours:
     picture = bundle.references["rose"]
-    return read_look(bundle.models, picture.made_up, picture.bare, picture.regions)
+    return read_colours(bundle.models, picture.made_up, picture.bare, picture.regions)
 
 
 @pytest.fixture(scope="module")
@@ -53,20 +53,20 @@ class Stopped(Exception):
 
 @pytest.mark.parametrize("mode", ["lora", "full"])
 def test_a_training_that_was_stopped_ends_with_the_same_bits(
-    bundle: Bundle, look: Look, data: Prepared, attack: Attack, mode: Mode, tmp_path: Path
+    bundle: Bundle, colours: ReferenceColours, data: Prepared, attack: Attack, mode: Mode, tmp_path: Path
 ) -> None:
     recipe = replace(RECIPE, steps=12)
-    whole = fine_tune(bundle.models, look, data, recipe, 3, mode, attack=attack)
+    whole = fine_tune(bundle.models, colours, data, recipe, 3, mode, attack=attack)
 
     def stop(step: int, _steps: int, _terms: dict[str, float]) -> None:
         if step == 11:
             raise Stopped
 
     with pytest.raises(Stopped):
-        fine_tune(bundle.models, look, data, recipe, 3, mode, attack=attack, checkpoints=tmp_path, on_loss=stop)
+        fine_tune(bundle.models, colours, data, recipe, 3, mode, attack=attack, checkpoints=tmp_path, on_loss=stop)
     seen: list[int] = []
     resumed = fine_tune(
-        bundle.models, look, data, recipe, 3, mode, attack=attack, checkpoints=tmp_path,
+        bundle.models, colours, data, recipe, 3, mode, attack=attack, checkpoints=tmp_path,
         on_loss=lambda step, _steps, _terms: seen.append(step),
     )  # fmt: skip
     assert seen == [11, 12]
@@ -74,29 +74,33 @@ def test_a_training_that_was_stopped_ends_with_the_same_bits(
 
 
 def test_another_recipe_never_resumes_from_this_ones_checkpoint(
-    bundle: Bundle, look: Look, data: Prepared, tmp_path: Path
+    bundle: Bundle, colours: ReferenceColours, data: Prepared, tmp_path: Path
 ) -> None:
     recipe = StageRecipe(2, Weights(), batch=2)
-    fine_tune(bundle.models, look, data, recipe, 0, checkpoints=tmp_path)
-    fine_tune(bundle.models, look, data, recipe, 1, checkpoints=tmp_path)
-    fine_tune(bundle.models, look, data, replace(recipe, learning_rate=1e-3), 0, checkpoints=tmp_path)
+    fine_tune(bundle.models, colours, data, recipe, 0, checkpoints=tmp_path)
+    fine_tune(bundle.models, colours, data, recipe, 1, checkpoints=tmp_path)
+    fine_tune(bundle.models, colours, data, replace(recipe, learning_rate=1e-3), 0, checkpoints=tmp_path)
     assert len(list(tmp_path.glob("*.pt"))) == 3
 
 
-def test_a_torn_checkpoint_is_left_aside(bundle: Bundle, look: Look, data: Prepared, tmp_path: Path) -> None:
+def test_a_torn_checkpoint_is_left_aside(
+    bundle: Bundle, colours: ReferenceColours, data: Prepared, tmp_path: Path
+) -> None:
     recipe = StageRecipe(2, Weights(), batch=2)
-    first = fine_tune(bundle.models, look, data, recipe, 0, checkpoints=tmp_path)
+    first = fine_tune(bundle.models, colours, data, recipe, 0, checkpoints=tmp_path)
     (kept,) = tmp_path.glob("*.pt")
     kept.write_bytes(kept.read_bytes()[:1000])
-    assert same_weights(first, fine_tune(bundle.models, look, data, recipe, 0, checkpoints=tmp_path))
+    assert same_weights(first, fine_tune(bundle.models, colours, data, recipe, 0, checkpoints=tmp_path))
 
 
-def test_training_moves_the_style_and_nothing_else(bundle: Bundle, look: Look, data: Prepared, attack: Attack) -> None:
+def test_training_moves_the_style_and_nothing_else(
+    bundle: Bundle, colours: ReferenceColours, data: Prepared, attack: Attack
+) -> None:
     models = bundle.models
     before = {key: value.clone() for key, value in models.eps.state_dict().items()}
     losses: list[dict[str, float]] = []
     weights = fine_tune(
-        models, look, data, replace(RECIPE, steps=30, batch=3), 0, attack=attack,
+        models, colours, data, replace(RECIPE, steps=30, batch=3), 0, attack=attack,
         on_loss=lambda _step, _steps, terms: losses.append(terms),
     )  # fmt: skip
     after = models.eps.state_dict()
@@ -131,7 +135,7 @@ def test_full_weights_of_another_network_are_refused(bundle: Bundle) -> None:
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_gradient_checkpoints_change_memory_not_gradients(
-    bundle: Bundle, look: Look, data: Prepared, surrogates: list[Recogniser], attack: Attack, batch: int
+    bundle: Bundle, colours: ReferenceColours, data: Prepared, surrogates: list[Recogniser], attack: Attack, batch: int
 ) -> None:
     ends: list[dict[str, Tensor]] = []
     for is_saving_memory in (False, True):
@@ -141,7 +145,7 @@ def test_gradient_checkpoints_change_memory_not_gradients(
         tuning = Tuning(bundle.models.eps, "one", recipe.steps, 2e-3, 0.25, 0)
         losses: list[float] = []
         tune(
-            bundle.models, tuning, recipe, look, data, surrogates, attack.aim,
+            bundle.models, tuning, recipe, colours, data, surrogates, attack.aim,
             lambda _step, _steps, terms, losses=losses: losses.extend(terms.values()),  # type: ignore[misc]
         )  # fmt: skip
         ends.append({"loss": torch.tensor(losses), **style_weights(bundle.models.eps, "one")})
@@ -149,10 +153,12 @@ def test_gradient_checkpoints_change_memory_not_gradients(
     assert all(torch.allclose(ends[0][key], ends[1][key], atol=1e-5) for key in ends[0])
 
 
-def test_bfloat16_trains_and_stays_finite(bundle: Bundle, look: Look, data: Prepared, attack: Attack) -> None:
+def test_bfloat16_trains_and_stays_finite(
+    bundle: Bundle, colours: ReferenceColours, data: Prepared, attack: Attack
+) -> None:
     losses: list[dict[str, float]] = []
     fine_tune(
-        bundle.models, look, data, replace(RECIPE, precision="bfloat16"), 0, attack=attack,
+        bundle.models, colours, data, replace(RECIPE, precision="bfloat16"), 0, attack=attack,
         on_loss=lambda _step, _steps, terms: losses.append(terms),
     )  # fmt: skip
     assert all(value == value and abs(value) < 100 for terms in losses for value in terms.values())
@@ -190,14 +196,14 @@ def test_latents_are_remembered_by_what_made_them(
     assert calls == [2, 2, 1]
 
 
-def test_make_up_alone_needs_no_recogniser(bundle: Bundle, look: Look, data: Prepared) -> None:
+def test_make_up_alone_needs_no_recogniser(bundle: Bundle, colours: ReferenceColours, data: Prepared) -> None:
     add_style(bundle.models.eps, "alone", 8)
     try:
         tuning = Tuning(bundle.models.eps, "alone", 2, 2e-3, 0.25, 0)
         seen: list[set[str]] = []
         recipe = StageRecipe(2, Weights(), batch=2)
         tune(
-            bundle.models, tuning, recipe, look, data, [], None,
+            bundle.models, tuning, recipe, colours, data, [], None,
             lambda _step, _steps, terms: seen.append(set(terms)),
         )  # fmt: skip
         assert len(seen) == 2

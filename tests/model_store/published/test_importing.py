@@ -22,7 +22,7 @@ from model_store.errors import (
     UnknownReference,
 )
 from model_store.published.importing import StyleFile
-from model_store.published.looks import mt_regions
+from model_store.published.references import mt_regions
 from model_store.training.recipe import read_recipe
 from tests.model_store.published.small import assets, bundle_of, everything, labels, picture, state, write
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from diffam_core.losses import Look, Weights, read_look
+from diffam_core.losses import ReferenceColours, Weights, read_colours
 from diffam_core.models import Process
 from diffam_core.removal import RemovalRecipe, RemovalWeights
 from diffam_core.transfer import Mode, Prepared, StageRecipe, TransferRecipe, prepare
@@ -30,9 +30,9 @@ def stop(step: int, _steps: int, _terms: dict[str, float]) -> None:
 
 
 @pytest.fixture(scope="module")
-def look(bundle: Bundle) -> Look:
+def colours(bundle: Bundle) -> ReferenceColours:
     picture = bundle.references["rose"]
-    return read_look(bundle.models, picture.made_up, picture.bare, picture.regions)
+    return read_colours(bundle.models, picture.made_up, picture.bare, picture.regions)
 
 
 @pytest.fixture(scope="module")
@@ -46,21 +46,21 @@ def data(bundle: Bundle, attack: Attack) -> Prepared:
 
 
 def test_epochs_that_were_stopped_end_with_the_same_bits(
-    bundle: Bundle, look: Look, data: Prepared, attack: Attack, tmp_path: Path
+    bundle: Bundle, colours: ReferenceColours, data: Prepared, attack: Attack, tmp_path: Path
 ) -> None:
-    whole = fine_tune(bundle.models, look, data, STAGE, 3, attack=attack)
+    whole = fine_tune(bundle.models, colours, data, STAGE, 3, attack=attack)
     with pytest.raises(Stopped):
-        fine_tune(bundle.models, look, data, STAGE, 3, attack=attack, checkpoints=tmp_path, on_loss=stop)
-    assert same_weights(whole, fine_tune(bundle.models, look, data, STAGE, 3, attack=attack, checkpoints=tmp_path))
+        fine_tune(bundle.models, colours, data, STAGE, 3, attack=attack, checkpoints=tmp_path, on_loss=stop)
+    assert same_weights(whole, fine_tune(bundle.models, colours, data, STAGE, 3, attack=attack, checkpoints=tmp_path))
 
 
 def test_another_walk_or_region_weight_never_resumes_from_this_ones_checkpoint(
-    bundle: Bundle, look: Look, data: Prepared, tmp_path: Path
+    bundle: Bundle, colours: ReferenceColours, data: Prepared, tmp_path: Path
 ) -> None:
     stage, models = replace(STAGE, steps=1), bundle.models
     longer = replace(models, process=replace(models.process, denoise_points=models.process.denoise_points + 1))
     for used, recipe in ((models, stage), (longer, stage), (models, replace(stage, regions={"lips": 1.0}))):
-        fine_tune(used, look, data, recipe, 0, checkpoints=tmp_path)
+        fine_tune(used, colours, data, recipe, 0, checkpoints=tmp_path)
     assert len(list(tmp_path.glob("*.pt"))) == 3
 
 

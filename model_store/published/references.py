@@ -28,7 +28,7 @@ LARGEST_LABEL = 13
 LARGEST_PICTURE_BYTES = 64 * 2**20
 
 
-def write_looks(pieces: Iterable[Piece], folder: Path) -> list[dict[str, Any]]:
+def write_references(pieces: Iterable[Piece], folder: Path) -> list[dict[str, Any]]:
     """Store every look among the pieces in `folder`, scaled to the bundle's portraits; returns the manifest's rows.
 
     A look is `pairs/{name}_m.png` (made up), `_nm.png` (bare) and `_mask.png` (labels).  Raises PictureDamaged.
