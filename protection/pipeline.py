@@ -15,20 +15,18 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from diffam_core.composite import change, region_weights
 from diffam_core.errors import DiffAMError
-from diffam_core.faces.face import FoundFace, native_px
-from diffam_core.faces.palette import fit_palette
-from diffam_core.faces.paste import paste_changes
+from diffam_core.faces.face import FoundFace
 from diffam_core.generation import autocast
 from diffam_core.images import MEDIA_TYPES, Photo, decode_photo, decode_rgba, encode_photo
 from diffam_core.models import Models
 from jobs.wish import Wish
 from model_store.bundle import Bundle
+from protection.batch import prepare
 from protection.comparison import draw_comparison
-from protection.makeup import Wearing, make_up, prepare
+from protection.compositing import composite
+from protection.makeup import Wearing, make_up
 from protection.plan import Request, Variant, choose_faces, plan_variants
 from protection.scoring import face_facts, score_faces
 from protection.strength import GRID
@@ -158,7 +156,7 @@ def finish_photo(bundle: Bundle, made_up: MadeUp, on_progress: OnProgress) -> Pr
     upload, variants, worn = made_up.upload, made_up.variants, made_up.worn
     seconds = {"detect": upload.seconds} | made_up.seconds
     with _stage("composite", seconds, on_progress), torch.inference_mode():
-        files = [_composite(upload, wearings, bundle.models) for wearings in worn]
+        files = [_composite(upload, wearings) for wearings in worn]
     with _stage("score", seconds, on_progress) as step, torch.inference_mode():
         faces = count()
 
@@ -182,17 +180,10 @@ def detect_faces(models: Models, photo: bytes) -> list[dict[str, Any]]:
     return [face_facts(index, face, None) for index, face in enumerate(models.find_faces(decode_photo(photo)))]
 
 
-def _composite(upload: Upload, worn: Sequence[Wearing], models: Models) -> bytes:
+def _composite(upload: Upload, worn: Sequence[Wearing]) -> bytes:
     """The finished file of one candidate: every face's change in its own place, nothing else moved."""
-    changes: list[tuple[FoundFace, Tensor]] = []
-    for wearing in worn:
-        face = wearing.face
-        weights = region_weights(face.regions, upload.wish.regions)
-        size = native_px(face.found, models.portrait_px)
-        delta = change(wearing.residual, face.mask, size, weights)[0]
-        changes.append((face.found, fit_palette(delta, upload.photo, face.found)))
-    pasted = paste_changes(upload.photo, changes)
-    return encode_photo(pasted, upload.wish.output_format, alpha=upload.alpha, is_marked=True)
+    photo = composite(upload.photo, [(each.face, each.residual) for each in worn], upload.wish.regions)
+    return encode_photo(photo, upload.wish.output_format, alpha=upload.alpha, is_marked=True)
 
 
 def _score(
