@@ -21,10 +21,10 @@ from diffam_core.generation import generate
 from diffam_core.images import Photo
 from diffam_core.models import Models
 from diffam_core.score import DECISION_FAR
+from protection.plan import GRID
 from protection.survival import PROFILES, treat
 from protection.verdict import passes
 
-GRID = (0.2, 0.4, 0.6, 0.8, 1.0)
 BAR = PROFILES["jpeg75"]
 """What a photo must survive to pass."""
 BLOCK_PX = 16
