@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from mmap import ACCESS_READ, mmap
 from typing import IO
 
+from jobs.settings import Settings
+
 LINUX = sys.platform == "linux"
+LARGE_PART = 4  # an upload of more than a quarter of the largest is large: most phones' photos are not
 
 
 def open_spool() -> IO[bytes]:
@@ -24,6 +27,11 @@ def path_of(spool: IO[bytes]) -> str:
 def size_of(spool: IO[bytes]) -> int:
     """In bytes."""
     return os.fstat(spool.fileno()).st_size
+
+
+def is_large(upload_bytes: int, settings: Settings) -> bool:
+    """Whether an upload of that size has to leave room for others."""
+    return upload_bytes > settings.max_upload_bytes // LARGE_PART
 
 
 @contextmanager

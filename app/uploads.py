@@ -6,15 +6,10 @@ A large upload cannot take the last share: what is kept for small ones lets them
 from dataclasses import dataclass
 
 from app.problem import Problem
+from app.spool import is_large
 from jobs.settings import Settings
 
-LARGE_PART = 4  # an upload of more than a quarter of the largest is large: most phones' photos are not
 KEPT_PART = 4  # a quarter of the places and of the bytes is for small ones alone
-
-
-def is_large(upload_bytes: int, settings: Settings) -> bool:
-    """Whether an upload of that size has to leave room for others."""
-    return upload_bytes > settings.max_upload_bytes // LARGE_PART
 
 
 @dataclass(eq=False)

@@ -9,8 +9,7 @@ from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 
 from app.photo.canonical import PhotoDamaged, PhotoLimits, Source
 from app.photo.confined import decode_confined
-from app.spool import open_spool, path_of, size_of
-from app.uploads import is_large
+from app.spool import is_large, open_spool, path_of, size_of
 from jobs.settings import Settings
 
 

@@ -7,6 +7,7 @@ so in it and stays open until the answer can have been read, and stopping is tol
 import asyncio
 import secrets
 import socket
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -18,7 +19,6 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from app.main import create_app
 from app.problem import Problem, problem_response
 from app.serving.door import check_address
 from app.serving.lingering import LingeringTransport
@@ -27,6 +27,7 @@ from jobs.logs import configure_logging
 from jobs.settings import Settings
 
 GRACE_S = 3
+CreateApp = Callable[[Settings, Stopping], FastAPI]
 
 
 class Config(uvicorn.Config):
@@ -51,7 +52,7 @@ class Config(uvicorn.Config):
 class Server(uvicorn.Server):
     """Tells the application that it stops, before it waits for what is under way."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, create_app: CreateApp) -> None:
         self._stopping = Stopping()
         super().__init__(Config(settings, create_app(settings, self._stopping)))
 
@@ -174,8 +175,8 @@ class Protocol(H11Protocol):
         await self._application(scope, receive, announce)
 
 
-def serve(settings: Settings, listener: socket.socket | None = None) -> None:
-    """Serve until SIGTERM, on `listener` if there is one. Raises DoorOpen."""
+def serve(settings: Settings, create_app: CreateApp, listener: socket.socket | None = None) -> None:
+    """Serve the application until SIGTERM, on `listener` if there is one. Raises DoorOpen."""
     check_address(settings)
     configure_logging(settings.log_level)
-    Server(settings).run(sockets=[listener] if listener else None)
+    Server(settings, create_app).run(sockets=[listener] if listener else None)

@@ -10,10 +10,11 @@ import sys
 def main() -> None:
     """Serve until SIGTERM."""
     # Imported here, because each decoder runs the file of the main module once, and needs nothing of this.
+    from app.main import create_app
     from app.serving.server import serve
     from jobs.settings import Settings
 
-    serve(Settings(), socket.socket(fileno=int(sys.argv[1])))
+    serve(Settings(), create_app, socket.socket(fileno=int(sys.argv[1])))
 
 
 if __name__ == "__main__":

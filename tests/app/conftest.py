@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 from redis import Redis
 
+from app.main import create_app
 from app.serving.server import Server
 from cli.stack.stack import handed_down
 from jobs.finished import Protected
@@ -93,7 +94,7 @@ def jpeg() -> bytes:
 @contextmanager
 def serving(settings: Settings) -> Iterator[httpx.Client]:
     """The web server in a thread, on a port of its own, and a client for it."""
-    server = Server(settings.model_copy(update={"port": 0}))
+    server = Server(settings.model_copy(update={"port": 0}), create_app)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

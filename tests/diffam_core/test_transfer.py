@@ -185,7 +185,7 @@ def test_latents_are_remembered_by_what_made_them(
         calls.append(len(portraits))
         return latents(models, portraits)
 
-    monkeypatch.setattr("model_store.training.fine_tuning.latents", counted)
+    monkeypatch.setattr("model_store.training.checkpoints.latents", counted)
     cached, models = CachedLatents(tmp_path), bundle.models
     first = cached(models, data.portraits[:2])
     again = cached(models, data.portraits[:4])

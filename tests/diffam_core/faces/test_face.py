@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from diffam_core.faces import face as faces
+from diffam_core.faces import paste
 from diffam_core.faces.face import FACE_CODES, FACE_NOTES, FoundFace, cut_portrait
 from diffam_core.faces.paste import paste_change, paste_changes
 from diffam_core.images import Photo
@@ -34,7 +34,7 @@ def test_strips_give_the_bytes_of_one_piece(monkeypatch: pytest.MonkeyPatch, see
     face = _face(chance.uniform(0, 600), chance.uniform(0, 500), chance.uniform(20, 150), chance.uniform(-0.6, 0.6))
     change = _change(seed, 256)
     whole, portrait = paste_change(photo, face, change), cut_portrait(photo, face, 64)
-    monkeypatch.setattr(faces, "STRIP_PX", 3000)
+    monkeypatch.setattr(paste, "STRIP_PX", 3000)
     assert np.array_equal(paste_change(photo, face, change), whole)
     assert torch.equal(cut_portrait(photo, face, 64), portrait)
 
