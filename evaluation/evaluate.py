@@ -136,20 +136,17 @@ def _outcome(
     seconds = (perf_counter() - started) / len(photos)
     finished = [save_and_open(photo) for photo in photos] if method.kind != "nothing" else photos
     treatments = {"clean": TREATMENTS["clean"]} if method.kind == "control" else TREATMENTS
-    embeddings = {
-        label: embed(models, views_of(models, finished, subjects.found, treatment))
-        for label, treatment in treatments.items()
-    }
+    seen = views_of(models, finished, subjects.found, treatments)
     views = stack_portraits(finished, subjects.found, models.view_px)
     return Outcome(
         method=name,
-        embeddings=embeddings,
+        embeddings={label: embed(models, each) for label, each in seen.items()},
         cost=visible_cost(models, subjects, finished, views),
         lip_distance={
             name: lip_distance(subjects, views, reference_pictures(bundle, name))
             for name in {task.reference for task in bundle.catalog.styles}
         },
-        seconds=seconds + (subjects.prepare_s if method.kind == "make-up" else 0.0),
+        seconds=seconds + (subjects.invert_s if method.kind == "make-up" else 0.0),
         eps=eps,
         shown=finished[:SHEET_FACES],
         files=[save(photo) for photo in photos[:keep_files]],

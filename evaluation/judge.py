@@ -1,6 +1,6 @@
 """What recognisers and people see of finished files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,14 +61,21 @@ class _ClipFeatures(nn.Module):
         return models.clip.embed_images(functional.interpolate(views, models.portrait_px, mode="area")).double()
 
 
-def views_of(models: Models, finished: Sequence[Photo], known: Sequence[FoundFace], treatment: Treatment) -> Tensor:
-    """Aligned faces `(n, 3, v, v)` of the finished photos after a treatment, found anew as the service finds them."""
-    views = []
+def views_of(
+    models: Models, finished: Sequence[Photo], known: Sequence[FoundFace], treatments: Mapping[str, Treatment]
+) -> dict[str, Tensor]:
+    """Aligned faces `(n, 3, v, v)` of the finished photos after each treatment, found anew as the service finds them."""
+    views: dict[str, list[Tensor]] = {name: [] for name in treatments}
     for photo, face in zip(finished, known, strict=True):
-        treated = photo if treatment.profile is None else treat(photo, treatment.profile)
-        met = meet_again(models, treated, face, photo.shape[1])
-        views.append(cut_portrait(treated, treatment.aligned(met.face), models.view_px))
-    return torch.cat(views)
+        states = {
+            profile: photo if profile is None else treat(photo, profile)
+            for profile in {treatment.profile for treatment in treatments.values()}
+        }
+        met = {profile: meet_again(models, state, face, photo.shape[1]).face for profile, state in states.items()}
+        for name, treatment in treatments.items():
+            place = treatment.aligned(met[treatment.profile])
+            views[name].append(cut_portrait(states[treatment.profile], place, models.view_px))
+    return {name: torch.cat(parts) for name, parts in views.items()}
 
 
 @torch.inference_mode()

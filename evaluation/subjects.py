@@ -13,10 +13,14 @@ from diffam_core.errors import FaceInProfile, FaceTooSmall, NoFaceFound
 from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.images import Photo, decode_photo, encode_photo
 from diffam_core.models import Models
-from protection.batch import Face, prepare
-from protection.plan import choose_faces
+from jobs.wish import Wish
+from protection.batch import Face, invert
+from protection.pipeline import open_photo
+from protection.plan import Request, Upload
 
 JPEG_QUALITY = 92
+LARGEST = Wish(reference_id="", faces="largest", output_format="jpeg")
+"""What is asked of every photo, whatever it is to wear."""
 Pair = tuple[Photo, Photo | None]
 """Two photos of one person, the second being what others hold; None where the dataset has one photo of each."""
 Against = Literal["another photo", "the original"]
@@ -44,7 +48,7 @@ class Subjects:
     other_files: list[bytes]
     views: Tensor
     others: Tensor
-    prepare_s: float
+    invert_s: float
     not_found: int
     own_match_against: Against = "another photo"
 
@@ -79,15 +83,6 @@ def save_and_open(photo: Photo) -> Photo:
     return decode_photo(save(photo))
 
 
-def largest_face(models: Models, photo: Photo) -> FoundFace:
-    """The face that the service protects where the largest is asked for.
-
-    Raises NoFaceFound, FaceTooSmall, FaceInProfile.
-    """
-    found = models.find_faces(photo)
-    return found[choose_faces(found, "largest").within[0]]
-
-
 def gather_subjects(
     models: Models, dataset: Dataset, count: int, seed: int, on_progress: OnProgress, folder: Path | None = None
 ) -> Subjects:
@@ -95,42 +90,44 @@ def gather_subjects(
 
     Raises DatasetError, and NoFaceFound when more than half of the photos show no face.
     """
-    faces: list[tuple[Photo, FoundFace]] = []
-    other_files, others = [], []
+    uploads, other_files, others = list[Upload](), list[bytes](), list[Tensor]()
     not_found = 0
     against: set[Against] = set()
     for photo, other in dataset(seed, folder):
         if not_found > max(10, count):
-            raise NoFaceFound(f"no face was found in {not_found} of {not_found + len(faces)} pairs of photos")
+            raise NoFaceFound(f"no face was found in {not_found} of {not_found + len(uploads)} pairs of photos")
         file = save(photo)
         other_file = file if other is None else save(other)
-        photo, known = decode_photo(file), decode_photo(other_file)
         try:
-            face = largest_face(models, photo)
-            known_face = face if other is None else largest_face(models, known)
+            upload = open_photo(models, None, Request(file, LARGEST))
+            known = upload if other is None else open_photo(models, None, Request(other_file, LARGEST))
         except (NoFaceFound, FaceTooSmall, FaceInProfile):
             not_found += 1
             continue
         against.add("the original" if other is None else "another photo")
-        faces.append((photo, face))
+        uploads.append(upload)
         other_files.append(other_file)
-        others.append(cut_portrait(known, known_face, models.view_px))
-        on_progress("photos", len(faces), count)
-        if len(faces) == count:
+        others.append(_view_of(models, known))
+        on_progress("photos", len(uploads), count)
+        if len(uploads) == count:
             break
-    if not faces:
+    if not uploads:
         raise NoFaceFound(f"no face was found in any of {not_found} pairs of photos")
     (own_match_against,) = against  # a dataset has second photos of all people, or of none
     started = perf_counter()
-    prepared = prepare(models, faces)
-    prepare_s = (perf_counter() - started) / len(faces)
-    views = torch.cat([cut_portrait(photo, face, models.view_px) for photo, face in faces])
+    faces = invert(models, uploads)
+    invert_s = (perf_counter() - started) / len(uploads)
     return Subjects(
-        faces=prepared,
+        faces=faces,
         other_files=other_files,
-        views=views.to(models.device),
+        views=torch.cat([_view_of(models, upload) for upload in uploads]).to(models.device),
         others=torch.cat(others).to(models.device),
-        prepare_s=prepare_s,
+        invert_s=invert_s,
         not_found=not_found,
         own_match_against=own_match_against,
     )
+
+
+def _view_of(models: Models, upload: Upload) -> Tensor:
+    """What a recogniser sees of the face `(1, 3, v, v)`."""
+    return cut_portrait(upload.photo, upload.found[upload.chosen[0]], models.view_px)

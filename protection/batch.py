@@ -11,6 +11,7 @@ from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.generation import OnStep, autocast, generate, latents
 from diffam_core.images import Photo
 from diffam_core.models import Models
+from protection.plan import Upload
 
 MAX_ROWS = 16
 """Portraits in one forward pass at most: a group photo must not exhaust the accelerator."""
@@ -22,16 +23,26 @@ def _silent(_step: int, _steps: int) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """A face with what is computed once for all its candidates, a batch of one each.
+    """Face `index` of an upload, with what is computed once for all its candidates, a batch of one each.
 
-    regions: the parser's probabilities `(1, 4, s, s)`.  mask: the face among them `(1, 1, s, s)`.
+    regions: the parser's probabilities `(1, 4, s, s)`.
     """
 
-    photo: Photo
-    found: FoundFace
+    upload: Upload
+    index: int
     latent: Tensor
     reconstruction: Tensor
     regions: Tensor
+
+    @property
+    def photo(self) -> Photo:
+        """The photo that it is in."""
+        return self.upload.photo
+
+    @property
+    def found(self) -> FoundFace:
+        """Where it is in its photo."""
+        return self.upload.found[self.index]
 
     @property
     def mask(self) -> Tensor:
@@ -40,16 +51,17 @@ class Face:
 
 
 @torch.inference_mode()
-def prepare(models: Models, faces: Sequence[tuple[Photo, FoundFace]], on_step: OnStep = _silent) -> list[Face]:
-    """Cut out, invert, reconstruct and parse every face."""
-    cut = [cut_portrait(photo, face, models.portrait_px) for photo, face in faces]
+def invert(models: Models, uploads: Sequence[Upload], on_step: OnStep = _silent) -> list[Face]:
+    """Cut out, invert, reconstruct and parse the chosen faces of all photos, in order."""
+    faces = [(upload, index) for upload in uploads for index in upload.chosen]
+    cut = [cut_portrait(upload.photo, upload.found[index], models.portrait_px) for upload, index in faces]
     parts = torch.cat(cut).to(models.device).split(MAX_ROWS)
     with autocast(models):
-        latent = torch.cat([latents(models, part, _within(on_step, i, len(parts))) for i, part in enumerate(parts)])
+        latent = torch.cat([latents(models, part, within(on_step, i, len(parts))) for i, part in enumerate(parts)])
         reconstruction = torch.cat([generate(models, part, None) for part in latent.split(MAX_ROWS)])
         regions = torch.cat([models.parser(part).sigmoid() for part in parts])
     rows = zip(latent.split(1), reconstruction.split(1), regions.split(1), strict=True)
-    return [Face(photo, found, *row) for (photo, found), row in zip(faces, rows, strict=True)]
+    return [Face(*face, *row) for face, row in zip(faces, rows, strict=True)]
 
 
 @torch.inference_mode()
@@ -71,12 +83,12 @@ def wear(models: Models, worn: Sequence[tuple[Face, str, float]], on_step: OnSte
         latent = torch.cat([worn[row][0].latent for row in rows])
         strengths = latent.new_tensor([worn[row][2] for row in rows])
         with autocast(models):
-            made_up = generate(models, latent, style, _within(on_step, number, len(passes)), strengths=strengths)
+            made_up = generate(models, latent, style, within(on_step, number, len(passes)), strengths=strengths)
         for row, picture in zip(rows, made_up.split(1), strict=True):
             residuals[row] = picture - worn[row][0].reconstruction
     return [residuals[row] for row in range(len(worn))]
 
 
-def _within(on_step: OnStep, part: int, parts: int) -> OnStep:
+def within(on_step: OnStep, part: int, parts: int) -> OnStep:
     """Steps of one of several equal parts, counted in the whole."""
     return lambda step, steps: on_step(part * steps + step, parts * steps)

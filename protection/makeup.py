@@ -14,9 +14,10 @@ from protection.strength import Choice, adapter_of, choose_strength
 
 @dataclass(frozen=True, eq=False)
 class Wearing:
-    """What a style changes on a face, `residual (1, 3, s, s)`, and how its strength was chosen."""
+    """What a variant changes on a face, `residual (1, 3, s, s)`, and how its strength was chosen."""
 
     face: Face
+    variant: Variant
     residual: Tensor
     choice: Choice
 
@@ -32,6 +33,5 @@ def make_up(bundle: Bundle, wishes: Sequence[tuple[Face, Variant]], on_step: OnS
         (face, adapter_of(variant.style), chosen.strength)
         for (face, variant), chosen in zip(wishes, choices, strict=True)
     ]
-    residuals = wear(models, rows, on_step)
-    faces = [face for face, _ in wishes]
-    return [Wearing(*each) for each in zip(faces, residuals, choices, strict=True)]
+    worn = zip(wishes, wear(models, rows, on_step), choices, strict=True)
+    return [Wearing(*wish, residual, choice) for wish, residual, choice in worn]

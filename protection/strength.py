@@ -21,11 +21,10 @@ from model_store.bundle import style_name
 from model_store.catalog import StyleCard
 from protection.batch import Face, wear
 from protection.compositing import change_of
-from protection.plan import Variant
+from protection.plan import GRID, Variant
 from protection.survival import PROFILES, treat
 from protection.verdict import passes
 
-GRID = (0.2, 0.4, 0.6, 0.8, 1.0)
 BAR = PROFILES["jpeg75"]
 """What a photo must survive to pass."""
 BLOCK_PX = 16
@@ -98,8 +97,7 @@ def _judge(models: Models, strengths: Sequence[float], views: Tensor, held_out: 
     """views: the owner's, then one per strength."""
     matches: list[dict[str, float]] = [{} for _ in strengths]
     for name in held_out:
-        with torch.autocast(models.device.type, enabled=False):  # as exactly as the finished file is scored
-            owner, *worn = models.recognisers[name].embed(views)
+        owner, *worn = models.recognisers[name].embed(views)
         for found, embedding in zip(matches, worn, strict=True):
             found[name] = float(owner @ embedding)
     thresholds = {name: models.recognisers[name].thresholds[DECISION_FAR] for name in held_out}

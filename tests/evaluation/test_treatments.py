@@ -31,20 +31,19 @@ def test_the_clean_treatment_is_the_file_itself_with_the_face_where_it_is_found(
     face = subjects.found[0]
     found = find_again(bundle.models, photo, face)
     assert found is not None
-    (view,) = views_of(bundle.models, [photo], [face], TREATMENTS["clean"])
-    assert torch.equal(view, cut_portrait(photo, found, bundle.models.view_px)[0])
+    seen = views_of(bundle.models, [photo], [face], {"clean": TREATMENTS["clean"]})
+    assert torch.equal(seen["clean"], cut_portrait(photo, found, bundle.models.view_px))
 
 
 def test_a_face_that_cannot_be_found_any_more_is_judged_where_it_was(bundle: Bundle, subjects: Subjects) -> None:
     known, nothing = subjects.found[0], np.zeros_like(subjects.photos[0])
     nothing[::7, ::5] = 255
-    (view,) = views_of(bundle.models, [nothing], [known], TREATMENTS["half"])
+    seen = views_of(bundle.models, [nothing], [known], {"half": TREATMENTS["half"]})
     small = treat(nothing, PROFILES["half"])
-    assert torch.equal(view, cut_portrait(small, scale_face(known, 0.5), bundle.models.view_px)[0])
+    assert torch.equal(seen["half"], cut_portrait(small, scale_face(known, 0.5), bundle.models.view_px))
 
 
 def test_an_off_centre_crop_moves_the_face(bundle: Bundle, subjects: Subjects) -> None:
-    straight, off = (
-        views_of(bundle.models, subjects.photos, subjects.found, TREATMENTS[name]) for name in ("clean", "recrop")
-    )
+    both = {name: TREATMENTS[name] for name in ("clean", "recrop")}
+    straight, off = views_of(bundle.models, subjects.photos, subjects.found, both).values()
     assert float((straight - off).abs().mean()) > 0.03
