@@ -9,9 +9,10 @@ from torch import Tensor
 from diffam_core.composite import face_channel, region_weights
 from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.generation import generate, latents
+from diffam_core.images import Photo
 from diffam_core.models import Models
 from model_store.bundle import Bundle, style_name
-from protection.plan import Upload, Variant
+from protection.plan import Variant
 from protection.strength import Choice, choose_strength
 
 OnStep = Callable[[int, int], None]
@@ -21,21 +22,16 @@ MAX_ROWS = 16
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """Face `index` of an upload, with what is computed once for all its candidates, a batch of one each.
+    """A face with what is computed once for all its candidates, a batch of one each.
 
     regions: the parser's probabilities `(1, 4, s, s)`.  mask: the face among them `(1, 1, s, s)`.
     """
 
-    upload: Upload
-    index: int
+    photo: Photo
+    found: FoundFace
     latent: Tensor
     reconstruction: Tensor
     regions: Tensor
-
-    @property
-    def found(self) -> FoundFace:
-        """Where it is in its photo."""
-        return self.upload.found[self.index]
 
     @property
     def mask(self) -> Tensor:
@@ -53,17 +49,16 @@ class Wearing:
     choice: Choice
 
 
-def invert(models: Models, uploads: Sequence[Upload], on_step: OnStep) -> list[Face]:
-    """Cut out, invert, reconstruct and parse the chosen faces of all photos, in order."""
-    faces = [(upload, index) for upload in uploads for index in upload.chosen]
-    cut = [cut_portrait(upload.photo, upload.found[index], models.portrait_px) for upload, index in faces]
+def prepare(models: Models, faces: Sequence[tuple[Photo, FoundFace]], on_step: OnStep) -> list[Face]:
+    """Cut out, invert, reconstruct and parse every face."""
+    cut = [cut_portrait(photo, face, models.portrait_px) for photo, face in faces]
     portraits = torch.cat(cut).to(models.device)
     parts = portraits.split(MAX_ROWS)
     latent = torch.cat([latents(models, part, within(on_step, i, len(parts))) for i, part in enumerate(parts)])
     reconstruction = torch.cat([generate(models, part, None) for part in latent.split(MAX_ROWS)])
     regions = torch.cat([models.parser(part).sigmoid() for part in parts])
     rows = zip(latent.split(1), reconstruction.split(1), regions.split(1), strict=True)
-    return [Face(*face, *row) for face, row in zip(faces, rows, strict=True)]
+    return [Face(photo, found, *row) for (photo, found), row in zip(faces, rows, strict=True)]
 
 
 def make_up(bundle: Bundle, looks: Sequence[tuple[Face, Variant]], on_step: OnStep) -> list[Wearing]:
@@ -94,8 +89,8 @@ def _choose(bundle: Bundle, face: Face, look: Variant) -> Choice:
         return Choice(look.strength)
     held_out = [name for name in bundle.models.recognisers if look.style.role_of(name) == "held_out"]
     return choose_strength(
-        bundle.models, face.upload.photo, face.found, face.latent, face.reconstruction, face.mask, _adapter(look),
-        held_out, region_weights(face.regions, look.regions),
+        bundle.models, face.photo, face.found, face.latent, face.reconstruction, face.mask, _adapter(look), held_out,
+        region_weights(face.regions, look.regions),
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from diffam_core.models import Models
 from jobs.report import FaceReport, OnProgress, Progress, Stage
 from model_store.bundle import Bundle
 from protection.comparison import draw_comparison
-from protection.makeup import OnStep, Wearing, invert, make_up, within
+from protection.makeup import OnStep, Wearing, make_up, prepare, within
 from protection.plan import AUTO_ROWS, Request, Upload, Variant, choose_faces, plan_variants, rows_per_face
 from protection.scoring import score_faces, seen_face
 
@@ -108,18 +108,18 @@ def make_photos_up(bundle: Bundle, uploads: Sequence[Upload], on_progress: OnPro
     seconds: dict[str, float] = {}
     plans = {upload: plan_variants(bundle, upload.wish) for upload in uploads}
     with _stage("invert", seconds, on_progress) as step, torch.inference_mode(), autocast(bundle.models):
-        faces = invert(bundle.models, uploads, step)
+        faces = prepare(bundle.models, [(each.photo, each.found[i]) for each in uploads for i in each.chosen], step)
     wishes = [
         (face, variant)
         for upload, variants in plans.items()
         for variant in variants
         for face in faces
-        if face.upload is upload
+        if face.photo is upload.photo
     ]
     with _stage("make_up", seconds, on_progress) as step, torch.inference_mode(), autocast(bundle.models):
         worn = make_up(bundle, wishes, step)
     return [
-        MadeUp(upload, variants, [each for each in worn if each.face.upload is upload], dict(seconds))
+        MadeUp(upload, variants, [each for each in worn if each.face.photo is upload.photo], dict(seconds))
         for upload, variants in plans.items()
     ]
 

@@ -34,15 +34,15 @@ def score_faces(
 ) -> list[FaceReport]:
     """What became of every face that was found, in the order of the detection.
 
-    worn: what the faces wear that are made up.  finished: the file, decoded.  on_step: told before each of them.
+    worn: what each chosen face wears.  finished: the file, decoded.  on_step: told before each of them is measured.
     """
     states = {FINISHED: finished} | {name: treat(finished, PROFILES[name]) for name in upload.wish.survival}
     reports: dict[int, FaceReport] = {}
-    for number, wearing in enumerate(worn):
-        on_step(number, len(worn))
-        reports[wearing.face.index] = _protected(bundle, wearing, states)
+    for done, (index, wearing) in enumerate(zip(upload.chosen, worn, strict=True)):
+        on_step(done, len(worn))
+        reports[index] = _protected(bundle, upload, index, wearing, states)
     return [
-        reports.get(index) or seen_face(index, face, "left_alone", index in upload.beyond)
+        reports[index] if index in reports else seen_face(index, face, "left_alone", index in upload.beyond)
         for index, face in enumerate(upload.found)
     ]
 
@@ -69,10 +69,11 @@ def _landmarks(face: FoundFace) -> dict[str, tuple[float, float]]:
     return {name: (round(x, 1), round(y, 1)) for name, (x, y) in face.landmarks.items()}
 
 
-def _protected(bundle: Bundle, wearing: Wearing, states: Mapping[str, Photo]) -> ProtectedFace:
+def _protected(
+    bundle: Bundle, upload: Upload, index: int, wearing: Wearing, states: Mapping[str, Photo]
+) -> ProtectedFace:
     """Matches and quality of one face. states: the finished photo as it is, and after each treatment."""
-    models, face, original = bundle.models, wearing.face.found, wearing.face.upload.photo
-    style = wearing.variant.style
+    models, face, original, style = bundle.models, upload.found[index], upload.photo, wearing.variant.style
     before = cut_portrait(original, face, models.view_px).to(models.device)
     views, is_found = [], []
     for photo in states.values():
@@ -89,7 +90,7 @@ def _protected(bundle: Bundle, wearing: Wearing, states: Mapping[str, Photo]) ->
     visible = score.quality(models, before, cut_portrait(states[FINISHED], face, models.view_px).to(models.device))
     held_out = [{name: m for name, m in match.items() if style.role_of(name) == "held_out"} for match in judged]
     return ProtectedFace(
-        index=wearing.face.index,
+        index=index,
         box=face.box,
         landmarks=_landmarks(face),
         notes=list(face.notes),
@@ -100,7 +101,7 @@ def _protected(bundle: Bundle, wearing: Wearing, states: Mapping[str, Photo]) ->
         scores=Scores(psnr_db=round(visible.psnr_db, 2), ssim=round(visible.ssim, 4), lpips=round(visible.lpips, 4)),
         found_again=seen[FINISHED].found_again,
         recognisers=seen[FINISHED].recognisers,
-        survival={name: seen[name] for name in wearing.face.upload.wish.survival},
+        survival={name: seen[name] for name in upload.wish.survival},
         verdict=verdict(dict(zip(states, held_out, strict=True))),
     )
 
