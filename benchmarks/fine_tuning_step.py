@@ -12,6 +12,7 @@ import argparse
 import json
 import platform
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -31,9 +32,9 @@ from diffam_core.losses import (
     shrink,
     visual_terms,
 )
-from diffam_core.models import Models, Recogniser
+from diffam_core.models import Models
 from diffam_core.styles import add_full_style, add_style, remove_style
-from diffam_core.transfer import Prepared, StageRecipe, TransferRecipe, prepare, tune
+from diffam_core.transfer import Attack, Lesson, StageRecipe, TransferRecipe, prepare, tune
 from diffam_core.tuning import Tuning, weighted
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import BUNDLES
@@ -58,10 +59,10 @@ def match_in_loops(picture: Tensor, region: Tensor, table: Tensor) -> Tensor:
 
 
 def released_step(
-    models: Models, style: str, optimiser: torch.optim.Optimizer, colours: ReferenceColours, photo: Tensor, aim: Tensor,
-    surrogates: list[Recogniser], recipe: StageRecipe, generator: torch.Generator,
-) -> None:  # fmt: skip
+    models: Models, tuning: Tuning, recipe: StageRecipe, colours: ReferenceColours, attack: Attack, photo: Tensor
+) -> None:
     """One step for one portrait; nothing is prepared ahead but the latent, as there."""
+    surrogates, optimiser = attack.surrogates, tuning.optimiser
     portrait = shrink(photo, models.portrait_px)
     with torch.no_grad():
         latent = latents(models, portrait)
@@ -69,10 +70,10 @@ def released_step(
     face = face_probability(models.parser, portrait).detach()
     probabilities = models.parser(portrait).sigmoid()
     regions = {name: probabilities[:, i : i + 1] > 0.5 for i, name in enumerate(REGION_WEIGHTS)}
-    aims = {r.name: r.embed(aim)[0] for r in surrogates}
+    aims = {r.name: r.embed(attack.aim)[0] for r in surrogates}
     own = {r.name: r.embed(photo) for r in surrogates}
     batch = Batch(photo, portrait, face, regions, models.clip.embed_images(portrait), own)
-    residual = generate(models, latent, style) - base
+    residual = generate(models, latent, tuning.style) - base
     composite = (photo + change(residual, face, photo.shape[-1])).clamp(-1, 1)
     small = shrink(composite, models.portrait_px)
     histogram = small.new_zeros(())
@@ -84,7 +85,7 @@ def released_step(
     moved = models.clip.embed_images(small) - batch.clip
     terms = {"histogram": histogram, "direction": 1 - torch.cosine_similarity(moved, colours.direction[None]).mean()}
     terms |= visual_terms(models, batch, small, residual)
-    terms |= attack_terms(surrogates, aims, batch, composite, recipe.views, generator)
+    terms |= attack_terms(surrogates, aims, batch, composite, recipe.views, tuning.generator)
     terms |= bar_terms(recipe.bar, recipe.weights, batch, composite)
     optimiser.zero_grad()
     weighted(recipe.weights, terms).backward()
@@ -102,14 +103,12 @@ def measure(steps: int) -> dict[str, float]:
     """Seconds per step of four portraits, taken in turns: all weights as there, and LoRA, which is our default."""
     torch.set_num_threads(1)  # neither side profits from a second core at this size, and busy ones add noise
     bundle = open_bundle(BUNDLES / "mini")
-    models, recipe = bundle.models, TransferRecipe().attack
+    models, recipe = bundle.models, replace(TransferRecipe().attack, steps=2, learning_rate=2e-4)
     picture = bundle.references["rose"]
     colours = read_colours(models, picture.made_up, picture.bare, picture.regions)
-    surrogates = [models.recognisers[name] for name in SURROGATES]
-    aim = bundle.targets["aurora"].aim
+    attack = Attack([models.recognisers[name] for name in SURROGATES], bundle.targets["aurora"].aim)
     photos = style_photos(PORTRAITS)
-    data: Prepared = prepare(models, photos, surrogates)
-    generator = torch.Generator().manual_seed(0)
+    lesson = Lesson(colours, prepare(models, photos, attack.surrogates), attack)
     ours: dict[str, list[float]] = {"full": [], "lora": []}
     theirs: list[float] = []
     for _ in range(steps):
@@ -118,22 +117,19 @@ def measure(steps: int) -> dict[str, float]:
                 add_full_style(models.eps, "bench")
             else:
                 add_style(models.eps, "bench", 8)
-            tuning = Tuning(models.eps, "bench", 2, 2e-4, 0.25, 0)
             ends: list[float] = []
             tune(
-                models, tuning, recipe, colours, data, surrogates, aim,
+                models, Tuning(models.eps, "bench", recipe, 0), recipe, lesson,
                 lambda _step, _steps, _terms, ends=ends: ends.append(perf_counter()),  # type: ignore[misc]
             )  # fmt: skip
             times.append(ends[1] - ends[0])
             remove_style(models.eps, "bench")
         add_full_style(models.eps, "bench")
-        optimiser = Tuning(models.eps, "bench", 1, 2e-4, 0.25, 0).optimiser
+        tuning = Tuning(models.eps, "bench", recipe, 0)
         unfreeze(bundle, frozen=False)
         started = perf_counter()
         for row in range(PORTRAITS):
-            released_step(
-                models, "bench", optimiser, colours, photos[row : row + 1], aim, surrogates, recipe, generator
-            )
+            released_step(models, tuning, recipe, colours, attack, photos[row : row + 1])
         theirs.append(perf_counter() - started)
         unfreeze(bundle, frozen=True)
         remove_style(models.eps, "bench")

@@ -5,9 +5,9 @@ direction has no magnitude and a single critic is easily fooled, so `critics` as
 bare as bare pictures are, and not barer. Both may start from a style that only knows bare faces.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -21,7 +21,7 @@ from diffam_core.losses import shrink
 from diffam_core.models import Models, Process, Recogniser
 from diffam_core.networks.clip import Clip
 from diffam_core.styles import has_style, predictor
-from diffam_core.tuning import Epoch, OnLoss, Terms, Tuning, ignore_loss, weighted
+from diffam_core.tuning import Epoch, Keep, OnLoss, Terms, Tuning, ignore_loss, weighted
 
 REMOVAL = "removal"
 """The name of the style that removes make-up."""
@@ -145,22 +145,33 @@ def _apply(models: Models, views: Tensor, start: _Start, process: Process, style
     return (views + change(bare - start.same, start.face, views.shape[-1])).clamp(-1, 1)
 
 
+@dataclass(frozen=True)
+class RemovalLesson:
+    """What removal learns from: made-up portraits and, of other people, bare ones that must stay as they are.
+
+    made_up, bare: `(n, 3, s, s)` in [-1, 1]; never pairs.  identity: the recogniser of the identity term.
+    critics: of the objective that asks them.
+    """
+
+    made_up: Tensor
+    bare: Tensor
+    identity: Recogniser
+    critics: Sequence[Critic] = ()
+
+
 def tune_removal(
     models: Models,
     tuning: Tuning,
     recipe: RemovalRecipe,
-    process: Process,
-    made_up: Tensor,
-    bare: Tensor,
-    critics: list[Critic],
-    identity: Recogniser,
+    lesson: RemovalLesson,
     on_loss: OnLoss = ignore_loss,
-    keep: Callable[[dict[str, Any]], None] | None = None,
+    keep: Keep | None = None,
 ) -> None:
-    """Fine-tune a removal style on made-up portraits and, of other people, bare ones that must stay as they are.
+    """Fine-tune a removal style to the end of its recipe.
 
-    made_up, bare: `(n, 3, s, s)` in [-1, 1]; never pairs.  identity: the recogniser of the identity term.
+    models: with the process that removal walks in training, which is not the one that it protects with.
     """
+    process, made_up, bare, identity = models.process, lesson.made_up, lesson.bare, lesson.identity
     worn = _start(models, made_up, process)
     plain = _start(models, bare, process) if recipe.bare_batch else None
     with torch.no_grad():
@@ -182,7 +193,7 @@ def tune_removal(
             moved = models.clip.embed_images(x_hat) - seen[rows]
             terms["direction"] = 1 - functional.cosine_similarity(moved, wanted[None], dim=1, eps=1e-4).mean()
         else:
-            scores = torch.cat([critic.score(x_hat) for critic in critics], dim=1)
+            scores = torch.cat([critic.score(x_hat) for critic in lesson.critics], dim=1)
             terms["critics"] = ((scores - SLACK).clamp(min=0) + (-OVERSHOOT - scores).clamp(min=0)).mean()
         terms["identity"] = 1 - (identity.embed(x_hat) * own[rows]).sum(dim=1).mean()
         terms["perceptual"] = models.perceptual(x_hat, x).mean()

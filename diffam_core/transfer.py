@@ -6,7 +6,7 @@ weights or LoRA, whichever was added. A run that is stopped and resumed equals o
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ from diffam_core.losses import (
 )
 from diffam_core.models import Models, Process, Recogniser
 from diffam_core.networks.parser import REGIONS
-from diffam_core.tuning import Epoch, OnLoss, Terms, Tuning, ignore_loss, weighted
+from diffam_core.tuning import Epoch, Keep, OnLoss, Terms, Tuning, ignore_loss, weighted
 
 Objective = Literal["impersonate", "dodge", "both"]
 Mode = Literal["lora", "full"]
@@ -153,23 +153,35 @@ def prepare(models: Models, photos: Tensor, surrogates: list[Recogniser], invert
     )
 
 
+@dataclass(frozen=True)
+class Attack:
+    """What the second stage adds: the recognisers to mislead and the target's picture `(1, 3, s, s)`."""
+
+    surrogates: list[Recogniser]
+    aim: Tensor
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a style is to learn: a reference's make-up, on whom, and against whom; without `attack` make-up alone."""
+
+    colours: ReferenceColours
+    data: Prepared
+    attack: Attack | None = None
+
+
 def tune(
     models: Models,
     tuning: Tuning,
     recipe: StageRecipe,
-    colours: ReferenceColours,
-    data: Prepared,
-    surrogates: list[Recogniser],
-    aim: Tensor | None,
+    lesson: Lesson,
     on_loss: OnLoss = ignore_loss,
-    keep: Callable[[dict[str, Any]], None] | None = None,
+    keep: Keep | None = None,
 ) -> None:
-    """Run a stage to its end. Without surrogates and `aim` it learns the make-up alone.
-
-    aim: the target's picture `(1, 3, s, s)`.  keep: called with `tuning.state()` now and then.
-    """
+    """Run a stage to its end."""
+    data, attack = lesson.data, lesson.attack
     with torch.no_grad():
-        aims = {} if aim is None else {r.name: r.embed(aim)[0] for r in surrogates}
+        aims = {r.name: r.embed(attack.aim)[0] for r in attack.surrogates} if attack else {}
     is_large = models.portrait_px >= CHECKPOINTED_PX
 
     def weigh(generator: torch.Generator) -> tuple[Tensor, Terms]:
@@ -182,10 +194,10 @@ def tune(
         residual = generated.float() - data.reconstructions[rows]
         composite = (batch.photos + change(residual, batch.face, batch.photos.shape[-1])).clamp(-1, 1)
         small = shrink(composite, models.portrait_px)
-        terms = makeup_terms(models, colours, batch, small, recipe.regions)
+        terms = makeup_terms(models, lesson.colours, batch, small, recipe.regions)
         terms |= visual_terms(models, batch, small, residual)
-        if surrogates:
-            terms |= attack_terms(surrogates, aims, batch, composite, recipe.views, generator)
+        if attack:
+            terms |= attack_terms(attack.surrogates, aims, batch, composite, recipe.views, generator)
         terms |= bar_terms(recipe.bar, recipe.weights, batch, composite)
         return weighted(recipe.weights, terms), terms
 

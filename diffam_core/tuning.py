@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import torch
 from torch import Tensor
@@ -16,8 +16,24 @@ if TYPE_CHECKING:
 Terms = dict[str, Tensor]
 OnLoss = Callable[[int, int, dict[str, float]], None]
 """`on_loss(step, steps, terms)` after each step; what it raises ends the training."""
-KEEP_EVERY = 10
-"""Steps between two checkpoints."""
+
+
+class State(TypedDict):
+    """A training between two steps: tensors, numbers and containers only."""
+
+    step: int
+    parameters: list[Tensor]
+    optimiser: dict[str, Any]
+    schedule: dict[str, Any]
+    generator: Tensor
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Where a training's state goes: `write` gets it after `every` steps, and at the end."""
+
+    write: Callable[[State], None]
+    every: int = 10
 
 
 def weighted(weights: "DataclassInstance", terms: Terms) -> Tensor:
@@ -33,33 +49,37 @@ class Epoch:
     growth: float = 1.0
 
 
+class Pace(Protocol):
+    """How long and how fast a style learns; the recipes are one.
+
+    The learning rate falls linearly to `final_rate` of itself; with an `epoch` it grows from pass to pass instead.
+    """
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def final_rate(self) -> float: ...
+    @property
+    def epoch(self) -> Epoch | None: ...
+
+
 def ignore_loss(step: int, steps: int, terms: dict[str, float]) -> None:
     """The `OnLoss` of those who do not look."""
 
 
 class Tuning:
-    """The state of a training: a style's parameters, optimiser, schedule, random numbers, and the step reached.
+    """The state of a training: a style's parameters, optimiser, schedule, random numbers, and the step reached."""
 
-    The learning rate falls linearly to `final_rate` of itself; with an `epoch` it grows from pass to pass instead.
-    """
-
-    def __init__(
-        self,
-        eps: EpsModel,
-        style: str,
-        steps: int,
-        learning_rate: float,
-        final_rate: float,
-        seed: int,
-        epoch: Epoch | None = None,
-    ) -> None:
-        self.style, self.steps, self.epoch = style, steps, epoch
+    def __init__(self, eps: EpsModel, style: str, pace: Pace, seed: int) -> None:
+        self.style, self.steps, self.epoch = style, pace.steps, pace.epoch
         self.parameters = style_parameters(eps, style)
-        self.optimiser = torch.optim.Adam(self.parameters, learning_rate)
+        self.optimiser = torch.optim.Adam(self.parameters, pace.learning_rate)
         self.schedule: torch.optim.lr_scheduler.LRScheduler = (
-            torch.optim.lr_scheduler.LinearLR(self.optimiser, 1.0, final_rate, steps)
-            if epoch is None
-            else torch.optim.lr_scheduler.StepLR(self.optimiser, epoch.steps, epoch.growth)
+            torch.optim.lr_scheduler.LinearLR(self.optimiser, 1.0, pace.final_rate, pace.steps)
+            if pace.epoch is None
+            else torch.optim.lr_scheduler.StepLR(self.optimiser, pace.epoch.steps, pace.epoch.growth)
         )
         self.generator = torch.Generator().manual_seed(seed)
         self.step = 0
@@ -71,8 +91,8 @@ class Tuning:
         first = self.step % self.epoch.steps * batch
         return torch.arange(first, min(first + batch, count))
 
-    def state(self) -> dict[str, Any]:
-        """All that a later run needs to go on exactly here; tensors, numbers and containers only."""
+    def state(self) -> State:
+        """All that a later run needs to go on exactly here."""
         return {
             "step": self.step,
             "parameters": [p.detach().clone() for p in self.parameters],
@@ -81,7 +101,7 @@ class Tuning:
             "generator": self.generator.get_state(),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: State) -> None:
         """Go on from `state()` of a run with the same recipe."""
         self.step = state["step"]
         with torch.no_grad():
@@ -95,12 +115,11 @@ class Tuning:
         self,
         weigh: Callable[[torch.Generator], tuple[Tensor, Terms]],
         on_loss: OnLoss,
-        keep: Callable[[dict[str, Any]], None] | None = None,
+        keep: Keep | None = None,
     ) -> None:
         """Train to the end, then freeze the style again.
 
         weigh: draws what it needs from the generator and returns the loss and its unweighted terms.
-        keep: called with `state()` every `KEEP_EVERY` steps and at the end.
         """
         while self.step < self.steps:
             loss, terms = weigh(self.generator)
@@ -110,8 +129,8 @@ class Tuning:
             self.optimiser.step()
             self.schedule.step()
             self.step += 1
-            if keep is not None and (self.step % KEEP_EVERY == 0 or self.step == self.steps):
-                keep(self.state())
+            if keep is not None and (self.step % keep.every == 0 or self.step == self.steps):
+                keep.write(self.state())
             on_loss(self.step, self.steps, {name: float(term.detach()) for name, term in terms.items()})
         for parameter in self.parameters:
             parameter.requires_grad_(False)

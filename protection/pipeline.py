@@ -12,20 +12,17 @@ from time import perf_counter
 from typing import Literal, ParamSpec, TypeVar
 
 import torch
-from torch import Tensor
 
-from diffam_core.composite import change, region_weights
 from diffam_core.errors import DiffAMError
-from diffam_core.faces.face import FoundFace, native_px
-from diffam_core.faces.palette import fit_palette
-from diffam_core.faces.paste import paste_changes
-from diffam_core.generation import autocast
+from diffam_core.generation import OnStep
 from diffam_core.images import MEDIA_TYPES, decode_photo, decode_rgba, encode_photo
 from diffam_core.models import Models
 from jobs.report import FaceReport, OnProgress, Progress, Stage
 from model_store.bundle import Bundle
+from protection.batch import invert, within
 from protection.comparison import draw_comparison
-from protection.makeup import OnStep, Wearing, make_up, prepare, within
+from protection.compositing import composite
+from protection.makeup import Wearing, make_up
 from protection.plan import AUTO_ROWS, Request, Upload, Variant, choose_faces, plan_variants, rows_per_face
 from protection.scoring import score_faces, seen_face
 
@@ -107,19 +104,19 @@ def make_photos_up(bundle: Bundle, uploads: Sequence[Upload], on_progress: OnPro
         return []
     seconds: dict[str, float] = {}
     plans = {upload: plan_variants(bundle, upload.wish) for upload in uploads}
-    with _stage("invert", seconds, on_progress) as step, torch.inference_mode(), autocast(bundle.models):
-        faces = prepare(bundle.models, [(each.photo, each.found[i]) for each in uploads for i in each.chosen], step)
+    with _stage("invert", seconds, on_progress) as step:
+        faces = invert(bundle.models, uploads, step)
     wishes = [
         (face, variant)
         for upload, variants in plans.items()
         for variant in variants
         for face in faces
-        if face.photo is upload.photo
+        if face.upload is upload
     ]
-    with _stage("make_up", seconds, on_progress) as step, torch.inference_mode(), autocast(bundle.models):
+    with _stage("make_up", seconds, on_progress) as step:
         worn = make_up(bundle, wishes, step)
     return [
-        MadeUp(upload, variants, [each for each in worn if each.face.photo is upload.photo], dict(seconds))
+        MadeUp(upload, variants, [each for each in worn if each.face.upload is upload], dict(seconds))
         for upload, variants in plans.items()
     ]
 
@@ -129,7 +126,7 @@ def finish_photo(bundle: Bundle, made_up: MadeUp, on_progress: OnProgress) -> Pr
     seconds: dict[str, float] = {}
     looks = [[each for each in made_up.worn if each.variant is variant] for variant in made_up.variants]
     with _stage("composite", seconds, on_progress), torch.inference_mode():
-        files = [_composite(made_up.upload, worn, bundle.models) for worn in looks]
+        files = [_composite(made_up.upload, worn) for worn in looks]
     with _stage("score", seconds, on_progress) as step, torch.inference_mode():
         candidates = [
             _score(bundle, made_up.upload, worn, file, within(step, number, len(looks)))
@@ -143,17 +140,10 @@ def detect_faces(models: Models, photo: bytes) -> list[FaceReport]:
     return [seen_face(index, face) for index, face in enumerate(models.find_faces(decode_photo(photo)))]
 
 
-def _composite(upload: Upload, worn: Sequence[Wearing], models: Models) -> bytes:
+def _composite(upload: Upload, worn: Sequence[Wearing]) -> bytes:
     """The finished file of one candidate: every face's change in its own place, nothing else moved."""
-    changes: list[tuple[FoundFace, Tensor]] = []
-    for wearing in worn:
-        face = wearing.face
-        weights = region_weights(face.regions, upload.wish.regions)
-        size = native_px(face.found, models.portrait_px)
-        delta = change(wearing.residual, face.mask, size, weights)[0]
-        changes.append((face.found, fit_palette(delta, upload.photo, face.found)))
-    pasted = paste_changes(upload.photo, changes)
-    return encode_photo(pasted, upload.wish.output_format, alpha=upload.alpha, is_marked=True)
+    photo = composite(upload.photo, [(each.face, each.residual) for each in worn], upload.wish.regions)
+    return encode_photo(photo, upload.wish.output_format, alpha=upload.alpha, is_marked=True)
 
 
 def _score(bundle: Bundle, upload: Upload, worn: Sequence[Wearing], file: bytes, on_step: OnStep) -> Candidate:

@@ -10,13 +10,14 @@ from typing import Literal
 import torch
 
 from diffam_core import score
-from diffam_core.faces.face import FACE_CODES, FoundFace, cut_portrait, scale_face
+from diffam_core.faces.face import FACE_CODES, FoundFace, cut_portrait
+from diffam_core.generation import OnStep
 from diffam_core.images import Photo
 from jobs.report import FaceReport, Match, ProtectedFace, Scores, SeenFace, StrengthSearch, Survival, Trial
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
-from protection.again import find_again
-from protection.makeup import OnStep, Wearing
+from protection.again import meet_again
+from protection.makeup import Wearing
 from protection.plan import Upload
 from protection.strength import BAR, Choice
 from protection.survival import PROFILES, treat
@@ -34,15 +35,15 @@ def score_faces(
 ) -> list[FaceReport]:
     """What became of every face that was found, in the order of the detection.
 
-    worn: what each chosen face wears.  finished: the file, decoded.  on_step: told before each of them is measured.
+    worn: what the faces wear that are made up.  finished: the file, decoded.  on_step: told before each of them.
     """
     states = {FINISHED: finished} | {name: treat(finished, PROFILES[name]) for name in upload.wish.survival}
     reports: dict[int, FaceReport] = {}
-    for done, (index, wearing) in enumerate(zip(upload.chosen, worn, strict=True)):
-        on_step(done, len(worn))
-        reports[index] = _protected(bundle, upload, index, wearing, states)
+    for number, wearing in enumerate(worn):
+        on_step(number, len(worn))
+        reports[wearing.face.index] = _protected(bundle, wearing, states)
     return [
-        reports[index] if index in reports else seen_face(index, face, "left_alone", index in upload.beyond)
+        reports.get(index) or seen_face(index, face, "left_alone", index in upload.beyond)
         for index, face in enumerate(upload.found)
     ]
 
@@ -69,28 +70,23 @@ def _landmarks(face: FoundFace) -> dict[str, tuple[float, float]]:
     return {name: (round(x, 1), round(y, 1)) for name, (x, y) in face.landmarks.items()}
 
 
-def _protected(
-    bundle: Bundle, upload: Upload, index: int, wearing: Wearing, states: Mapping[str, Photo]
-) -> ProtectedFace:
+def _protected(bundle: Bundle, wearing: Wearing, states: Mapping[str, Photo]) -> ProtectedFace:
     """Matches and quality of one face. states: the finished photo as it is, and after each treatment."""
-    models, face, original, style = bundle.models, upload.found[index], upload.photo, wearing.variant.style
+    models, face, original = bundle.models, wearing.face.found, wearing.face.photo
+    style = wearing.variant.style
     before = cut_portrait(original, face, models.view_px).to(models.device)
-    views, is_found = [], []
-    for photo in states.values():
-        moved = scale_face(face, photo.shape[1] / original.shape[1])
-        again = find_again(models, photo, moved)
-        views.append(cut_portrait(photo, again or moved, models.view_px))
-        is_found.append(again is not None)
+    met = [meet_again(models, photo, face, original.shape[1]) for photo in states.values()]
+    views = [cut_portrait(photo, each.face, models.view_px) for photo, each in zip(states.values(), met, strict=True)]
     after = torch.cat(views).to(models.device)
     judged = score.matches(models, before, after, bundle.targets[style.target].test.to(models.device))
     seen = {
-        name: Survival(found_again=again, recognisers=_matches(style, match))
-        for name, again, match in zip(states, is_found, judged, strict=True)
+        name: Survival(found_again=each.is_found, recognisers=_matches(style, match))
+        for name, each, match in zip(states, met, judged, strict=True)
     }
     visible = score.quality(models, before, cut_portrait(states[FINISHED], face, models.view_px).to(models.device))
     held_out = [{name: m for name, m in match.items() if style.role_of(name) == "held_out"} for match in judged]
     return ProtectedFace(
-        index=index,
+        index=wearing.face.index,
         box=face.box,
         landmarks=_landmarks(face),
         notes=list(face.notes),
@@ -101,7 +97,7 @@ def _protected(
         scores=Scores(psnr_db=round(visible.psnr_db, 2), ssim=round(visible.ssim, 4), lpips=round(visible.lpips, 4)),
         found_again=seen[FINISHED].found_again,
         recognisers=seen[FINISHED].recognisers,
-        survival={name: seen[name] for name in upload.wish.survival},
+        survival={name: seen[name] for name in wearing.face.upload.wish.survival},
         verdict=verdict(dict(zip(states, held_out, strict=True))),
     )
 

@@ -4,6 +4,7 @@ Nothing here sees a made-up picture beside its bare twin except `measure_removal
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from diffam_core.networks.clip import Clip
 from diffam_core.removal import (
     REMOVAL,
     Critic,
+    RemovalLesson,
     RemovalRecipe,
     RemovalWeights,
     make_critic,
@@ -202,13 +204,14 @@ def train_removal(work: Path, recipe: RemovalRecipe, progress: Progress) -> dict
     worn, _ = draw(TRAINING_FACES, SEEDS["train"] + 301, 1.0)
     prior = {k: v.float() for k, v in load_file(work / f"{PRIOR}.safetensors").items()}
     add_style(models.eps, REMOVAL, RANK, prior)
-    tuning = Tuning(models.eps, REMOVAL, recipe.steps, recipe.learning_rate, recipe.final_rate, 30)
+    tuning = Tuning(models.eps, REMOVAL, recipe, 30)
 
     def report(step: int, steps: int, terms: dict[str, float]) -> None:
         progress(step, steps, terms[recipe.objective])
 
     critics = critics_of(models, work, plain) if recipe.objective == "critics" else []
-    tune_removal(models, tuning, recipe, process_of(models), worn, plain, critics, models.recognisers[IDENTITY], report)
+    lesson = RemovalLesson(worn, plain, models.recognisers[IDENTITY], critics)
+    tune_removal(replace(models, process=process_of(models)), tuning, recipe, lesson, report)
     tuned = style_weights(models.eps, REMOVAL)
     return {key: torch.lerp(prior[key], tuned[key], SHARE) for key in prior}
 

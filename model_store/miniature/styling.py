@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from diffam_core.losses import read_colours
-from diffam_core.transfer import TransferRecipe, prepare
+from diffam_core.transfer import Attack, TransferRecipe, prepare
 from model_store.bundle import load_models, read_picture, read_reference, style_name
 from model_store.catalog import read_manifest
 from model_store.miniature import recognition
@@ -15,7 +15,7 @@ from model_store.miniature.cast import REFERENCES, TARGETS
 from model_store.rendered.people import take
 from model_store.rendered.portraits import SEEDS, render_portraits, sample_faces
 from model_store.training.checkpoints import CachedLatents
-from model_store.training.fine_tuning import Attack, fine_tune
+from model_store.training.fine_tuning import fine_tune
 
 HOLD_OUTS = ("ir152", "irse50", "facenet", "mobile_face")
 NEVER_ATTACKED = "vit"

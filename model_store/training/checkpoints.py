@@ -4,11 +4,9 @@ import hashlib
 import io
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
 
 import torch
 from safetensors.torch import load
@@ -17,11 +15,10 @@ from torch import Tensor
 
 from diffam_core.generation import latents
 from diffam_core.models import Models
-from diffam_core.tuning import Tuning
+from diffam_core.tuning import Keep, State, Tuning
 from model_store.additions import finished
 
 log = logging.getLogger(__name__)
-Keep = Callable[[dict[str, Any]], None]
 
 
 def fingerprint(*parts: object) -> str:
@@ -42,12 +39,12 @@ def resume(tuning: Tuning, folder: Path | None, made_by: tuple[object, ...]) -> 
     path = folder / f"{fingerprint(*made_by, *tuning.parameters)}.pt"
     if (state := _read_checkpoint(path)) is not None:
         tuning.restore(state)
-    return lambda state: _write_checkpoint(state, path)
+    return Keep(lambda state: _write_checkpoint(state, path))
 
 
-def _read_checkpoint(path: Path) -> dict[str, object] | None:
+def _read_checkpoint(path: Path) -> State | None:
     try:
-        state: dict[str, object] = torch.load(path, map_location="cpu", weights_only=True)
+        state: State = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         return None
     except (UnpicklingError, RuntimeError, EOFError):
@@ -56,7 +53,7 @@ def _read_checkpoint(path: Path) -> dict[str, object] | None:
     return state
 
 
-def _write_checkpoint(state: dict[str, object], path: Path) -> None:
+def _write_checkpoint(state: State, path: Path) -> None:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     with finished(path) as partial:

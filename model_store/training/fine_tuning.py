@@ -1,7 +1,7 @@
 """Fine-tunes styles of an opened bundle; a training that was stopped, even by force, goes on where it was."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,22 +9,14 @@ from torch import Tensor
 
 from diffam_core.losses import ReferenceColours
 from diffam_core.models import Models, Process, Recogniser
-from diffam_core.removal import Critic, RemovalRecipe, tune_removal
+from diffam_core.removal import Critic, RemovalLesson, RemovalRecipe, tune_removal
 from diffam_core.styles import add_full_style, add_style, remove_style, style_weights
-from diffam_core.transfer import Mode, Prepared, StageRecipe, tune
+from diffam_core.transfer import Attack, Lesson, Mode, Prepared, StageRecipe, tune
 from diffam_core.tuning import OnLoss, Tuning, ignore_loss
 from model_store.training.checkpoints import resume
 
 IN_TRAINING = "in-training"
 """The name of a style while it is fine-tuned."""
-
-
-@dataclass(frozen=True)
-class Attack:
-    """What the second stage adds: the recognisers to mislead and the target's picture `(1, 3, s, s)`."""
-
-    surrogates: list[Recogniser]
-    aim: Tensor
 
 
 def fine_tune(
@@ -49,15 +41,14 @@ def fine_tune(
     surrogates = attack.surrogates if attack else []
     _attach(models, seed, mode, rank, start)
     try:
-        tuning = _begin(models, recipe, seed)
+        tuning = Tuning(models.eps, IN_TRAINING, recipe, seed)
         made_by = (
             recipe, seed, colours.direction, *colours.tables.values(), data.latents, data.reconstructions, data.photos,
             data.clip, models.process.denoise_points, *(data.own[r.name] for r in surrogates),
             *([attack.aim] if attack else []),
         )  # fmt: skip
         keep = resume(tuning, checkpoints, made_by)
-        aim = attack.aim if attack else None
-        tune(models, tuning, recipe, colours, data, surrogates, aim, on_loss, keep)
+        tune(models, tuning, recipe, Lesson(colours, data, attack), on_loss, keep)
         return style_weights(models.eps, IN_TRAINING)
     finally:
         remove_style(models.eps, IN_TRAINING)
@@ -84,13 +75,14 @@ def fine_tune_removal(
     """
     _attach(models, seed, mode, rank, None)
     try:
-        tuning = _begin(models, recipe, seed)
+        tuning = Tuning(models.eps, IN_TRAINING, recipe, seed)
         made_by = (
             recipe, seed, made_up, bare, process.return_timestep, process.invert_points, process.denoise_points,
             identity.name, *(part for critic in critics for part in (critic.axes, critic.mean, critic.spread)),
         )  # fmt: skip
         keep = resume(tuning, checkpoints, made_by)
-        tune_removal(models, tuning, recipe, process, made_up, bare, list(critics), identity, on_loss, keep)
+        lesson = RemovalLesson(made_up, bare, identity, critics)
+        tune_removal(replace(models, process=process), tuning, recipe, lesson, on_loss, keep)
         return style_weights(models.eps, IN_TRAINING)
     finally:
         remove_style(models.eps, IN_TRAINING)
@@ -102,9 +94,3 @@ def _attach(models: Models, seed: int, mode: Mode, rank: int, start: dict[str, T
         add_style(models.eps, IN_TRAINING, rank, start)
     else:
         add_full_style(models.eps, IN_TRAINING, start)
-
-
-def _begin(models: Models, recipe: StageRecipe | RemovalRecipe, seed: int) -> Tuning:
-    return Tuning(
-        models.eps, IN_TRAINING, recipe.steps, recipe.learning_rate, recipe.final_rate, seed, recipe.epoch
-    )  # fmt: skip

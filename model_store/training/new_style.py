@@ -8,14 +8,14 @@ import tomli_w
 from torch import Tensor
 
 from diffam_core.losses import read_colours
-from diffam_core.transfer import TransferRecipe, prepare
+from diffam_core.transfer import Attack, TransferRecipe, prepare
 from diffam_core.tuning import OnLoss, ignore_loss
 from model_store.additions import StyleOrder, check_order, finished, with_additions
 from model_store.bundle import Bundle, Reference, read_reference, read_weights, style_name
 from model_store.catalog import StyleCard
 from model_store.errors import RecipeInvalid
 from model_store.training.checkpoints import CachedLatents, save_weights
-from model_store.training.fine_tuning import Attack, fine_tune
+from model_store.training.fine_tuning import fine_tune
 from model_store.training.portraits import Portraits, training_portraits
 
 

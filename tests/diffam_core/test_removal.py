@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diffam_core.models import Process
-from diffam_core.removal import RemovalObjective, RemovalRecipe, make_critic, remove_makeup, tune_removal
+from diffam_core.removal import RemovalLesson, RemovalObjective, RemovalRecipe, make_critic, remove_makeup, tune_removal
 from diffam_core.styles import add_style, remove_style
 from diffam_core.tuning import Tuning
 from model_store.bundle import Bundle
@@ -46,12 +46,13 @@ def test_each_objective_lowers_its_own_term(bundle: Bundle, process: Process, ob
     torch.manual_seed(0)
     add_style(models.eps, "undressing", 8)
     try:
-        recipe = RemovalRecipe(objective, steps=8, batch=2, bare_batch=1)
+        recipe = RemovalRecipe(objective, steps=8, learning_rate=2e-3, final_rate=0.5, batch=2, bare_batch=1)
         recipe = replace(recipe, weights=replace(recipe.weights, keep_bare=2.0, l1=0.2))
-        tuning = Tuning(models.eps, "undressing", recipe.steps, 2e-3, 0.5, 0)
+        tuning = Tuning(models.eps, "undressing", recipe, 0)
         seen: list[float] = []
         tune_removal(
-            models, tuning, recipe, process, worn, bare, critics, models.recognisers["irse50"],
+            replace(models, process=process), tuning, recipe,
+            RemovalLesson(worn, bare, models.recognisers["irse50"], critics),
             lambda _step, _steps, terms: seen.append(terms[objective]),
         )  # fmt: skip
         assert len(seen) == 8

@@ -12,12 +12,12 @@ from diffam_core.generation import generate
 from diffam_core.losses import ReferenceColours, Weights, read_colours
 from diffam_core.models import Recogniser
 from diffam_core.styles import add_full_style, add_style, remove_style, style_weights
-from diffam_core.transfer import Mode, Prepared, StageRecipe, TransferRecipe, prepare, tune
+from diffam_core.transfer import Attack, Lesson, Mode, Prepared, StageRecipe, TransferRecipe, prepare, tune
 from diffam_core.tuning import Tuning
 from model_store.bundle import Bundle
 from model_store.miniature.styling import style_photos
 from model_store.training.checkpoints import CachedLatents
-from model_store.training.fine_tuning import Attack, fine_tune
+from model_store.training.fine_tuning import fine_tune
 
 RECIPE = replace(TransferRecipe().attack, steps=6, batch=2, views=1)
 
@@ -135,17 +135,17 @@ def test_full_weights_of_another_network_are_refused(bundle: Bundle) -> None:
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_gradient_checkpoints_change_memory_not_gradients(
-    bundle: Bundle, colours: ReferenceColours, data: Prepared, surrogates: list[Recogniser], attack: Attack, batch: int
+    bundle: Bundle, colours: ReferenceColours, data: Prepared, attack: Attack, batch: int
 ) -> None:
     ends: list[dict[str, Tensor]] = []
     for is_saving_memory in (False, True):
         torch.manual_seed(0)
         add_style(bundle.models.eps, "one", 8)
         recipe = replace(RECIPE, steps=2, batch=batch, has_gradient_checkpoints=is_saving_memory)
-        tuning = Tuning(bundle.models.eps, "one", recipe.steps, 2e-3, 0.25, 0)
+        tuning = Tuning(bundle.models.eps, "one", recipe, 0)
         losses: list[float] = []
         tune(
-            bundle.models, tuning, recipe, colours, data, surrogates, attack.aim,
+            bundle.models, tuning, recipe, Lesson(colours, data, attack),
             lambda _step, _steps, terms, losses=losses: losses.extend(terms.values()),  # type: ignore[misc]
         )  # fmt: skip
         ends.append({"loss": torch.tensor(losses), **style_weights(bundle.models.eps, "one")})
@@ -199,11 +199,11 @@ def test_latents_are_remembered_by_what_made_them(
 def test_make_up_alone_needs_no_recogniser(bundle: Bundle, colours: ReferenceColours, data: Prepared) -> None:
     add_style(bundle.models.eps, "alone", 8)
     try:
-        tuning = Tuning(bundle.models.eps, "alone", 2, 2e-3, 0.25, 0)
-        seen: list[set[str]] = []
         recipe = StageRecipe(2, Weights(), batch=2)
+        tuning = Tuning(bundle.models.eps, "alone", recipe, 0)
+        seen: list[set[str]] = []
         tune(
-            bundle.models, tuning, recipe, colours, data, [], None,
+            bundle.models, tuning, recipe, Lesson(colours, data),
             lambda _step, _steps, terms: seen.append(set(terms)),
         )  # fmt: skip
         assert len(seen) == 2

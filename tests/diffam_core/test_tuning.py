@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from diffam_core.losses import Weights
 from diffam_core.styles import add_style, remove_style
+from diffam_core.transfer import StageRecipe
 from diffam_core.tuning import Epoch, Terms, Tuning
 from model_store.bundle import Bundle
 
@@ -12,7 +14,7 @@ def trained(bundle: Bundle, steps: int, epoch: Epoch | None) -> tuple[list[float
     """The learning rates and the photos of each step; the loss is a toy, what matters is the order."""
     add_style(bundle.models.eps, "looped", 2)
     try:
-        tuning = Tuning(bundle.models.eps, "looped", steps, 1e-3, 0.25, 0, epoch)
+        tuning = Tuning(bundle.models.eps, "looped", StageRecipe(steps, Weights(), learning_rate=1e-3, epoch=epoch), 0)
         rates: list[float] = []
         rows: list[list[int]] = []
 

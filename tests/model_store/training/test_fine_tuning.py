@@ -9,12 +9,12 @@ import torch
 from diffam_core.losses import ReferenceColours, Weights, read_colours
 from diffam_core.models import Process
 from diffam_core.removal import RemovalRecipe, RemovalWeights
-from diffam_core.transfer import Mode, Prepared, StageRecipe, TransferRecipe, prepare
+from diffam_core.transfer import Attack, Mode, Prepared, StageRecipe, TransferRecipe, prepare
 from diffam_core.tuning import Epoch
 from model_store.bundle import Bundle
 from model_store.miniature.removal import draw
 from model_store.miniature.styling import style_photos
-from model_store.training.fine_tuning import Attack, fine_tune, fine_tune_removal
+from model_store.training.fine_tuning import fine_tune, fine_tune_removal
 from tests.diffam_core.test_transfer import Stopped, same_weights
 
 STAGE = StageRecipe(12, Weights(impersonate=0.5), learning_rate=1e-3, batch=2, views=0, epoch=Epoch(2, 1.3))
