@@ -20,7 +20,7 @@ from model_store.catalog import Mode
 router = APIRouter(
     prefix="/v1/references",
     tags=["finetuning"],
-    responses=PROBLEMS,  # type: ignore[arg-type]  # dict is invariant
+    responses=PROBLEMS,
     route_class=StrictJson,
 )
 FORM = form_schema(
