@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from time import time
-from typing import Any, Literal
+from typing import Literal, TypedDict, cast
 
 from model_store.catalog import Catalog, Mode, ReferenceCard, StyleCard
 from model_store.errors import (
@@ -41,53 +41,44 @@ Objective = Literal["impersonate", "dodge", "both"]
 
 @dataclass(frozen=True)
 class StyleOrder:
-    """A style to train: a reference for a target, with one recogniser held out and the surrogates to attack."""
+    """A style to fine-tune: a reference for a target, with one recogniser held out and the surrogates to attack.
+
+    Without surrogates, every other recogniser that may be attacked is one.
+    """
 
     reference: str
     target: str
     held_out: str
-    surrogates: tuple[str, ...]
+    surrogates: tuple[str, ...] = ()
     mode: Mode = "lora"
     objective: Objective = "both"
 
 
-def check_order(
-    catalog: Catalog,
-    reference: str,
-    target: str,
-    held_out: str,
-    surrogates: tuple[str, ...] = (),
-    mode: Mode = "lora",
-    objective: Objective = "both",
-) -> StyleOrder:
-    """An order that can be trained; without `surrogates`, every other recogniser that may be attacked.
-
-    Raises UnknownReference, and what `refusals` gives first.
-    """
-    catalog.reference(reference)
-    for _, error in refusals(catalog, reference, target, held_out, surrogates):
+def check_order(catalog: Catalog, order: StyleOrder) -> StyleOrder:
+    """The order with its surrogates, if it can be carried out. Raises UnknownReference, what `refusals` gives first."""
+    catalog.reference(order.reference)
+    for _, error in refusals(catalog, order):
         raise error
-    others = surrogates or tuple(name for name in catalog.attackable if name != held_out)
-    return StyleOrder(reference, target, held_out, others, mode, objective)
+    others = tuple(name for name in catalog.attackable if name != order.held_out)
+    return replace(order, surrogates=order.surrogates or others)
 
 
-def refusals(
-    catalog: Catalog, reference: str, target: str, held_out: str, surrogates: tuple[str, ...]
-) -> Iterator[tuple[str, StoreError]]:
+def refusals(catalog: Catalog, order: StyleOrder) -> Iterator[tuple[str, StoreError]]:
     """All that speaks against an order, each with the field where it stands: UnknownTarget, UnknownRecogniser,
     HeldOutAttacked, StyleExists."""
-    if not any(card.id == target for card in catalog.targets):
+    if not any(card.id == order.target for card in catalog.targets):
         known = ", ".join(card.id for card in catalog.targets)
-        yield "target_id", UnknownTarget(f"no target {target!r}; this bundle has: {known}")
-    named = {"held_out": held_out} | {f"surrogates.{number}": name for number, name in enumerate(surrogates)}
-    for field, name in named.items():
+        yield "target_id", UnknownTarget(f"no target {order.target!r}; this bundle has: {known}")
+    surrogates = {f"surrogates.{number}": name for number, name in enumerate(order.surrogates)}
+    for field, name in ({"held_out": order.held_out} | surrogates).items():
         if name not in catalog.attackable:
             known = ", ".join(catalog.attackable)
             yield field, UnknownRecogniser(f"no recogniser {name!r} to train with; there are: {known}")
-    if held_out in surrogates:
-        yield "held_out", HeldOutAttacked(f"{held_out!r} cannot be held out and attacked at once")
-    if any((style.reference, style.target) == (reference, target) for style in catalog.styles):
-        yield "target_id", StyleExists(f"reference {reference!r} has a style for target {target!r} already")
+    if order.held_out in order.surrogates:
+        yield "held_out", HeldOutAttacked(f"{order.held_out!r} cannot be held out and attacked at once")
+    if any((style.reference, style.target) == (order.reference, order.target) for style in catalog.styles):
+        about = f"reference {order.reference!r} has a style for target {order.target!r} already"
+        yield "target_id", StyleExists(about)
 
 
 def check_name(catalog: Catalog, name: str) -> None:
@@ -149,17 +140,30 @@ def _sweep_halves(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _rows(folder: Path, pattern: str) -> Iterator[tuple[dict[str, Any], Path]]:
+class Added(TypedDict, total=False):
+    """What stands in a `reference.toml`, or on the card of a style; the make-up of a reference alone has no target."""
+
+    title: str
+    description: str
+    reference: str
+    target: str
+    held_out: str
+    surrogates: list[str]
+    mode: Mode
+    sha256: str
+
+
+def _rows(folder: Path, pattern: str) -> Iterator[tuple[Added, Path]]:
     for path in sorted(folder.glob(pattern)):
         if path.parent.name.startswith("."):  # half made, or half deleted
             continue
         try:
-            yield tomllib.loads(path.read_text(encoding="utf-8")), path
+            yield cast(Added, tomllib.loads(path.read_text(encoding="utf-8"))), path
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
             log.warning("addition_unreadable: %s", path.name)
 
 
-def _reference(row: dict[str, Any], path: Path) -> ReferenceCard:
+def _reference(row: Added, path: Path) -> ReferenceCard:
     name, picture = path.parent.name, path.with_name("look.png")
     is_leaving = path.with_name(LEAVING).exists()
     return ReferenceCard(name, row.get("title", name), row.get("description", ""), picture, is_leaving=is_leaving)
@@ -171,7 +175,7 @@ def _with_makeup(card: ReferenceCard, folder: Path) -> ReferenceCard:
     return replace(card, makeup=makeup) if card.makeup is None and makeup.with_suffix(".toml").is_file() else card
 
 
-def _style(row: dict[str, Any], path: Path) -> StyleCard | None:
+def _style(row: Added, path: Path) -> StyleCard | None:
     """None for a look's make-up alone, which has no target."""
     if "target" not in row:
         return None

@@ -3,9 +3,10 @@
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, cast
 
 from model_store.errors import BundleDamaged, StyleNotTrained, UnknownBundle, UnknownReference, UnknownTarget
+from model_store.manifest import Manifest
 
 Mode = Literal["lora", "full"]
 BUNDLES = Path(__file__).parent / "bundles"
@@ -130,13 +131,13 @@ def find_bundle(name: str, shelf: Path) -> Path:
     )
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> Manifest:
     """The parsed `bundle.toml` of a bundle. Raises UnknownBundle, BundleDamaged."""
     path = folder / "bundle.toml"
     if not path.is_file():
         raise UnknownBundle(f"no bundle at {folder.name!r}: bundle.toml is missing")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return cast(Manifest, tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BundleDamaged(f"{folder.name}/bundle.toml cannot be read: {error}") from error
 
