@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.table import Table
 
 from cli.bundles.pull import import_bundle, pull_bundle
+from cli.bundles.removal import fine_tune_removal
 from cli.evaluation.evaluate import commit
 from jobs.settings import Settings
 from model_store.catalog import BUNDLES, find_bundle, read_catalog
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 models_app = typer.Typer(help="Pull, import, build, fine-tune, measure and verify bundles.", no_args_is_help=True)
 models_app.command("pull")(pull_bundle)
 models_app.command("import")(import_bundle)
+models_app.command("fine-tune-removal")(fine_tune_removal)
 console = Console()
 Name = Annotated[str, typer.Argument(help="The bundle's name.")]
 
