@@ -11,6 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from cli.client import Job, fetch, first_reference, follow, submit
 from cli.evaluation.report import print_grade, print_scores, print_timings
 from cli.stack.stack import running_stack
+from jobs.job import Timings
+from jobs.report import FACES
 from jobs.settings import Settings
 
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
@@ -35,8 +37,8 @@ def demo(
                 job = submit(client, upload, reference or first_reference(client), target)
                 job = watch(console, client, job)
                 saved = save(client, job, upload, photo.suffix if photo else ".png", out)
-    print_scores(console, job["output"]["faces"])
-    print_timings(console, job["timings"])
+    print_scores(console, FACES.validate_python(job["output"]["faces"]))
+    print_timings(console, Timings.model_validate(job["timings"]))
     print_grade(console, job["bundle"])
     console.print("Saved " + ", ".join(str(path) for path in saved))
 

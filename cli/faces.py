@@ -1,10 +1,9 @@
 """`diffam faces PHOTO`: the faces of a photo with their numbers, to choose from before anything is done."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from json import dumps
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from rich.table import Table
 from app.photo.canonical import canonical_photo
 from cli.make import limits_of
 from cli.wishes import format_of
+from jobs.report import FACES, FaceReport
 from jobs.settings import Settings
 from model_store.catalog import find_bundle
 
@@ -41,7 +41,7 @@ def show_faces(console: Console, settings: Settings, photo: Path, picture: Path 
         if picture:
             picture.write_bytes(encode_photo(draw_boxes(decode_photo(canonical.png), faces), output_format))
     if as_json:
-        facts = {"width": canonical.width, "height": canonical.height, "faces": faces}
+        facts = {"width": canonical.width, "height": canonical.height, "faces": FACES.dump_python(faces, mode="json")}
         sys.stdout.write(dumps(facts, indent=2) + "\n")
         return
     print_faces(console, faces)
@@ -49,7 +49,7 @@ def show_faces(console: Console, settings: Settings, photo: Path, picture: Path 
         console.print(f"Saved {picture}", soft_wrap=True)
 
 
-def print_faces(console: Console, faces: Sequence[Mapping[str, Any]]) -> None:
+def print_faces(console: Console, faces: Sequence[FaceReport]) -> None:
     """A row per face; the first column is what `--faces` takes."""
     if not faces:
         console.print("No face was found in this photo.")
@@ -58,25 +58,25 @@ def print_faces(console: Console, faces: Sequence[Mapping[str, Any]]) -> None:
     for name in ("face", "x, y", "size", "eyes at", "will be", "notes"):
         table.add_column(name, no_wrap=name != "notes")
     for face in faces:
-        x, y, width, height = face["box"]
-        eyes = "  ".join(f"{face['landmarks'][eye][0]:.0f},{face['landmarks'][eye][1]:.0f}" for eye in EYES)
-        fate = f"[yellow]left alone: {face['code']}[/]" if face["code"] else "[green]protected[/]"
-        table.add_row(str(face["index"]), f"{x}, {y}", f"{width}x{height}", eyes, fate, ", ".join(face["notes"]))
+        x, y, width, height = face.box
+        eyes = "  ".join(f"{face.landmarks[eye][0]:.0f},{face.landmarks[eye][1]:.0f}" for eye in EYES)
+        fate = f"[yellow]left alone: {face.code}[/]" if face.code else "[green]protected[/]"
+        table.add_row(str(face.index), f"{x}, {y}", f"{width}x{height}", eyes, fate, ", ".join(face.notes))
     console.print(table)
-    console.print("Choose with --faces, for example --faces " + ",".join(str(face["index"]) for face in faces[:2]))
+    console.print("Choose with --faces, for example --faces " + ",".join(str(face.index) for face in faces[:2]))
 
 
-def draw_boxes(photo: NDArray[np.uint8], faces: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
+def draw_boxes(photo: NDArray[np.uint8], faces: Sequence[FaceReport]) -> NDArray[np.uint8]:
     """The photo with a numbered box around every face."""
     image = Image.fromarray(photo)
     pen = ImageDraw.Draw(image)
     line = max(2, round(max(image.size) / 400))
     font = ImageFont.load_default(size=line * 8)
     for face in faces:
-        x, y, width, height = face["box"]
-        colour = LEFT if face["code"] else FREE
+        x, y, width, height = face.box
+        colour = LEFT if face.code else FREE
         pen.rectangle((x, y, x + width, y + height), outline=colour, width=line)
-        label = str(face["index"])
+        label = str(face.index)
         room = pen.textbbox((x, y), label, font=font)
         pen.rectangle((x, y, room[2] + 2 * line, room[3] + 2 * line), fill=colour)
         pen.text((x + line, y), label, fill="black", font=font)

@@ -118,9 +118,9 @@ def protect(
             "output_format": file_format if is_album else format_of(out.suffix),
         })  # fmt: skip
         if is_album:
-            from cli.album.protect import protect_album
+            from cli.album.protect import AlbumOrder, protect_album
 
-            if not protect_album(Console(), Settings(), photo, wish, out, server, as_json):
+            if not protect_album(Console(), Settings(), AlbumOrder(photo, wish, out, server), as_json):
                 raise typer.Exit(1)
         else:
             from cli.protect import protect as protect_file

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import httpx
 
@@ -11,31 +11,29 @@ from app.photo.canonical import PhotoLimits, canonical_photo
 from cli.client import Job, erase, fetch, follow, submit
 from cli.errors import Stopped
 from cli.wishes import form_of
+from jobs.report import FACES, FaceReport, OnProgress, Progress
 from jobs.settings import Settings
 from jobs.wish import Wish
 
 if TYPE_CHECKING:
     from model_store.bundle import Bundle
 
-OnStage = Callable[[str, float], None]
-"""`on_stage(stage, fraction)`, the fraction in [0, 1] of that stage, or of the whole job where a service says so."""
-
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished file, what it wears, JSON-able facts and scores per face, who made it, and seconds by stage."""
+    """A finished file, what it wears, what became of every face, who made it, and seconds by stage."""
 
     photo: bytes
     reference: str
     target: str
     strength: float | Literal["auto"]
-    faces: list[dict[str, Any]]
+    faces: list[FaceReport]
     bundle: dict[str, str]
     seconds: dict[str, float]
 
 
-Make = Callable[[bytes, str | None, OnStage], list[Picture]]
-"""`make(upload, target, on_stage)`: the pictures to choose from.
+Make = Callable[[bytes, str | None, OnProgress], list[Picture]]
+"""`make(upload, target, on_progress)`: the pictures to choose from.
 
 Raises PhotoRejected, DiffAMError, StoreError, RequestFailed, Stopped.
 """
@@ -53,12 +51,8 @@ def make_here(bundle: "Bundle", settings: Settings, wish: Wish) -> Make:
 
     name = {"name": bundle.catalog.name, "grade": bundle.catalog.grade}
 
-    def make(upload: bytes, target: str | None, on_stage: OnStage) -> list[Picture]:
+    def make(upload: bytes, target: str | None, on_progress: OnProgress) -> list[Picture]:
         photo = canonical_photo(upload, limits_of(settings)).png
-
-        def on_progress(stage: str, step: int, steps: int) -> None:
-            on_stage(stage, step / steps)
-
         request = Request(photo, wish.model_copy(update={"target_id": target}))
         (protected,) = protect_photos(bundle, [request], on_progress)
         if isinstance(protected, Exception):
@@ -79,10 +73,10 @@ def make_there(client: httpx.Client, wish: Wish, stop: Event) -> Make:
         if stop.wait(seconds):
             raise Stopped("stopped while a photo was at the service")
 
-    def make(upload: bytes, target: str | None, on_stage: OnStage) -> list[Picture]:
+    def make(upload: bytes, target: str | None, on_progress: OnProgress) -> list[Picture]:
         def on_change(job: Job) -> None:
-            progress = job["progress"] or {"stage": job["status"], "fraction": 0.0}
-            on_stage(progress["stage"], progress["fraction"])
+            if job["progress"]:
+                on_progress(Progress.model_validate(job["progress"]))
 
         job = submit(client, upload, wish.reference_id, target, fields, wait)
         try:
@@ -90,7 +84,8 @@ def make_there(client: httpx.Client, wish: Wish, stop: Event) -> Make:
             photo = fetch(client, job, "result", wait)
         finally:
             erase(client, job)
-        worn, faces, seconds = job["input"], job["output"]["faces"], job["timings"]["stages_s"] or {}
+        worn, faces = job["input"], FACES.validate_python(job["output"]["faces"])
+        seconds = job["timings"]["stages_s"] or {}
         return [
             Picture(photo, worn["reference_id"], worn["target_id"], worn["strength"], faces, job["bundle"], seconds)
         ]

@@ -10,6 +10,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 from cli.evaluation.report import print_grade, print_scores
 from cli.make import Picture, make_here
 from cli.wishes import check_looks
+from jobs.report import FACES
+from jobs.report import Progress as Told
 from jobs.settings import Settings
 from jobs.wish import Wish
 from model_store.additions import with_additions
@@ -44,9 +46,12 @@ def numbered(out: Path, count: int) -> list[Path]:
 def as_facts(pictures: list[Picture], saved: list[Path]) -> dict[str, object]:
     """What `--json` says: the first picture's faces on top, and where there are several, `candidates`."""
     rows = [
-        {"out": str(path), "reference": each.reference, "target": each.target, "faces": each.faces}
+        {
+            "out": str(path), "reference": each.reference, "target": each.target,
+            "faces": FACES.dump_python(each.faces, mode="json"),
+        }
         for path, each in zip(saved, pictures, strict=True)
-    ]
+    ]  # fmt: skip
     candidates = {"candidates": rows} if len(rows) > 1 else {}
     return {**rows[0], "seconds": pictures[0].seconds, "bundle": pictures[0].bundle, **candidates}
 
@@ -63,7 +68,7 @@ def travel(folder: Path, settings: Settings, upload: bytes, wish: Wish) -> list[
 
         make = make_here(open_bundle(folder, settings.device, settings.added), settings, wish)
 
-        def on_stage(stage: str, fraction: float) -> None:
-            bar.update(task, description=stage.replace("_", " "), completed=fraction, total=1.0)
+        def on_progress(progress: Told) -> None:
+            bar.update(task, description=progress.stage.replace("_", " "), completed=progress.fraction, total=1.0)
 
-        return make(upload, wish.target_id, on_stage)
+        return make(upload, wish.target_id, on_progress)

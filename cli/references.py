@@ -143,7 +143,7 @@ def fine_tune(
 def _sheet(bundle: "Bundle", reference: str, target: str, out: Path) -> Path:
     """Unseen people: the photo, the look alone if it was trained, the style."""
     from evaluation.datasets import DATASETS
-    from evaluation.method import wear
+    from evaluation.method import protect_with
     from evaluation.report import draw_sheet
     from evaluation.subjects import gather_subjects
     from model_store.bundle import style_name
@@ -151,8 +151,8 @@ def _sheet(bundle: "Bundle", reference: str, target: str, out: Path) -> Path:
     subjects = gather_subjects(bundle.models, DATASETS["rendered"], SHEET_FACES, SHEET_SEED, lambda *_: None)
     columns = {"original": subjects.photos}
     with suppress(StyleNotTrained):  # all weights are trained without a make-up stage of their own
-        columns["make-up alone"] = wear(bundle, subjects, bundle.find_makeup(reference))
-    columns[target] = wear(bundle, subjects, style_name(reference, target))
+        columns["make-up alone"] = protect_with(bundle, subjects, bundle.find_makeup(reference))
+    columns[target] = protect_with(bundle, subjects, style_name(reference, target))
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{style_name(reference, target)}.jpg"
     draw_sheet(subjects, columns).save(path, quality=90)

@@ -11,6 +11,10 @@ from diffam_core.models import Models
 
 DECISION_FAR = "0.01"
 """The false accept rate at which `dodged` and `impersonated` are decided, as in the paper."""
+VIEWS = 50
+"""Faces that recognisers see at a time."""
+Embeddings = dict[str, Float[Tensor, "views dim"]]
+"""Unit vectors of faces, by recogniser."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,31 @@ def _cosine(a: Tensor, b: Tensor) -> float:
 
 
 @torch.no_grad()
+def embed(models: Models, views: Float[Tensor, "views 3 height width"]) -> Embeddings:
+    """Unit embeddings of faces in [-1, 1], by recogniser."""
+    views = views.to(models.device)
+    return {name: torch.cat([r.embed(part) for part in views.split(VIEWS)]) for name, r in models.recognisers.items()}
+
+
+def compare(models: Models, own: Embeddings, seen: Embeddings, target: Embeddings) -> list[dict[str, Match]]:
+    """Per face seen and recogniser, how it matches its owner and the target.
+
+    own: of every face's owner, or of the one that all have.  target: of one picture.
+    """
+    found: list[dict[str, Match]] = [{} for _ in next(iter(seen.values()))]
+    for name, recogniser in models.recognisers.items():
+        (aim,), owners = target[name], own[name].expand(len(found), -1)
+        for row, before, after in zip(found, owners, seen[name], strict=True):
+            row[name] = Match(
+                own_before=_cosine(before, before),
+                own_after=_cosine(before, after),
+                target_before=_cosine(before, aim),
+                target_after=_cosine(after, aim),
+                threshold=recogniser.thresholds[DECISION_FAR],
+            )
+    return found
+
+
 def matches(
     models: Models,
     original: Float[Tensor, "1 3 size size"],
@@ -55,19 +84,9 @@ def matches(
     target: Float[Tensor, "1 3 any any"],
 ) -> list[dict[str, Match]]:
     """Per view of a protected face and recogniser, how it matches its owner and the target's test picture."""
-    found: list[dict[str, Match]] = [{} for _ in protected]
-    for name, recogniser in models.recognisers.items():
-        before, *after = recogniser.embed(torch.cat([original, protected]))
-        aim = recogniser.embed(target)[0]
-        for view, embedding in zip(found, after, strict=True):
-            view[name] = Match(
-                own_before=_cosine(before, before),
-                own_after=_cosine(before, embedding),
-                target_before=_cosine(before, aim),
-                target_after=_cosine(embedding, aim),
-                threshold=recogniser.thresholds[DECISION_FAR],
-            )
-    return found
+    found = embed(models, torch.cat([original, protected]))
+    own, seen = ({name: rows[part] for name, rows in found.items()} for part in (slice(1), slice(1, None)))
+    return compare(models, own, seen, embed(models, target))
 
 
 @torch.no_grad()

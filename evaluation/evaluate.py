@@ -1,7 +1,7 @@
 """The evaluation: every method on every task, judged by every recogniser after every treatment.
 
-A task is what one shipped style was trained for: a look, a target, the recogniser it never saw. Recognisers that no
-style attacks are held out everywhere.
+A task is what one shipped style was trained for: a reference, a target, the recogniser it never saw. Recognisers that
+no style attacks are held out everywhere.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -10,14 +10,13 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from diffam_core.faces.face import stack_portraits
 from diffam_core.images import Photo
 from diffam_core.models import FalseAcceptRate
-from diffam_core.score import DECISION_FAR
-from evaluation.judge import MATCHING_FACES, VisibleCost, embed, find_again, lip_distance, rate, views_of, visible_cost
+from diffam_core.score import Embeddings, compare, embed
+from evaluation.judge import MATCHING_FACES, VisibleCost, lip_distance, rate, views_of, visible_cost
 from evaluation.method import Method
 from evaluation.noise import LITERATURE_EPS
 from evaluation.subjects import OnProgress, Subjects, save, save_and_open
@@ -32,13 +31,13 @@ SHEET_FACES = 6
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one method made of all photos: embeddings per treatment and recogniser, looks, a few photos to show.
+    """What one method made of all photos: embeddings per treatment and recogniser, what it costs, a few photos to show.
 
     `files` are the first finished files, as many as were asked for.
     """
 
     method: str
-    embeddings: dict[str, dict[str, Tensor]]
+    embeddings: dict[str, Embeddings]
     cost: VisibleCost
     lip_distance: dict[str, float]
     seconds: float
@@ -116,7 +115,7 @@ def _match_eps(bundle: Bundle, subjects: Subjects, method: Method, task: StyleCa
     tried: list[tuple[float, float]] = []
     for eps in (LITERATURE_EPS / 2, LITERATURE_EPS):
         finished = [save_and_open(photo) for photo in method.protect(bundle, few, task, eps)]
-        views = views_of(finished, few.faces, TREATMENTS["clean"], bundle.models.view_px)
+        views = stack_portraits(finished, few.found, bundle.models.view_px)
         tried.append((np.log(eps), np.log(1 - visible_cost(bundle.models, few, finished, views).ssim)))
     (x_0, y_0), (x_1, y_1) = tried
     return float(np.exp(x_0 + (np.log(1 - ssim) - y_0) * (x_1 - x_0) / (y_1 - y_0)))
@@ -136,19 +135,15 @@ def _outcome(
     photos = method.protect(bundle, subjects, task, eps or 0.0)
     seconds = (perf_counter() - started) / len(photos)
     finished = [save_and_open(photo) for photo in photos] if method.kind != "nothing" else photos
-    found = [find_again(models, photo, face) for photo, face in zip(finished, subjects.faces, strict=True)]
     treatments = {"clean": TREATMENTS["clean"]} if method.kind == "control" else TREATMENTS
-    embeddings = {
-        label: embed(models, views_of(finished, found, treatment, models.view_px))
-        for label, treatment in treatments.items()
-    }
-    views = views_of(finished, subjects.faces, TREATMENTS["clean"], models.view_px)
+    seen = views_of(models, finished, subjects.found, treatments)
+    views = stack_portraits(finished, subjects.found, models.view_px)
     return Outcome(
         method=name,
-        embeddings=embeddings,
+        embeddings={label: embed(models, each) for label, each in seen.items()},
         cost=visible_cost(models, subjects, finished, views),
         lip_distance={
-            name: lip_distance(bundle, subjects, views, reference_pictures(bundle, name))
+            name: lip_distance(subjects, views, reference_pictures(bundle, name))
             for name in {task.reference for task in bundle.catalog.styles}
         },
         seconds=seconds + (subjects.invert_s if method.kind == "make-up" else 0.0),
@@ -159,27 +154,26 @@ def _outcome(
 
 
 def _judge(
-    bundle: Bundle, task: StyleCard, outcome: Outcome, own: dict[str, Tensor]
+    bundle: Bundle, task: StyleCard, outcome: Outcome, own: Embeddings
 ) -> Iterator[tuple[dict[str, Any], NDArray[np.bool_]]]:
     """A row for each treatment and recogniser, with who was taken for the target at FAR 0.01."""
-    target = bundle.targets[task.target].test.to(bundle.models.device)
-    for treatment, embeddings in outcome.embeddings.items():
+    target = embed(bundle.models, bundle.targets[task.target].test)
+    for treatment, seen in outcome.embeddings.items():
+        people = compare(bundle.models, own, seen, target)
         for name, recogniser in bundle.models.recognisers.items():
-            with torch.inference_mode():
-                aim = recogniser.embed(target)[0]
-                to_target = (embeddings[name] @ aim).cpu().numpy()
-                to_own = (embeddings[name] * own[name]).sum(dim=1).cpu().numpy()
+            matches = [person[name] for person in people]
+            to_target = np.array([match.target_after for match in matches])
             row: dict[str, Any] = {
                 "method": outcome.method, "held_out": name, "target": task.target, "treatment": treatment,
                 "reference": task.reference, "role": task.role_of(name), "n": len(to_target),
             }  # fmt: skip
             for far in FALSE_ACCEPT_RATES:
-                share, interval = rate(to_target > recogniser.thresholds[far])
+                share, interval = rate(to_target >= recogniser.thresholds[far])
                 row |= {f"asr_far_{far}": share, f"asr_far_{far}_ci95": interval}
-            share, interval = rate(to_own > recogniser.thresholds[DECISION_FAR])
+            share, interval = rate(np.array([not match.is_dodged for match in matches]))
             row |= {"own_match": share, "own_match_ci95": interval}
             row |= {"dodging_rate": 1 - share, "dodging_rate_ci95": [round(1 - bound, 4) for bound in interval[::-1]]}
-            yield row, to_target > recogniser.thresholds[DECISION_FAR]
+            yield row, np.array([match.is_impersonating for match in matches])
 
 
 def _costs(outcome: Outcome, task: StyleCard) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""How finished files look to recognisers and to people."""
+"""What recognisers and people see of finished files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +14,16 @@ from torch.nn import functional
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from diffam_core.errors import FaceTooSmall, NoFaceFound
-from diffam_core.faces.face import FoundFace, cut_portrait, scale_face
+from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.images import Photo, to_portrait
-from diffam_core.losses import REGION_WEIGHTS
 from diffam_core.models import Models
+from diffam_core.networks.parser import REGIONS
 from diffam_core.score import quality
 from evaluation.subjects import Subjects
 from evaluation.treatments import Treatment
-from model_store.bundle import Bundle, Reference
+from model_store.bundle import Reference
+from protection.again import meet_again
+from protection.survival import treat
 
 MATCHING_FACES = 10
 """How many people the budget of noise is matched on; `VisibleCost.first_ssim` is the mean SSIM of their photos."""
@@ -60,36 +61,26 @@ class _ClipFeatures(nn.Module):
         return models.clip.embed_images(functional.interpolate(views, models.portrait_px, mode="area")).double()
 
 
-def find_again(models: Models, finished: Photo, known: FoundFace) -> FoundFace:
-    """The face as the bundle's detector finds it in the finished file; where it was, if it cannot be found any more."""
-    try:
-        found = models.find_face(finished)
-    except (FaceTooSmall, NoFaceFound):
-        return known
-    is_another = abs(found.left_eye[0] - known.left_eye[0]) > known.eye_distance_px
-    return known if is_another else found
-
-
-def views_of(finished: Sequence[Photo], faces: Sequence[FoundFace], treatment: Treatment, size_px: int) -> Tensor:
-    """Aligned faces `(n, 3, size_px, size_px)` of the finished photos after a treatment."""
-    views = []
-    for photo, face in zip(finished, faces, strict=True):
-        treated = treatment.photo(photo)
-        seen = treatment.face(scale_face(face, treated.shape[1] / photo.shape[1]))
-        views.append(cut_portrait(treated, seen, size_px))
-    return torch.cat(views)
-
-
-@torch.inference_mode()
-def embed(models: Models, views: Tensor) -> dict[str, Tensor]:
-    """Unit embeddings `(n, d)` per recogniser."""
-    views = views.to(models.device)
-    return {name: torch.cat([r.embed(part) for part in views.split(50)]) for name, r in models.recognisers.items()}
+def views_of(
+    models: Models, finished: Sequence[Photo], known: Sequence[FoundFace], treatments: Mapping[str, Treatment]
+) -> dict[str, Tensor]:
+    """Aligned faces `(n, 3, v, v)` of finished photos after each treatment, found anew as the service finds them."""
+    views: dict[str, list[Tensor]] = {name: [] for name in treatments}
+    for photo, face in zip(finished, known, strict=True):
+        states = {
+            profile: photo if profile is None else treat(photo, profile)
+            for profile in {treatment.profile for treatment in treatments.values()}
+        }
+        met = {profile: meet_again(models, state, face, photo.shape[1]).face for profile, state in states.items()}
+        for name, treatment in treatments.items():
+            place = treatment.aligned(met[treatment.profile])
+            views[name].append(cut_portrait(states[treatment.profile], place, models.view_px))
+    return {name: torch.cat(parts) for name, parts in views.items()}
 
 
 @torch.inference_mode()
 def visible_cost(models: Models, subjects: Subjects, finished: Sequence[Photo], views: Tensor) -> VisibleCost:
-    """The visible quality of finished files; `views` are their aligned faces, where the original's are."""
+    """The visible quality of finished files; `views` are their aligned faces, cut where the originals' are."""
     whole = []
     for before, after in zip(subjects.photos, finished, strict=True):
         pair = to_portrait(after), to_portrait(before)
@@ -121,10 +112,10 @@ def _mean_lab(views: Tensor, masks: Tensor) -> NDArray[Any]:
 
 
 @torch.inference_mode()
-def lip_distance(bundle: Bundle, subjects: Subjects, views: Tensor, reference: Reference) -> float:
+def lip_distance(subjects: Subjects, views: Tensor, reference: Reference) -> float:
     """Mean distance (CIELAB, Delta E 1976) of the lips' mean colour from the reference's lips."""
-    lips = list(REGION_WEIGHTS).index("lips")
-    masks = torch.cat([bundle.models.parser(part) for part in subjects.portraits.split(50)])[:, lips : lips + 1] > 0
+    lips = REGIONS.index("lips")
+    masks = torch.cat([face.regions for face in subjects.faces])[:, lips : lips + 1] > 0.5
     masks = functional.interpolate(masks.float(), views.shape[-1], mode="nearest")
     wanted = _mean_lab(reference.made_up, (reference.regions[:, lips : lips + 1] > 0.5).float())
     return float(np.linalg.norm(_mean_lab(views, masks.to(views.device)) - wanted, axis=1).mean())

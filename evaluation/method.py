@@ -1,4 +1,4 @@
-"""What a method under evaluation is, and what the ones that need no perturbation loop share."""
+"""What a method under evaluation is, and what the ones that wear a style of the bundle share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,15 +6,12 @@ from typing import Literal
 
 import torch
 
-from diffam_core.composite import change
-from diffam_core.faces.face import native_px
-from diffam_core.faces.palette import fit_palette
-from diffam_core.faces.paste import paste_change
-from diffam_core.generation import autocast, generate
 from diffam_core.images import Photo
-from evaluation.subjects import BATCH, Subjects
+from evaluation.subjects import Subjects
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
+from protection.batch import wear
+from protection.compositing import composite
 
 Kind = Literal["nothing", "make-up", "noise", "control"]
 Dependency = Literal["reference", "target", "held_out"]
@@ -35,19 +32,7 @@ class Method:
 
 
 @torch.inference_mode()
-def wear(bundle: Bundle, subjects: Subjects, style: str, strength: float = 1.0) -> list[Photo]:
-    """The photos with a style of the bundle, by its adapter's name, composited as the service does."""
-    with autocast(bundle.models):
-        made_up = torch.cat(
-            [
-                generate(bundle.models, part, style, strengths=part.new_full((len(part),), strength))
-                for part in subjects.latents.split(BATCH)
-            ]
-        )
-    residuals = made_up - subjects.reconstructions
-    photos = []
-    for row, (photo, face) in enumerate(zip(subjects.photos, subjects.faces, strict=True)):
-        size = native_px(face, residuals.shape[-1])
-        delta = change(residuals[row : row + 1], subjects.masks[row : row + 1], size)[0]
-        photos.append(paste_change(photo, face, fit_palette(delta, photo, face)))
-    return photos
+def protect_with(bundle: Bundle, subjects: Subjects, style: str, strength: float = 1.0) -> list[Photo]:
+    """The photos with a style of the bundle, by its adapter's name, made by the service's own steps."""
+    residuals = wear(bundle.models, [(face, style, strength) for face in subjects.faces])
+    return [composite(face.photo, [(face, residual)]) for face, residual in zip(subjects.faces, residuals, strict=True)]

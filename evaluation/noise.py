@@ -12,11 +12,12 @@ from torch import Tensor
 from diffam_core.faces.paste import paste_change
 from diffam_core.images import Photo
 from diffam_core.models import Recogniser
-from evaluation.subjects import BATCH, Subjects
+from evaluation.subjects import Subjects
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
 
 STEPS = 20
+BATCH = 20
 LITERATURE_EPS = 2 * 8 / 255
 """8 of 255 grey levels, on the scale of [-1, 1]."""
 
@@ -78,9 +79,6 @@ def perturb(attack: Attack) -> Callable[[Bundle, Subjects, StyleCard, float], li
             aim = Aim(surrogates, target, views)
             changed.append(attack(views, aim, eps, generator).detach() - views)
         deltas = torch.cat(changed)
-        return [
-            paste_change(photo, face, delta)
-            for photo, face, delta in zip(subjects.photos, subjects.faces, deltas, strict=True)
-        ]
+        return [paste_change(face.photo, face.found, delta) for face, delta in zip(subjects.faces, deltas, strict=True)]
 
     return protect

@@ -18,6 +18,7 @@ from evaluation.subjects import Subjects
 from evaluation.treatments import TREATMENTS
 from evaluation.verdicts import as_json, plot_verdicts, verdicts
 from evaluation.verification import Verification
+from protection.batch import Face
 
 CELL_PX = 192
 MATCH_COLUMNS = (
@@ -206,7 +207,7 @@ def _plot_quality(table: list[dict[str, Any]]) -> Figure:
 
 
 def contact_sheet(evaluation: Evaluation, methods: dict[str, Method]) -> Image.Image:
-    """Every look and method on the same people."""
+    """Every reference and method on the same people."""
     columns = {"original": evaluation.subjects.photos}
     for (name, key), outcome in evaluation.outcomes.items():
         if methods[name].kind != "nothing":
@@ -217,13 +218,17 @@ def contact_sheet(evaluation: Evaluation, methods: dict[str, Method]) -> Image.I
 def draw_sheet(subjects: Subjects, columns: dict[str, list[Photo]]) -> Image.Image:
     """People in rows, darkest last; a column of photos under each title, cut to the face."""
     count = min(SHEET_FACES, *(len(photos) for photos in columns.values()))
-    faces, masks = subjects.portraits[:count], subjects.masks[:count]
-    brightness = (faces * masks).sum(dim=(1, 2, 3)) / masks.sum(dim=(1, 2, 3)).clamp(min=1)
+    rows = sorted(range(count), key=lambda row: -_brightness(subjects.faces[row]))
     sheet = Image.new("RGB", (CELL_PX * len(columns), CELL_PX * count + 30), "white")
     pen = ImageDraw.Draw(sheet)
     for column, (title, photos) in enumerate(columns.items()):
         pen.multiline_text((column * CELL_PX + 4, 2), title, fill="black")
-        for line, row in enumerate(brightness.argsort(descending=True).tolist()):
-            view = cut_portrait(photos[row], subjects.faces[row], CELL_PX)[0]
+        for line, row in enumerate(rows):
+            view = cut_portrait(photos[row], subjects.found[row], CELL_PX)[0]
             sheet.paste(Image.fromarray(to_pixels(view)), (column * CELL_PX, 30 + line * CELL_PX))
     return sheet
+
+
+def _brightness(face: Face) -> float:
+    portrait = cut_portrait(face.photo, face.found, face.mask.shape[-1]).to(face.mask.device)
+    return float((portrait * face.mask).sum() / face.mask.sum().clamp(min=1))

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffam_core.score import DECISION_FAR, quality
-from evaluation.judge import embed, views_of
-from evaluation.method import wear
+from diffam_core.faces.face import stack_portraits
+from diffam_core.score import DECISION_FAR, embed, quality
+from evaluation.method import protect_with
 from evaluation.subjects import Subjects
-from evaluation.treatments import TREATMENTS
-from model_store.bundle import Bundle, style_name
+from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
+from protection.strength import BAR, adapter_of, held_out_recognisers
+from protection.survival import treat
 
 STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-MEASURED = ("clean", "jpeg75")
+MEASURED = ("clean", BAR.name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,15 +41,10 @@ class Point:
         return (20 * torch.log10(255 / self.rms)).clamp(max=99)
 
 
-def held_out_recognisers(bundle: Bundle, style: StyleCard) -> list[str]:
-    """The recognisers that a style was never trained against."""
-    return [name for name in bundle.models.recognisers if style.role_of(name) == "held_out"]
-
-
 @torch.inference_mode()
 def sweep(bundle: Bundle, subjects: Subjects, style: StyleCard, strengths: Sequence[float] = STRENGTHS) -> list[Point]:
     """A style on every subject at every strength."""
-    models, names = bundle.models, held_out_recognisers(bundle, style)
+    models, names = bundle.models, held_out_recognisers(bundle.models, style)
     known = {
         "own": embed(models, subjects.views),
         "other": embed(models, subjects.others),
@@ -56,8 +52,9 @@ def sweep(bundle: Bundle, subjects: Subjects, style: StyleCard, strengths: Seque
     }
     points = []
     for strength in strengths:
-        finished = wear(bundle, subjects, style_name(style.reference, style.target), strength)
-        views = {t: views_of(finished, subjects.faces, TREATMENTS[t], models.view_px) for t in MEASURED}
+        finished = protect_with(bundle, subjects, adapter_of(style), strength)
+        states = {"clean": finished, BAR.name: [treat(photo, BAR) for photo in finished]}
+        views = {t: stack_portraits(photos, subjects.found, models.view_px) for t, photos in states.items()}
         met = {t: embed(models, view) for t, view in views.items()}
         cosines = {
             kind: {t: {name: (met[t][name] * embedded[name]).sum(dim=1) for name in names} for t in MEASURED}
@@ -92,7 +89,7 @@ def least_passing(bundle: Bundle, points: Sequence[Point]) -> list[float | None]
     """Per face, the least strength above 0 that fools every held-out recogniser after JPEG 75; None where none does."""
     found: list[float | None] = [None] * len(points[0].rms)
     for point in sorted(points, key=lambda p: -p.strength):
-        own = point.own["jpeg75"]
+        own = point.own[BAR.name]
         fooled = torch.stack([own[name] < bundle.models.recognisers[name].thresholds[DECISION_FAR] for name in own])
         for face in torch.nonzero(fooled.all(dim=0)).flatten().tolist() if point.strength > 0 else []:
             found[face] = point.strength

@@ -9,15 +9,18 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from diffam_core.composite import face_probability
-from diffam_core.errors import FaceTooSmall, NoFaceFound
-from diffam_core.faces.face import FoundFace, cut_portrait, stack_portraits
-from diffam_core.generation import autocast, generate, latents
+from diffam_core.errors import FaceInProfile, FaceTooSmall, NoFaceFound
+from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.images import Photo, decode_photo, encode_photo
 from diffam_core.models import Models
+from jobs.wish import Wish
+from protection.batch import Face, invert
+from protection.pipeline import open_photo
+from protection.plan import Request, Upload
 
 JPEG_QUALITY = 92
-BATCH = 20
+LARGEST = Wish(reference_id="", faces="largest", output_format="jpeg")
+"""What is asked of every photo, whatever it is to wear."""
 Pair = tuple[Photo, Photo | None]
 """Two photos of one person, the second being what others hold; None where the dataset has one photo of each."""
 Against = Literal["another photo", "the original"]
@@ -34,34 +37,39 @@ class Dataset(Protocol):
 
 @dataclass(frozen=True)
 class Subjects:
-    """`n` people: `photos` with `faces` found, and per face, in [-1, 1]: `views (n, 3, v, v)` of them and of `others`.
+    """`n` people: of each the face that the service would protect in a photo, with what styles start from.
 
-    `other_files` are the JPEG files of those other photos. `own_match_against` says what `others` are: the same views
-    where no second photo exists, which flatters recognisers.
-    `portraits`, `latents` and `reconstructions` `(n, 3, s, s)`, and `masks (n, 1, s, s)`, are what styles start from.
+    views, others: of those faces and of other photos of their owners `(n, 3, v, v)`, in [-1, 1].  other_files: JPEG
+    files of the others.  own_match_against: what `others` are; the same views where no second photo exists, which
+    flatters recognisers.
     """
 
-    photos: list[Photo]
-    faces: list[FoundFace]
+    faces: list[Face]
     other_files: list[bytes]
     views: Tensor
     others: Tensor
-    portraits: Tensor
-    latents: Tensor
-    reconstructions: Tensor
-    masks: Tensor
     invert_s: float
     not_found: int
     own_match_against: Against = "another photo"
 
+    @property
+    def photos(self) -> list[Photo]:
+        """The photos that methods change."""
+        return [face.photo for face in self.faces]
+
+    @property
+    def found(self) -> list[FoundFace]:
+        """Where the faces are in them."""
+        return [face.found for face in self.faces]
+
     def first(self, count: int) -> "Subjects":
         """The first `count` people."""
-        tensors = {
-            name: getattr(self, name)[:count]
-            for name in ("views", "others", "portraits", "latents", "reconstructions", "masks")
-        }
         return replace(
-            self, photos=self.photos[:count], faces=self.faces[:count], other_files=self.other_files[:count], **tensors
+            self,
+            faces=self.faces[:count],
+            other_files=self.other_files[:count],
+            views=self.views[:count],
+            others=self.others[:count],
         )
 
 
@@ -75,7 +83,6 @@ def save_and_open(photo: Photo) -> Photo:
     return decode_photo(save(photo))
 
 
-@torch.no_grad()
 def gather_subjects(
     models: Models, dataset: Dataset, count: int, seed: int, on_progress: OnProgress, folder: Path | None = None
 ) -> Subjects:
@@ -83,50 +90,44 @@ def gather_subjects(
 
     Raises DatasetError, and NoFaceFound when more than half of the photos show no face.
     """
-    photos: list[Photo] = []
-    faces, other_files, views, others = [], [], [], []
+    uploads, other_files, others = list[Upload](), list[bytes](), list[Tensor]()
     not_found = 0
     against: set[Against] = set()
     for photo, other in dataset(seed, folder):
         if not_found > max(10, count):
-            raise NoFaceFound(f"no face was found in {not_found} of {not_found + len(photos)} pairs of photos")
+            raise NoFaceFound(f"no face was found in {not_found} of {not_found + len(uploads)} pairs of photos")
         file = save(photo)
         other_file = file if other is None else save(other)
-        photo, known = decode_photo(file), decode_photo(other_file)
         try:
-            face = models.find_face(photo)
-            known_face = face if other is None else models.find_face(known)
-        except (NoFaceFound, FaceTooSmall):
+            upload = open_photo(models, None, Request(file, LARGEST))
+            known = upload if other is None else open_photo(models, None, Request(other_file, LARGEST))
+        except (NoFaceFound, FaceTooSmall, FaceInProfile):
             not_found += 1
             continue
         against.add("the original" if other is None else "another photo")
-        photos.append(photo)
-        faces.append(face)
+        uploads.append(upload)
         other_files.append(other_file)
-        views.append(cut_portrait(photo, face, models.view_px))
-        others.append(cut_portrait(known, known_face, models.view_px))
-        on_progress("photos", len(photos), count)
-        if len(photos) == count:
+        others.append(_view_of(models, known))
+        on_progress("photos", len(uploads), count)
+        if len(uploads) == count:
             break
-    if not photos:
+    if not uploads:
         raise NoFaceFound(f"no face was found in any of {not_found} pairs of photos")
     (own_match_against,) = against  # a dataset has second photos of all people, or of none
-    portraits = stack_portraits(photos, faces, models.portrait_px).to(models.device)
     started = perf_counter()
-    with autocast(models):
-        inverted = torch.cat([latents(models, part) for part in portraits.split(BATCH)])
-        reconstructions = torch.cat([generate(models, part, None) for part in inverted.split(BATCH)])
+    faces = invert(models, uploads)
+    invert_s = (perf_counter() - started) / len(uploads)
     return Subjects(
-        photos=photos,
         faces=faces,
         other_files=other_files,
-        views=torch.cat(views).to(models.device),
+        views=torch.cat([_view_of(models, upload) for upload in uploads]).to(models.device),
         others=torch.cat(others).to(models.device),
-        portraits=portraits,
-        latents=inverted,
-        reconstructions=reconstructions,
-        masks=torch.cat([face_probability(models.parser, part) for part in portraits.split(BATCH)]),
-        invert_s=(perf_counter() - started) / len(photos),
+        invert_s=invert_s,
         not_found=not_found,
         own_match_against=own_match_against,
     )
+
+
+def _view_of(models: Models, upload: Upload) -> Tensor:
+    """What a recogniser sees of the face `(1, 3, v, v)`."""
+    return cut_portrait(upload.photo, upload.found[upload.chosen[0]], models.view_px)

@@ -1,29 +1,19 @@
-"""What an evaluation does to finished photos before recognisers look: survival profiles, and another aligner's crop."""
+"""What an evaluation does to finished photos before recognisers see them: survival profiles, another aligner's crop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 from diffam_core.faces.face import FoundFace
-from diffam_core.images import Photo
-from protection.survival import PROFILES, treat
-
-
-def _keep(photo: Photo) -> Photo:
-    return photo
-
-
-def _in_place(face: FoundFace) -> FoundFace:
-    return face
+from protection.survival import PROFILES, Profile
 
 
 @dataclass(frozen=True)
 class Treatment:
-    """What it imitates, what it does to the photo, and where the observer's aligner then puts the face."""
+    """What happens to the photo, if anything, and where the observer's aligner puts a face that was found in it."""
 
     title: str
-    photo: Callable[[Photo], Photo] = _keep
-    face: Callable[[FoundFace], FoundFace] = _in_place
+    profile: Profile | None = None
+    aligned: Callable[[FoundFace], FoundFace] = lambda face: face
 
 
 def _off_centre(face: FoundFace) -> FoundFace:
@@ -37,12 +27,9 @@ def _off_centre(face: FoundFace) -> FoundFace:
     )
 
 
-def _survival(name: str) -> Treatment:
-    return Treatment(PROFILES[name].title, partial(treat, profile=PROFILES[name]))
-
-
+SURVIVED = ("jpeg75", "jpeg50", "half", "blur", "screenshot")
 TREATMENTS = {
     "clean": Treatment("the finished file"),
-    **{name: _survival(name) for name in ("jpeg75", "jpeg50", "half", "blur", "screenshot")},
-    "recrop": Treatment("off-centre crop", face=_off_centre),
+    **{name: Treatment(PROFILES[name].title, PROFILES[name]) for name in SURVIVED},
+    "recrop": Treatment("off-centre crop", aligned=_off_centre),
 }

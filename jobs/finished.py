@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from jobs.job import Candidate, OutputPhoto
+from jobs.report import FaceReport
 
 
 class Picture(Protocol):
@@ -27,7 +28,7 @@ class Picture(Protocol):
     @property
     def strength(self) -> float | Literal["auto"]: ...
     @property
-    def faces(self) -> Sequence[Mapping[str, Any]]: ...
+    def faces(self) -> Sequence[FaceReport]: ...
 
 
 class Protected(Protocol):
@@ -53,5 +54,5 @@ def candidate_of(picture: Picture) -> Candidate:
         target_id=picture.target,
         strength=picture.strength,
         photo=photo,
-        faces=[dict(face) for face in picture.faces],
+        faces=list(picture.faces),
     )

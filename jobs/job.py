@@ -6,30 +6,17 @@ change.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic_core import from_json
 
+from jobs.report import FaceReport, Progress
 from jobs.wish import Strength, Wish
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
 Kind = Literal["protect", "finetune", "detect"]
 KINDS: tuple[Kind, ...] = ("protect", "finetune", "detect")
-
-# Share of the running time that is over when a stage begins and ends; rough, only the progress bar reads it.
-STAGES: dict[str, tuple[float, float]] = {
-    "detect": (0.0, 0.05),
-    "invert": (0.05, 0.45),
-    "make_up": (0.45, 0.75),
-    "composite": (0.75, 0.8),
-    "score": (0.8, 1.0),
-}
-LONG_STAGES: dict[str, tuple[float, float]] = {
-    "load": (0.0, 0.02),
-    "remove_makeup": (0.02, 1.0),  # a new look
-    "fine_tune": (0.02, 1.0),  # a new style
-}
 
 
 class Frozen(BaseModel):
@@ -41,52 +28,57 @@ class Frozen(BaseModel):
 class Source(Frozen):
     """What the upload was before it became the canonical photo, and what was done to its colours."""
 
-    format: str
-    mode: str
-    bits: int
-    colour: str
-    is_turned: bool
+    format: str = Field(description="As its first bytes tell: `jpeg`, `png`, `webp`, ...")
+    mode: str = Field(description="How its pixels are stored, in Pillow's words: `RGB`, `CMYK`, `P`, ...")
+    bits: int = Field(description="Bits per channel")
+    colour: str = Field(description="Which colours its numbers meant, and what became of them")
+    is_turned: bool = Field(description="It lay, and was turned upright as its metadata say")
+
+
+Pixels = Annotated[int, Field(description="In pixels, once the photo is upright")]
+Bytes = Annotated[int, Field(description="Size of the stored photo, a PNG")]
+MaybeSource = Annotated[Source | None, Field(description="What the upload was")]
 
 
 class JobInput(Wish):
-    """What was asked for; `width`, `height` in pixels and `bytes` are those of the stored canonical photo."""
+    """What was asked for, and of which photo."""
 
-    width: int
-    height: int
-    bytes: int
-    source: Source | None = None
+    width: Pixels
+    height: Pixels
+    bytes: Bytes
+    source: MaybeSource = None
 
 
 class DetectInput(Frozen):
     """A photo whose faces are to be found, and nothing else."""
 
-    width: int
-    height: int
-    bytes: int
-    source: Source | None = None
+    width: Pixels
+    height: Pixels
+    bytes: Bytes
+    source: MaybeSource = None
 
 
 class ReferenceInput(Frozen):
-    """A new look to make of a picture with make-up; `has_bare`: its bare twin came along."""
+    """A new reference to make of a picture with make-up."""
 
-    reference_id: str
-    title: str
-    description: str
-    has_bare: bool
-    width: int
-    height: int
-    bytes: int
+    reference_id: str = Field(description="The id it is to have")
+    title: str = Field(description="What people read")
+    description: str = Field(description="One sentence")
+    has_bare: bool = Field(description="Its bare twin came along; else the model removes the make-up")
+    width: Pixels
+    height: Pixels
+    bytes: Bytes
 
 
 class StyleInput(Frozen):
-    """A style to train: see `model_store.additions.StyleOrder`."""
+    """A style to train."""
 
-    reference_id: str
-    target_id: str
-    held_out: str
-    surrogates: tuple[str, ...]
-    mode: Literal["lora", "full"]
-    objective: Literal["impersonate", "dodge", "both"]
+    reference_id: str = Field(description="The make-up: an id of /v1/references")
+    target_id: str = Field(description="Whom to resemble: an id of /v1/targets")
+    held_out: str = Field(description="The recogniser that is not attacked, and judges")
+    surrogates: tuple[str, ...] = Field(description="The recognisers that are attacked")
+    mode: Literal["lora", "full"] = Field(description="Half a megabyte, or all weights as in the paper")
+    objective: Literal["impersonate", "dodge", "both"] = Field(description="Towards the target, away from the owner")
 
 
 AnyInput = JobInput | ReferenceInput | StyleInput | DetectInput
@@ -94,117 +86,92 @@ INPUT: TypeAdapter[AnyInput] = TypeAdapter(AnyInput)
 
 
 class Queue(Frozen):
-    """`position` 1 is next."""
+    """Where the job waits."""
 
-    position: int
-
-
-class Progress(Frozen):
-    """`step` of `steps` within `stage`; `fraction` in [0, 1] of the whole job. Training tells `losses` and `eta_s`."""
-
-    stage: str
-    step: int
-    steps: int
-    fraction: float
-    losses: dict[str, float] | None = None
-    eta_s: float | None = None
-
-    @classmethod
-    def at(
-        cls, stage: str, step: int, steps: int, losses: dict[str, float] | None = None, eta_s: float | None = None
-    ) -> Self:
-        """Place `step` of `steps` within the whole job; an unknown stage counts as the whole."""
-        begin, end = (STAGES | LONG_STAGES).get(stage, (0.0, 1.0))
-        share = min(max(step / steps, 0.0), 1.0) if steps else 1.0
-        return cls(
-            stage=stage,
-            step=step,
-            steps=steps,
-            fraction=round(begin + share * (end - begin), 4),
-            losses=losses,
-            eta_s=eta_s,
-        )
+    position: int = Field(description="Among jobs of its kind; 1 is next")
 
 
 class OutputPhoto(Frozen):
-    """The protected photo; the bytes themselves are at `url`."""
+    """The protected photo, in the size of the upload."""
 
-    media_type: str
-    bytes: int
-    sha256: str
-    width: int
-    height: int
-    url: str | None = None
+    media_type: str = Field(description="`image/png`, `image/jpeg`, ...")
+    bytes: int = Field(description="Size of the file")
+    sha256: str = Field(description="Of the file, in hexadecimal digits")
+    width: Pixels
+    height: Pixels
+    url: str | None = Field(None, description="Where the file is")
 
 
 class Candidate(Frozen):
     """One of several pictures to choose from."""
 
-    reference_id: str
-    target_id: str
-    strength: Strength
-    photo: OutputPhoto
-    faces: list[dict[str, Any]] = []
+    reference_id: str = Field(description="The make-up it wears")
+    target_id: str = Field(description="Whom it is to resemble")
+    strength: Strength = Field(description="How much of the make-up, from 0 to 1; `auto`: each face tells its own")
+    photo: OutputPhoto = Field(description="The file")
+    faces: list[FaceReport] = Field([], description="What became of each face, in the order of their numbers")
 
 
 class Output(Frozen):
-    """Of a photo, the file and per face its box and scores, measured on it. Of a fine-tuning job, what is new.
+    """What came of the job: of a photo the file and its faces, of its faces alone these, of a fine-tuning its ids."""
 
-    candidates: when several were asked for, all of them; `photo` and `faces` are those of the first.
-    """
-
-    photo: OutputPhoto | None = None
-    faces: list[dict[str, Any]] = []
-    candidates: list[Candidate] = []
-    reference_id: str | None = None
-    target_id: str | None = None
+    photo: OutputPhoto | None = Field(None, description="The protected photo; of several, the first")
+    faces: list[FaceReport] = Field([], description="Every face, measured on that file; in the order of their numbers")
+    candidates: list[Candidate] = Field([], description="Where several pictures were asked for, all of them")
+    reference_id: str | None = Field(None, description="The reference that is new, or has a new style")
+    target_id: str | None = Field(None, description="The target of the new style")
 
 
 class JobError(Frozen):
-    """Why a job failed. `retryable`: the same upload may succeed another time."""
+    """Why a job failed."""
 
-    code: str
-    message: str
-    retryable: bool
+    code: str = Field(description="Which fact; /problems/{code} explains it")
+    message: str = Field(description="The same in a sentence")
+    retryable: bool = Field(description="The same request may succeed another time")
 
 
 class Timings(Frozen):
-    """Seconds. `stages_s` is the time of each stage for the whole batch of `batch_size` photos."""
+    """Where the time went, in seconds."""
 
-    queue_s: float | None = None
-    run_s: float | None = None
-    batch_size: int | None = None
-    stages_s: dict[str, float] | None = None
+    queue_s: float | None = Field(None, description="From acceptance to the last start")
+    run_s: float | None = Field(None, description="From that start to the end")
+    batch_size: int | None = Field(None, description="How many photos shared its forward passes, itself included")
+    stages_s: dict[str, float] | None = Field(
+        None, description="By stage; `invert` and `make_up` are those of the whole batch"
+    )
 
 
 class BundleName(Frozen):
-    """The models that do the work; `grade` says what their protection is worth."""
+    """The models that do the work."""
 
-    name: str
-    grade: str
+    name: str = Field(description="The bundle")
+    grade: str = Field(description="What their protection is worth: `demonstration` or `production`")
 
 
 class Job(Frozen):
-    """One request: to protect a photo, to find its faces (`detect`), or to add a look or train a style (`finetune`)."""
+    """One request, and what became of it."""
 
-    id: str
-    kind: Kind = "protect"
-    status: Status
-    revision: int
-    attempt: int
-    max_attempts: int
-    queue: Queue | None = None
-    progress: Progress | None = None
-    input: AnyInput
-    output: Output | None = None
-    error: JobError | None = None
-    timings: Timings
-    bundle: BundleName
-    created_at: datetime
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    expires_at: datetime | None = None
-    links: dict[str, str] = {}
+    id: str = Field(description="Nobody can guess it: whoever knows it may read and erase the job")
+    kind: Kind = Field(
+        "protect",
+        description="`protect` a photo, `detect` its faces, or `finetune`: add a reference or train a style",
+    )
+    status: Status = Field(description="`succeeded`, `failed` and `canceled` are for ever")
+    revision: int = Field(description="Grows with every change")
+    attempt: int = Field(description="How many times work on it began")
+    max_attempts: int = Field(description="When so many workers died over it, it fails")
+    queue: Queue | None = Field(None, description="While it waits")
+    progress: Progress | None = Field(None, description="While it runs")
+    input: AnyInput = Field(description="What was asked for, with every default filled in")
+    output: Output | None = Field(None, description="Once it succeeded")
+    error: JobError | None = Field(None, description="Once it failed or was canceled")
+    timings: Timings = Field(description="Where the time went")
+    bundle: BundleName = Field(description="The models that do the work")
+    created_at: datetime = Field(description="When it was accepted")
+    started_at: datetime | None = Field(None, description="When a worker last took it")
+    finished_at: datetime | None = Field(None, description="When it ended")
+    expires_at: datetime | None = Field(None, description="When everything about it is erased")
+    links: dict[str, str] = Field({}, description="Addresses: `self`, and of a photo's job `result` and `comparison`")
 
     @property
     def is_over(self) -> bool:
@@ -214,20 +181,19 @@ class Job(Frozen):
     @classmethod
     def from_hash(cls, job_id: str, record: Mapping[bytes, bytes], position: int | None) -> Self:
         """Build a job from its Redis hash: plain values, JSON for nested ones, seconds since 1970 for times."""
-        field: dict[str, Any] = {name.decode(): value.decode() for name, value in record.items() if name not in OURS}
-        times = {name: float(field[name]) for name in TIMES if name in field}
-        for name in NESTED & field.keys():
-            field[name] = from_json(field[name])
+        field: dict[str, object] = {name.decode(): value.decode() for name, value in record.items() if name not in OURS}
+        times = {name: float(record[name.encode()]) for name in TIMES if name in field}
+        nested = {name: from_json(record[name.encode()]) for name in NESTED if name in field}
+        moments = {name: datetime.fromtimestamp(seconds, UTC) for name, seconds in times.items()}
         started, finished = times.get("started_at"), times.get("finished_at")
-        timings = field.pop("timings", {}) | {
+        timings = nested.pop("timings", {}) | {
             "queue_s": round(started - times["created_at"], 3) if started else None,
             "run_s": round(finished - started, 3) if started and finished else None,
         }
-        moments = {name: datetime.fromtimestamp(seconds, UTC) for name, seconds in times.items()}
-        queue = {"position": position} if position else None
-        return cls.model_validate(field | moments | {"id": job_id, "queue": queue, "timings": timings})
+        queue = Queue(position=position) if position else None
+        return cls.model_validate(field | moments | nested | {"id": job_id, "queue": queue, "timings": timings})
 
 
 TIMES = ("created_at", "started_at", "finished_at", "expires_at")
 OURS = {b"token", b"at_risk"}  # between ledger and workers
-NESTED = {"input", "progress", "output", "error", "timings", "bundle"}
+NESTED = ("input", "progress", "output", "error", "timings", "bundle")

@@ -27,15 +27,19 @@ from jobs.job import (
     JobError,
     Kind,
     Output,
-    Progress,
     StyleInput,
     Timings,
 )
+from jobs.report import Progress
 from jobs.settings import Settings
 
 Blob = Literal["photo", "twin", "result", "comparison"]
 PICTURES: tuple[Literal["result", "comparison"], ...] = ("result", "comparison")
 
+SCRIPTS = (
+    "accept", "claim", "heartbeat", "progress", "commit", "fail", "cancel", "erase", "reap", "release", "stage",
+    "forget",
+)  # fmt: skip
 STAGED_S = 30  # life of a blob that no script has taken into the ledger yet
 REAP_LIMIT = 200  # jobs per kind and sweep: a script must not hold Redis for long
 
@@ -89,21 +93,7 @@ class Ledger:
         self._redis = redis
         self._settings = settings
         self._ends = (settings.result_ttl_s, settings.tombstone_ttl_s)
-        names = (
-            "accept",
-            "claim",
-            "heartbeat",
-            "progress",
-            "commit",
-            "fail",
-            "cancel",
-            "erase",
-            "reap",
-            "release",
-            "stage",
-            "forget",
-        )
-        self._scripts = {name: _script(redis, name) for name in names}
+        self._scripts = {name: _script(redis, name) for name in SCRIPTS}
 
     def accept(
         self,
@@ -170,22 +160,11 @@ class Ledger:
         """The worker leaves: it no longer counts as ready."""
         self._redis.zrem("diffam:workers", worker)
 
-    def progress(
-        self,
-        claim: Claim,
-        stage: str,
-        step: int,
-        steps: int,
-        losses: dict[str, float] | None = None,
-        eta_s: float | None = None,
-        *,
-        at_risk: bool = True,
-    ) -> bool:
+    def progress(self, claim: Claim, progress: Progress, *, at_risk: bool = True) -> bool:
         """Note how far the work is. False: the claim is no longer current, stop working.
 
         at_risk: whether it is worked on now; should the worker end while it only waits, the attempt does not count.
         """
-        progress = Progress.at(stage, step, steps, losses, eta_s)
         return bool(self._run("progress", claim.job_id, claim.token, progress.model_dump_json(), int(at_risk)))
 
     def commit(self, claim: Claim, protected: Protected, batch_size: int) -> bool:

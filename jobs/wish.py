@@ -21,7 +21,7 @@ Strength = Annotated[float, Field(ge=0, le=1)] | Literal["auto"]
 Region = Literal["lips", "eyes", "skin"]
 REGIONS: tuple[Region, ...] = ("lips", "eyes", "skin")
 Vary = Literal["strength", "look"]
-Survival = Literal["jpeg75", "jpeg50", "half", "blur", "screenshot", "messenger"]
+Treatment = Literal["jpeg75", "jpeg50", "half", "blur", "screenshot", "messenger"]
 MAX_CANDIDATES = 3
 MAX_FACES = 64
 
@@ -63,7 +63,7 @@ Faces = Annotated[
     SEVERAL,
 ]
 Regions = Annotated[tuple[Region, ...], Field(min_length=1), Words, _list_of(REGIONS), SEVERAL]
-SurvivalList = Annotated[tuple[Survival, ...], Words, _list_of(get_args(Survival)), SEVERAL]
+Treatments = Annotated[tuple[Treatment, ...], Words, _list_of(get_args(Treatment)), SEVERAL]
 
 
 class Wish(BaseModel):
@@ -84,7 +84,7 @@ class Wish(BaseModel):
     regions: Regions = Field(REGIONS, description="Where make-up may go")
     vary: Vary = Field("strength", description="What candidates differ in: `strength`, or the `look`")
     candidates: int = Field(1, ge=1, le=MAX_CANDIDATES, description="How many pictures to choose from")
-    survival: SurvivalList = Field((), description="Measure the finished file again after each of these treatments")
+    survival: Treatments = Field((), description="Measure the finished file again after each of these treatments")
 
     @field_validator("candidates")
     @classmethod

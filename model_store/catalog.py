@@ -52,7 +52,7 @@ class StyleCard:
     mode: Mode = "lora"
     sha256: str | None = None
 
-    def role_of(self, recogniser: str) -> str:
+    def role_of(self, recogniser: str) -> Literal["surrogate", "held_out"]:
         """Say "surrogate" if the style was trained against it, else "held_out"."""
         return "surrogate" if recogniser in self.surrogates else "held_out"
 

@@ -1,5 +1,7 @@
 """Finds a known face anew in another state of its photo, as a system would that never saw the original."""
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
@@ -14,6 +16,23 @@ LOOK_PX = 400
 """They are looked at in a copy whose longer side has at most this many pixels: the face fills a third of it."""
 OWN_SHARE = 0.15
 """Faces narrower than this share of them are other people's."""
+
+
+class Met(NamedTuple):
+    """A known face in another state of its photo: where it is found, or where it was when it is not found there."""
+
+    face: FoundFace
+    is_found: bool
+
+
+def meet_again(models: Models, photo: Photo, known: FoundFace, width_px: int) -> Met:
+    """Where a stranger's system takes the face to be in a state of its photo.
+
+    known: the face in the photo when it was `width_px` wide.
+    """
+    moved = scale_face(known, photo.shape[1] / width_px)
+    found = find_again(models, photo, moved)
+    return Met(found or moved, found is not None)
 
 
 def find_again(models: Models, photo: Photo, known: FoundFace) -> FoundFace | None:

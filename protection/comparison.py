@@ -2,14 +2,14 @@
 
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from diffam_core.images import Photo
+from jobs.report import FaceReport, ProtectedFace, protected
 
 PANEL_PX = 640
 MARGIN_PX = 16
@@ -37,41 +37,41 @@ def _panel(photo: Photo) -> Image.Image:
     return Image.fromarray(shrunk.astype(np.uint8))
 
 
-def caption(faces: Sequence[Mapping[str, Any]]) -> list[str]:
+def caption(faces: Sequence[FaceReport]) -> list[str]:
     """What the picture says: every number about a single face, a verdict each about several."""
-    protected = [face for face in faces if face["status"] == "protected"]
-    if len(protected) == 1:
-        return _details(protected[0])
+    made_up = protected(faces)
+    if len(made_up) == 1:
+        return _details(made_up[0])
     return [
-        f"Face {face['index']}: {face['verdict']['word']}. {face['verdict']['sentence']}"
-        if face["status"] == "protected"
-        else f"Face {face['index']}: left alone. {face['reason']}"
+        f"Face {face.index}: {face.verdict.word}. {face.verdict.sentence}"
+        if isinstance(face, ProtectedFace)
+        else f"Face {face.index}: left alone. {face.reason}"
         for face in faces
     ]
 
 
-def _details(face: Mapping[str, Any]) -> list[str]:
-    scores = face["scores"]
+def _details(face: ProtectedFace) -> list[str]:
+    scores = face.scores
     lines = [
-        f"{face['verdict']['word'].capitalize()}: {face['verdict']['sentence']}",
-        f"Look {face['reference']} at strength {face['strength']:g}, target {face['target']}.  "
-        f"PSNR {scores['psnr_db']:.1f} dB, SSIM {scores['ssim']:.3f}, LPIPS {scores['lpips']:.3f} (face)",
+        f"{face.verdict.word.capitalize()}: {face.verdict.sentence}",
+        f"Look {face.reference} at strength {face.strength:g}, target {face.target}.  "
+        f"PSNR {scores.psnr_db:.1f} dB, SSIM {scores.ssim:.3f}, LPIPS {scores.lpips:.3f} (face)",
     ]
-    for row in face["recognisers"]:
-        role = "held out" if row["role"] == "held_out" else "attacked"
-        verdict = "owner hidden" if row["dodged"] else "owner still matched"
-        if row["impersonated"]:
+    for match in face.recognisers:
+        role = "held out" if match.role == "held_out" else "attacked"
+        verdict = "owner hidden" if match.dodged else "owner still matched"
+        if match.impersonated:
             verdict += ", matches the target"
         lines.append(
-            f"{row['name']} ({role}): own match {row['own_match_before']:.2f} -> {row['own_match']:.2f}, "
-            f"target {row['target_match_before']:.2f} -> {row['target_match']:.2f}: {verdict}"
+            f"{match.name} ({role}): own match {match.own_match_before:.2f} -> {match.own_match:.2f}, "
+            f"target {match.target_match_before:.2f} -> {match.target_match:.2f}: {verdict}"
         )
     return lines
 
 
-def draw_comparison(original: Photo, protected: Photo, faces: Sequence[Mapping[str, Any]]) -> bytes:
-    """JPEG with the original left, the protected photo right, what became of the faces below."""
-    left, right = _panel(original), _panel(protected)
+def draw_comparison(original: Photo, finished: Photo, faces: Sequence[FaceReport]) -> bytes:
+    """JPEG with the original left, the finished photo right, what became of the faces below."""
+    left, right = _panel(original), _panel(finished)
     font = ImageFont.load_default(size=16)
     width = max(left.width + right.width + 3 * MARGIN_PX, MIN_WIDTH_PX)
     room = width - 2 * MARGIN_PX

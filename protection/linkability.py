@@ -18,7 +18,7 @@ from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.images import Photo
 from diffam_core.models import Models
 from diffam_core.score import DECISION_FAR
-from protection.again import find_again
+from protection.again import meet_again
 
 Embeddings = dict[str, NDArray[np.float32]]
 """Unit vectors of one face, by recogniser."""
@@ -69,7 +69,8 @@ def know_faces(models: Models, photo: Photo) -> list[KnownFace]:
 
 def know_again(models: Models, finished: Photo, known: Sequence[KnownFace]) -> list[Embeddings]:
     """The same faces in the finished photo, as a stranger's detector finds them; where they were, if it does not."""
-    return _embed(models, finished, [find_again(models, finished, face.found) or face.found for face in known])
+    width_px = finished.shape[1]
+    return _embed(models, finished, [meet_again(models, finished, face.found, width_px).face for face in known])
 
 
 @torch.inference_mode()

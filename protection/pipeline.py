@@ -8,41 +8,41 @@ photos share the accelerator in the middle one, before and after it each is on i
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count, islice
 from time import perf_counter
-from typing import Any, Literal, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from diffam_core.composite import change, region_weights
 from diffam_core.errors import DiffAMError
-from diffam_core.faces.face import FoundFace, native_px
-from diffam_core.faces.palette import fit_palette
-from diffam_core.faces.paste import paste_changes
-from diffam_core.generation import autocast
-from diffam_core.images import MEDIA_TYPES, Photo, decode_photo, decode_rgba, encode_photo
+from diffam_core.generation import OnStep
+from diffam_core.images import MEDIA_TYPES, decode_photo, decode_rgba, encode_photo
 from diffam_core.models import Models
-from jobs.wish import Wish
+from jobs.report import FaceReport, OnProgress, Progress, Stage
 from model_store.bundle import Bundle
+from protection.batch import invert, within
 from protection.comparison import draw_comparison
-from protection.makeup import Wearing, make_up, prepare
-from protection.plan import Request, Variant, choose_faces, plan_variants
-from protection.scoring import face_facts, score_faces
-from protection.strength import GRID
+from protection.compositing import composite
+from protection.makeup import Wearing, make_up
+from protection.plan import AUTO_ROWS, Request, Upload, Variant, choose_faces, plan_variants, rows_per_face
+from protection.scoring import score_faces, seen_face
 
 Result = TypeVar("Result")
-Row = TypeVar("Row")
-AUTO_ROWS = 1 + len(GRID)
-OnProgress = Callable[[str, int, int], None]
-"""`on_progress(stage, step, steps)`; stages: detect, invert, make_up, composite, score."""
+Asked = ParamSpec("Asked")
+
+
+@dataclass(frozen=True, eq=False)
+class MadeUp:
+    """A photo with what its variants change: for each, in order, one wearing per chosen face."""
+
+    upload: Upload
+    variants: list[Variant]
+    worn: list[Wearing]
+    seconds: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A finished file, its before/after picture (JPEG), what it wears, and JSON-able facts and scores per face."""
+    """A finished file, its before/after picture (JPEG), what it wears, and what became of every face."""
 
     photo: bytes
     media_type: str
@@ -52,7 +52,7 @@ class Candidate:
     reference: str
     target: str
     strength: float | Literal["auto"]
-    faces: list[dict[str, Any]]
+    faces: list[FaceReport]
 
 
 @dataclass(frozen=True)
@@ -64,27 +64,21 @@ class ProtectedPhoto:
     seconds: dict[str, float]
 
 
-@dataclass(frozen=True, eq=False)
-class Upload:
-    """A decoded photo with its faces: those to protect, `chosen`, and those that one job has no room for, `beyond`."""
+def protect_photos(
+    bundle: Bundle, requests: Sequence[Request], on_progress: OnProgress
+) -> list[ProtectedPhoto | DiffAMError]:
+    """Protect photos that share reference and target; a photo that cannot be protected fails alone.
 
-    wish: Wish
-    photo: Photo
-    alpha: NDArray[np.uint8] | None
-    found: list[FoundFace]
-    chosen: tuple[int, ...]
-    beyond: tuple[int, ...]
-    seconds: float
-
-    @property
-    def rows(self) -> int:
-        """How many portraits it brings into forward passes: what it costs a batch."""
-        return len(self.chosen) * rows_per_face(self.wish)
-
-
-def rows_per_face(wish: Wish) -> int:
-    """How often a face is made up for a wish: once per picture to choose from, and for every strength that is tried."""
-    return wish.candidates * (AUTO_ROWS if wish.strength == "auto" else 1)
+    Returns one entry per request, in order. Raises StoreError when the style does not exist.
+    """
+    with _stage("detect", {}, on_progress):
+        opened = [_or_why_not(open_photo, bundle.models, None, request) for request in requests]
+    uploads = [each for each in opened if isinstance(each, Upload)]
+    made_up = {each.upload: each for each in make_photos_up(bundle, uploads, on_progress)}
+    return [
+        _or_why_not(finish_photo, bundle, made_up[each], on_progress) if isinstance(each, Upload) else each
+        for each in opened
+    ]
 
 
 def open_photo(models: Models, max_faces: int | None, request: Request) -> Upload:
@@ -101,33 +95,6 @@ def open_photo(models: Models, max_faces: int | None, request: Request) -> Uploa
     return Upload(request.wish, photo, alpha, found, chosen.within, chosen.beyond, round(perf_counter() - started, 4))
 
 
-@dataclass(frozen=True, eq=False)
-class MadeUp:
-    """A photo with what its looks change: for each look, in order, one wearing per chosen face."""
-
-    upload: Upload
-    variants: list[Variant]
-    worn: list[list[Wearing]]
-    seconds: dict[str, float]
-
-
-def protect_photos(
-    bundle: Bundle, requests: Sequence[Request], on_progress: OnProgress
-) -> list[ProtectedPhoto | DiffAMError]:
-    """Protect photos that share reference and target; a photo that cannot be protected fails alone.
-
-    Returns one entry per request, in order. Raises StoreError when the style does not exist.
-    """
-    results: list[Upload | MadeUp | ProtectedPhoto | DiffAMError]
-    with _stage("detect", {}, on_progress):
-        results = [_or_why_not(open_photo, bundle.models, None, request) for request in requests]
-    made_up = iter(make_photos_up(bundle, [each for each in results if isinstance(each, Upload)], on_progress))
-    opened = [next(made_up) if isinstance(each, Upload) else each for each in results]
-    return [
-        _or_why_not(finish_photo, bundle, each, on_progress) if isinstance(each, MadeUp) else each for each in opened
-    ]
-
-
 def make_photos_up(bundle: Bundle, uploads: Sequence[Upload], on_progress: OnProgress) -> list[MadeUp]:
     """Invert and make up the chosen faces of photos that share reference and target, in shared forward passes.
 
@@ -135,99 +102,86 @@ def make_photos_up(bundle: Bundle, uploads: Sequence[Upload], on_progress: OnPro
     """
     if not uploads:
         return []
-    models = bundle.models
     seconds: dict[str, float] = {}
-    plans = [plan_variants(bundle, upload.wish) for upload in uploads]
-    with _stage("invert", seconds, on_progress) as step, torch.inference_mode(), autocast(models):
-        rows = prepare(models, [(upload.photo, upload.found[i]) for upload in uploads for i in upload.chosen], step)
-        faces = _deal(rows, [len(upload.chosen) for upload in uploads])
-    with _stage("make_up", seconds, on_progress) as step, torch.inference_mode(), autocast(models):
-        wishes = [(face, variant) for plan, own in zip(plans, faces, strict=True) for variant in plan for face in own]
-        worn = iter(
-            _deal(
-                make_up(bundle, wishes, step), [len(u.chosen) for u, p in zip(uploads, plans, strict=True) for _ in p]
-            )
-        )
+    plans = {upload: plan_variants(bundle, upload.wish) for upload in uploads}
+    with _stage("invert", seconds, on_progress) as step:
+        faces = invert(bundle.models, uploads, step)
+    wishes = [
+        (face, variant)
+        for upload, variants in plans.items()
+        for variant in variants
+        for face in faces
+        if face.upload is upload
+    ]
+    with _stage("make_up", seconds, on_progress) as step:
+        worn = make_up(bundle, wishes, step)
     return [
-        MadeUp(upload, plan, [next(worn) for _ in plan], seconds) for upload, plan in zip(uploads, plans, strict=True)
+        MadeUp(upload, variants, [each for each in worn if each.face.upload is upload], dict(seconds))
+        for upload, variants in plans.items()
     ]
 
 
 def finish_photo(bundle: Bundle, made_up: MadeUp, on_progress: OnProgress) -> ProtectedPhoto:
-    """Composite every look into its photo and measure the finished files. Raises PhotoUnwritable."""
-    upload, variants, worn = made_up.upload, made_up.variants, made_up.worn
-    seconds = {"detect": upload.seconds} | made_up.seconds
+    """Composite every variant into its photo and measure the finished files. Raises PhotoUnwritable."""
+    seconds: dict[str, float] = {}
+    looks = [[each for each in made_up.worn if each.variant is variant] for variant in made_up.variants]
     with _stage("composite", seconds, on_progress), torch.inference_mode():
-        files = [_composite(upload, wearings, bundle.models) for wearings in worn]
+        files = [_composite(made_up.upload, worn) for worn in looks]
     with _stage("score", seconds, on_progress) as step, torch.inference_mode():
-        faces = count()
-
-        def on_face() -> None:
-            step(next(faces), len(variants) * len(upload.chosen))
-
-        candidates = [_score(bundle, upload, *each, on_face) for each in zip(variants, worn, files, strict=True)]
-    return ProtectedPhoto(candidates, seconds)
+        candidates = [
+            _score(bundle, made_up.upload, worn, file, within(step, number, len(looks)))
+            for number, (worn, file) in enumerate(zip(looks, files, strict=True))
+        ]
+    return ProtectedPhoto(candidates, {"detect": made_up.upload.seconds} | made_up.seconds | seconds)
 
 
-def _or_why_not(act: Callable[..., Result], *arguments: Any) -> Result | DiffAMError:
-    """What `act` returns, or what speaks against it."""
-    try:
-        return act(*arguments)
-    except DiffAMError as error:
-        return error
+def detect_faces(models: Models, photo: bytes) -> list[FaceReport]:
+    """The first stop alone: every face in an encoded photo, largest first. Raises PhotoUnreadable."""
+    return [seen_face(index, face) for index, face in enumerate(models.find_faces(decode_photo(photo)))]
 
 
-def detect_faces(models: Models, photo: bytes) -> list[dict[str, Any]]:
-    """The first stop alone: facts of every face in an encoded photo, largest first. Raises PhotoUnreadable."""
-    return [face_facts(index, face, None) for index, face in enumerate(models.find_faces(decode_photo(photo)))]
-
-
-def _composite(upload: Upload, worn: Sequence[Wearing], models: Models) -> bytes:
+def _composite(upload: Upload, worn: Sequence[Wearing]) -> bytes:
     """The finished file of one candidate: every face's change in its own place, nothing else moved."""
-    changes: list[tuple[FoundFace, Tensor]] = []
-    for wearing in worn:
-        face = wearing.face
-        weights = region_weights(face.regions, upload.wish.regions)
-        size = native_px(face.found, models.portrait_px)
-        delta = change(wearing.residual, face.mask, size, weights)[0]
-        changes.append((face.found, fit_palette(delta, upload.photo, face.found)))
-    pasted = paste_changes(upload.photo, changes)
-    return encode_photo(pasted, upload.wish.output_format, alpha=upload.alpha, is_marked=True)
+    photo = composite(upload.photo, [(each.face, each.residual) for each in worn], upload.wish.regions)
+    return encode_photo(photo, upload.wish.output_format, alpha=upload.alpha, is_marked=True)
 
 
-def _score(
-    bundle: Bundle, upload: Upload, variant: Variant, worn: Sequence[Wearing], file: bytes, on_face: Callable[[], None]
-) -> Candidate:
-    """Measure the file that the user gets: decoded again, its faces found again; `on_face` comes before each."""
-    protected = decode_photo(file)
-    rows = score_faces(
-        bundle, upload.photo, upload.found, upload.beyond, variant.style, worn, protected, upload.wish.survival, on_face
-    )
-    height, width = protected.shape[:2]
+def _score(bundle: Bundle, upload: Upload, worn: Sequence[Wearing], file: bytes, on_step: OnStep) -> Candidate:
+    """Measure the file that the user gets: decoded again, its faces found again."""
+    finished = decode_photo(file)
+    faces = score_faces(bundle, upload, worn, finished, on_step)
+    height, width = finished.shape[:2]
+    variant = worn[0].variant
     return Candidate(
         photo=file,
         media_type=MEDIA_TYPES[upload.wish.output_format],
         width=width,
         height=height,
-        comparison=draw_comparison(upload.photo, protected, rows),
+        comparison=draw_comparison(upload.photo, finished, faces),
         reference=variant.style.reference,
         target=variant.style.target,
         strength=variant.strength,
-        faces=rows,
+        faces=faces,
     )
 
 
-def _deal(rows: Sequence[Row], counts: Sequence[int]) -> list[list[Row]]:
-    """What lies in a row, in portions of `counts`."""
-    rest = iter(rows)
-    return [list(islice(rest, count)) for count in counts]
+def _or_why_not(act: Callable[Asked, Result], *asked: Asked.args, **besides: Asked.kwargs) -> Result | DiffAMError:
+    """What `act` returns, or what speaks against it."""
+    try:
+        return act(*asked, **besides)
+    except DiffAMError as error:
+        return error
 
 
 @contextmanager
-def _stage(name: str, seconds: dict[str, float], on_progress: OnProgress) -> Iterator[Callable[[int, int], None]]:
+def _stage(name: Stage, seconds: dict[str, float], on_progress: OnProgress) -> Iterator[OnStep]:
     """Report a stage's start, its steps and its end, and take its time."""
+
+    def step(done: int, steps: int) -> None:
+        on_progress(Progress(stage=name, step=done, steps=steps))
+
     started = perf_counter()
-    on_progress(name, 0, 1)
-    yield lambda step, steps: on_progress(name, step, steps)
-    on_progress(name, 1, 1)
+    step(0, 1)
+    yield step
+    step(1, 1)
     seconds[name] = round(perf_counter() - started, 4)

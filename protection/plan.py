@@ -4,14 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from diffam_core.composite import Region
 from diffam_core.errors import FaceInProfile, FaceTooSmall, FaceUnknown, NoFaceFound
 from diffam_core.faces.face import FACE_CODES, FoundFace
+from diffam_core.images import Photo
 from jobs.wish import Wish
 from model_store.additions import with_additions
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
 
+GRID = (0.2, 0.4, 0.6, 0.8, 1.0)
+"""The strengths that `auto` tries."""
+AUTO_ROWS = 1 + len(GRID)
 LEFT_ALONE = {"face_too_small": FaceTooSmall, "face_in_profile": FaceInProfile}
 
 
@@ -22,9 +29,35 @@ class Request(NamedTuple):
     wish: Wish
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Upload:
+    """A decoded photo with its faces: those to protect, `chosen`, and those that one job has no room for, `beyond`.
+
+    seconds: what that took.
+    """
+
+    wish: Wish
+    photo: Photo
+    alpha: NDArray[np.uint8] | None
+    found: list[FoundFace]
+    chosen: tuple[int, ...]
+    beyond: tuple[int, ...]
+    seconds: float
+
+    @property
+    def rows(self) -> int:
+        """How many portraits it brings into forward passes: what it costs a batch."""
+        return len(self.chosen) * rows_per_face(self.wish)
+
+
+def rows_per_face(wish: Wish) -> int:
+    """How often a face is made up for a wish: once per picture to choose from, and for every strength that is tried."""
+    return wish.candidates * (AUTO_ROWS if wish.strength == "auto" else 1)
+
+
+@dataclass(frozen=True, eq=False)
 class Variant:
-    """What one candidate wears."""
+    """What one candidate wears; two of one photo may be alike and are two nevertheless."""
 
     style: StyleCard
     strength: float | Literal["auto"]

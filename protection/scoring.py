@@ -4,18 +4,21 @@ The file is decoded, its faces are found and aligned again, and every recogniser
 each survival profile.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 
-from diffam_core.faces.face import FACE_CODES, FoundFace, cut_portrait, scale_face
+from diffam_core import score
+from diffam_core.faces.face import FACE_CODES, FoundFace, cut_portrait
+from diffam_core.generation import OnStep
 from diffam_core.images import Photo
-from diffam_core.score import Match, matches, quality
+from jobs.report import FaceReport, Match, ProtectedFace, Scores, SeenFace, StrengthSearch, Survival, Trial
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
-from protection.again import find_again
+from protection.again import meet_again
 from protection.makeup import Wearing
+from protection.plan import Upload
 from protection.strength import BAR, Choice
 from protection.survival import PROFILES, treat
 from protection.verdict import FINISHED, verdict
@@ -28,122 +31,104 @@ REASONS = FACE_CODES | {
 
 
 def score_faces(
-    bundle: Bundle,
-    original: Photo,
-    found: Sequence[FoundFace],
-    beyond: Collection[int],
-    style: StyleCard,
-    worn: Sequence[Wearing],
-    protected: Photo,
-    survival: Sequence[str],
-    on_face: Callable[[], None] = lambda: None,
-) -> list[dict[str, Any]]:
-    """JSON-able facts of every face that was found, protected or left alone, in the order of the detection.
+    bundle: Bundle, upload: Upload, worn: Sequence[Wearing], finished: Photo, on_step: OnStep
+) -> list[FaceReport]:
+    """What became of every face that was found, in the order of the detection.
 
-    beyond: indices of those that the job had no room for.  on_face: called before each face is measured.
+    worn: what the faces wear that are made up.  finished: the file, decoded.  on_step: told before each of them.
     """
-    seen = {FINISHED: protected} | {name: treat(protected, PROFILES[name]) for name in survival}
-    by_face = {id(wearing.face.found): wearing for wearing in worn}
-    rows = []
-    for index, face in enumerate(found):
-        wearing = by_face.get(id(face))
-        facts = face_facts(index, face, wearing is not None, index in beyond)
-        if wearing is not None:
-            on_face()
-            facts |= _scores(bundle, original, wearing, style, seen)
-        rows.append(facts)
-    return rows
+    states = {FINISHED: finished} | {name: treat(finished, PROFILES[name]) for name in upload.wish.survival}
+    reports: dict[int, FaceReport] = {}
+    for number, wearing in enumerate(worn):
+        on_step(number, len(worn))
+        reports[wearing.face.index] = _protected(bundle, wearing, states)
+    return [
+        reports.get(index) or seen_face(index, face, "left_alone", index in upload.beyond)
+        for index, face in enumerate(upload.found)
+    ]
 
 
-def face_facts(
-    index: int, face: FoundFace, is_protected: bool | None = None, is_beyond: bool = False
-) -> dict[str, Any]:
-    """Where a face is and what became of it; `code` says why it was left alone, or would be."""
+def seen_face(
+    index: int, face: FoundFace, status: Literal["found", "left_alone"] = "found", is_beyond: bool = False
+) -> SeenFace:
+    """Where a face is, and why it was left alone, or would be."""
     code = face.code
-    if is_protected is False and code is None:
+    if status == "left_alone" and code is None:
         code = "face_beyond_limit" if is_beyond else "face_not_chosen"
-    status = "found" if is_protected is None else "protected" if is_protected else "left_alone"
-    return {
-        "index": index,
-        "box": list(face.box),
-        "landmarks": {name: [round(x, 1), round(y, 1)] for name, (x, y) in face.landmarks.items()},
-        "status": status,
-        "code": code,
-        "reason": REASONS.get(code) if code else None,
-        "notes": list(face.notes),
-    }
+    return SeenFace(
+        index=index,
+        box=face.box,
+        landmarks=_landmarks(face),
+        status=status,
+        code=code,
+        reason=REASONS[code] if code else None,
+        notes=list(face.notes),
+    )
 
 
-def _scores(
-    bundle: Bundle,
-    original: Photo,
-    wearing: Wearing,
-    style: StyleCard,
-    states: dict[str, Photo],
-) -> dict[str, Any]:
-    """Matches and quality of one protected face, on the finished file and after each treatment."""
-    models, face = bundle.models, wearing.face.found
+def _landmarks(face: FoundFace) -> dict[str, tuple[float, float]]:
+    return {name: (round(x, 1), round(y, 1)) for name, (x, y) in face.landmarks.items()}
+
+
+def _protected(bundle: Bundle, wearing: Wearing, states: Mapping[str, Photo]) -> ProtectedFace:
+    """Matches and quality of one face. states: the finished photo as it is, and after each treatment."""
+    models, face, original = bundle.models, wearing.face.found, wearing.face.photo
+    style = wearing.variant.style
     before = cut_portrait(original, face, models.view_px).to(models.device)
-    views, is_found = [], []
-    for photo in states.values():
-        moved = scale_face(face, photo.shape[1] / original.shape[1])
-        again = find_again(models, photo, moved)
-        views.append(cut_portrait(photo, again or moved, models.view_px))
-        is_found.append(again is not None)
+    met = [meet_again(models, photo, face, original.shape[1]) for photo in states.values()]
+    views = [cut_portrait(photo, each.face, models.view_px) for photo, each in zip(states.values(), met, strict=True)]
     after = torch.cat(views).to(models.device)
-    judged = matches(models, before, after, bundle.targets[style.target].test.to(models.device))
+    judged = score.matches(models, before, after, bundle.targets[style.target].test.to(models.device))
     seen = {
-        name: {"found_again": again, "recognisers": _match_rows(style, match)}
-        for name, again, match in zip(states, is_found, judged, strict=True)
+        name: Survival(found_again=each.is_found, recognisers=_matches(style, match))
+        for name, each, match in zip(states, met, judged, strict=True)
     }
-    finished = seen.pop(FINISHED)
-    still = cut_portrait(states[FINISHED], face, models.view_px).to(models.device)
-    visible = quality(models, before, still)
+    visible = score.quality(models, before, cut_portrait(states[FINISHED], face, models.view_px).to(models.device))
     held_out = [{name: m for name, m in match.items() if style.role_of(name) == "held_out"} for match in judged]
-    judgement = verdict(dict(zip(states, held_out, strict=True)))
-    return {
-        "reference": style.reference,
-        "target": style.target,
-        "strength": wearing.choice.strength,
-        "strength_search": _search_row(wearing.choice),
-        "scores": {
-            "psnr_db": round(visible.psnr_db, 2),
-            "ssim": round(visible.ssim, 4),
-            "lpips": round(visible.lpips, 4),
-        },
-        **finished,
-        "survival": seen,
-        "verdict": {"word": judgement.word, "sentence": judgement.sentence},
-    }
+    return ProtectedFace(
+        index=wearing.face.index,
+        box=face.box,
+        landmarks=_landmarks(face),
+        notes=list(face.notes),
+        reference=style.reference,
+        target=style.target,
+        strength=wearing.choice.strength,
+        strength_search=_search(wearing.choice),
+        scores=Scores(psnr_db=round(visible.psnr_db, 2), ssim=round(visible.ssim, 4), lpips=round(visible.lpips, 4)),
+        found_again=seen[FINISHED].found_again,
+        recognisers=seen[FINISHED].recognisers,
+        survival={name: seen[name] for name in wearing.face.upload.wish.survival},
+        verdict=verdict(dict(zip(states, held_out, strict=True))),
+    )
 
 
-def _search_row(choice: Choice) -> dict[str, Any] | None:
+def _search(choice: Choice) -> StrengthSearch | None:
     """How `auto` found the strength; None where it was given."""
     if choice.passes is None:
         return None
     tried = [
-        {
-            "strength": trial.strength,
-            "passes": trial.passes,
-            "own_match": {name: round(own, 4) for name, own in trial.own_match.items()},
-        }
+        Trial(
+            strength=trial.strength,
+            passes=trial.passes,
+            own_match={name: round(own, 4) for name, own in trial.own_match.items()},
+        )
         for trial in choice.tried
     ]
-    return {"bar": BAR.name, "passes": choice.passes, "tried": tried}
+    return StrengthSearch(bar=BAR.name, passes=choice.passes, tried=tried)
 
 
-def _match_rows(style: StyleCard, found: dict[str, Match]) -> list[dict[str, Any]]:
+def _matches(style: StyleCard, found: Mapping[str, score.Match]) -> list[Match]:
     return [
-        {
-            "name": name,
-            "role": style.role_of(name),
-            "own_match_before": round(match.own_before, 4),
-            "own_match": round(match.own_after, 4),
-            "target_match_before": round(match.target_before, 4),
-            "target_match": round(match.target_after, 4),
-            "threshold_far_0.01": round(match.threshold, 4),
-            "dodged": match.is_dodged,
-            "impersonated": match.is_impersonating,
-        }
+        Match(
+            name=name,
+            role=style.role_of(name),
+            own_match_before=round(match.own_before, 4),
+            own_match=round(match.own_after, 4),
+            target_match_before=round(match.target_before, 4),
+            target_match=round(match.target_after, 4),
+            threshold=round(match.threshold, 4),
+            dodged=match.is_dodged,
+            impersonated=match.is_impersonating,
+        )
         for name, match in found.items()
     ]

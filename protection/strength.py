@@ -10,21 +10,21 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from diffam_core.composite import change
-from diffam_core.faces.face import FoundFace, cut_portrait, native_px, portrait_transform, shift_face
-from diffam_core.faces.palette import fit_palette
+from diffam_core.faces.face import FoundFace, cut_portrait, portrait_transform, shift_face
 from diffam_core.faces.paste import paste_change
-from diffam_core.generation import generate
 from diffam_core.images import Photo
 from diffam_core.models import Models
 from diffam_core.score import DECISION_FAR
+from model_store.bundle import style_name
+from model_store.catalog import StyleCard
+from protection.batch import Face, wear
+from protection.compositing import change_of
+from protection.plan import GRID, Variant
 from protection.survival import PROFILES, treat
 from protection.verdict import passes
 
-GRID = (0.2, 0.4, 0.6, 0.8, 1.0)
 BAR = PROFILES["jpeg75"]
 """What a photo must survive to pass."""
 BLOCK_PX = 16
@@ -49,40 +49,33 @@ class Choice:
     tried: tuple[Tried, ...] = ()
 
 
-@torch.no_grad()
-def choose_strength(
-    models: Models,
-    photo: Photo,
-    face: FoundFace,
-    latent: Float[Tensor, "1 3 size size"],
-    reconstruction: Float[Tensor, "1 3 size size"],
-    mask: Float[Tensor, "1 1 size size"],
-    style: str,
-    held_out: Collection[str],
-    weights: Float[Tensor, "1 1 size size"] | None = None,
-    grid: Sequence[float] = GRID,
-) -> Choice:
-    """The least strength of `grid` at which every `held_out` recogniser fails to match the owner after JPEG 75.
+@torch.inference_mode()
+def choose_strength(models: Models, face: Face, variant: Variant, grid: Sequence[float] = GRID) -> Choice:
+    """The least strength of `grid` at which every held-out recogniser fails to match the owner after JPEG 75.
 
     When none passes, all of the style and `passes=False`. Other faces of the photo are seen as they are.
-
-    latent, reconstruction: the face inverted, and denoised by the base model.  mask: its probability.
-    weights: as `change` takes them.
     """
     strengths = sorted(grid)
-    surroundings, moved = around(photo, face)
-    owner = cut_portrait(surroundings, moved, models.view_px)
-    made_up = generate(models, latent.expand(len(strengths), -1, -1, -1), style, strengths=latent.new_tensor(strengths))
-    views = [owner]
-    for picture in made_up.split(1):
-        delta = change(picture.float() - reconstruction, mask, native_px(moved, latent.shape[-1]), weights)[0]
-        finished = treat(paste_change(surroundings, moved, fit_palette(delta, photo, face)), BAR)
+    surroundings, moved = around(face.photo, face.found)
+    views = [cut_portrait(surroundings, moved, models.view_px)]
+    for residual in wear(models, [(face, adapter_of(variant.style), strength) for strength in strengths]):
+        finished = treat(paste_change(surroundings, moved, change_of(face, residual, variant.regions)), BAR)
         views.append(cut_portrait(finished, moved, models.view_px))
-    tried = _judge(models, strengths, torch.cat(views).to(models.device), held_out)
+    tried = _judge(models, strengths, torch.cat(views).to(models.device), held_out_recognisers(models, variant.style))
     for trial in tried:
         if trial.passes:
             return Choice(trial.strength, True, tried)
     return Choice(1.0, False, tried)
+
+
+def held_out_recognisers(models: Models, style: StyleCard) -> list[str]:
+    """The recognisers that a style was never trained against."""
+    return [name for name in models.recognisers if style.role_of(name) == "held_out"]
+
+
+def adapter_of(style: StyleCard) -> str:
+    """The name that a style's weights have in the noise predictor."""
+    return style_name(style.reference, style.target)
 
 
 def around(photo: Photo, face: FoundFace) -> tuple[Photo, FoundFace]:
@@ -104,8 +97,7 @@ def _judge(models: Models, strengths: Sequence[float], views: Tensor, held_out: 
     """views: the owner's, then one per strength."""
     matches: list[dict[str, float]] = [{} for _ in strengths]
     for name in held_out:
-        with torch.autocast(models.device.type, enabled=False):  # as exactly as the finished file is scored
-            owner, *worn = models.recognisers[name].embed(views)
+        owner, *worn = models.recognisers[name].embed(views)
         for found, embedding in zip(matches, worn, strict=True):
             found[name] = float(owner @ embedding)
     thresholds = {name: models.recognisers[name].thresholds[DECISION_FAR] for name in held_out}

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from diffam_core.images import Photo, decode_photo
+from jobs.wish import Treatment
 
 INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
 
@@ -22,7 +23,7 @@ class Profile:
     blur_px: standard deviation.  jpeg_quality: in libjpeg's scale.
     """
 
-    name: str
+    name: Treatment
     title: str
     happens: str
     imitates: str
@@ -34,7 +35,7 @@ class Profile:
     subsampling: Literal["4:4:4", "4:2:0"] = "4:4:4"
 
 
-PROFILES = {
+PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
         Profile(

@@ -6,23 +6,13 @@ measured. All fooled is strong, at least half partial, anything else weak. Measu
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 from diffam_core.score import Match
+from jobs.report import Verdict, Word
 from protection.survival import PROFILES
 
 FINISHED = "finished"
 """The name of the finished file itself beside those of survival profiles."""
-Word = Literal["strong", "partial", "weak"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The word, and what it rests on in plain language: which recognisers still match the owner, and when."""
-
-    word: Word
-    sentence: str
 
 
 def passes(fooled: Collection[bool]) -> bool:
@@ -41,7 +31,7 @@ def verdict(seen: Mapping[str, Mapping[str, Match]]) -> Verdict:
             if not match.is_dodged:
                 matched[name].append(view)
     fooled = [not views for views in matched.values()]
-    return Verdict(_word(fooled), _sentence(matched, [view for view in seen if view != FINISHED]))
+    return Verdict(word=_word(fooled), sentence=_sentence(matched, [view for view in seen if view != FINISHED]))
 
 
 def _word(fooled: Collection[bool]) -> Word:

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from diffam_core.errors import DiffAMError
 from jobs.job import JobError
 from jobs.ledger import Claim, Ledger
+from jobs.report import Progress
 from model_store.errors import StoreError
 
 log = structlog.get_logger()
@@ -26,20 +27,10 @@ def takes_too_long(budget_s: float) -> JobError:
     return JobError(code="photo_takes_too_long", message=message, retryable=False)
 
 
-def note_progress(
-    ledger: Ledger,
-    claims: Sequence[Claim],
-    stage: str,
-    step: int,
-    steps: int,
-    losses: dict[str, float] | None = None,
-    eta_s: float | None = None,
-    *,
-    at_risk: bool = True,
-) -> bool:
+def note_progress(ledger: Ledger, claims: Sequence[Claim], progress: Progress, *, at_risk: bool = True) -> bool:
     """False once nobody waits for any of `claims`. Only a courtesy: an unreachable Redis does not stop the work."""
     try:
-        is_wanted = [ledger.progress(claim, stage, step, steps, losses, eta_s, at_risk=at_risk) for claim in claims]
+        is_wanted = [ledger.progress(claim, progress, at_risk=at_risk) for claim in claims]
     except RedisError as error:
         log.warning("progress_lost", error=type(error).__name__)
         return True

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from threading import BoundedSemaphore
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 import torch
@@ -20,8 +20,9 @@ from redis.exceptions import RedisError
 
 from jobs.job import DetectInput, JobInput, Output
 from jobs.ledger import Claim, Ledger
-from protection.pipeline import MadeUp, OnProgress, ProtectedPhoto, Upload
-from protection.plan import Request
+from jobs.report import FaceReport, OnProgress, Progress
+from protection.pipeline import MadeUp, ProtectedPhoto
+from protection.plan import Request, Upload
 from worker.batcher import Batcher
 from worker.company import Company
 from worker.heartbeat import Heartbeat
@@ -37,17 +38,19 @@ LARGE_WAIT_S = 2.0
 """So long a thread waits to open one; then the job goes back, for small photos want threads, too."""
 MOST_ROWS = 16
 """Portraits that photos of one batch may bring along together; one with more travels alone."""
+OPENED = Progress(stage="detect", step=1, steps=1)
+MADE_UP = Progress(stage="make_up", step=1, steps=1)
 
 
 @dataclass(frozen=True)
 class Pipeline:
     """`protection.pipeline` with its bundle bound: what photos go through.
 
-    detect: JSON-able facts per face of an encoded photo.  open: decodes a photo and finds its faces.  make_up: one
+    detect: every face of an encoded photo.  open: decodes a photo and finds its faces.  make_up: one
     result per photo of a batch, in order.  finish: composites and measures. All raise DiffAMError.
     """
 
-    detect: Callable[[bytes], list[dict[str, Any]]]
+    detect: Callable[[bytes], list[FaceReport]]
     open: Callable[[Request], Upload]
     make_up: Callable[[Sequence[Upload], OnProgress], Sequence[MadeUp]]
     finish: Callable[[MadeUp, OnProgress], ProtectedPhoto]
@@ -161,7 +164,7 @@ def _protect(crew: Crew, claim: Claim, lost: "Future[None]") -> None:
     else:
         with crew.company.beside([claim], lost):
             upload = _open(crew, claim)
-        if not note_progress(crew.ledger, [claim], "detect", 1, 1, at_risk=False):
+        if not note_progress(crew.ledger, [claim], OPENED, at_risk=False):
             raise Abandoned
         trip = crew.batcher.submit(Passenger(claim, upload))
         lost.add_done_callback(lambda _: trip.cancel())
@@ -169,7 +172,7 @@ def _protect(crew: Crew, claim: Claim, lost: "Future[None]") -> None:
             made_up, batch_size = trip.result()
         except CancelledError:
             raise Abandoned from None
-        note_progress(crew.ledger, [claim], "make_up", 1, 1, at_risk=False)
+        note_progress(crew.ledger, [claim], MADE_UP, at_risk=False)
         with crew.company.beside([claim], lost):
             photo = _finish(crew, claim, made_up)
     is_kept = crew.ledger.commit(claim, photo, batch_size)
@@ -234,13 +237,13 @@ def _in_time(crew: Crew, claims: Sequence[Claim]) -> AbstractContextManager[None
 
 def _begin(crew: Crew, claim: Claim) -> None:
     """From here on the attempt counts. Raises Abandoned; RedisError, because nothing may begin unnoted."""
-    if not crew.ledger.progress(claim, "detect", 0, 1):
+    if not crew.ledger.progress(claim, Progress(stage="detect", step=0, steps=1)):
         raise Abandoned
 
 
-def _note(ledger: Ledger, claims: Sequence[Claim], stage: str, step: int, steps: int) -> None:
+def _note(ledger: Ledger, claims: Sequence[Claim], progress: Progress) -> None:
     """Raises Abandoned once nobody waits for any of `claims`."""
-    if not note_progress(ledger, claims, stage, step, steps):
+    if not note_progress(ledger, claims, progress):
         raise Abandoned
 
 

@@ -8,11 +8,13 @@ embeddings are not.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from json import JSONDecodeError, dumps, loads
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
+from jobs.report import FaceReport
 from model_store.additions import finished
 
 NAME = ".diffam-album.jsonl"
@@ -36,8 +38,11 @@ class Entry:
     target: str | None = None
     code: str | None = None
     message: str | None = None
-    faces: list[dict[str, Any]] = field(default_factory=list)
+    faces: list[FaceReport] = field(default_factory=list)
     bundle: dict[str, str] = field(default_factory=dict)
+
+
+ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
 
 
 class Journal:
@@ -49,7 +54,7 @@ class Journal:
 
     def write(self, entry: Entry) -> None:
         """Note an entry; it is on the disk when this returns."""
-        self._file.write(dumps(asdict(entry)) + "\n")
+        self._file.write(_line(entry))
         self._file.flush()
         os.fsync(self._file.fileno())
         self.entries[entry.photo] = entry
@@ -62,14 +67,18 @@ def open_journal(folder: Path) -> Iterator[Journal]:
     path = folder / NAME
     entries = {entry.photo: entry for entry in _read(path)}
     with finished(path) as partial:
-        partial.write_text("".join(dumps(asdict(entry)) + "\n" for entry in entries.values()))
-    with path.open("a") as file:
+        partial.write_text("".join(_line(entry) for entry in entries.values()), encoding="utf-8")
+    with path.open("a", encoding="utf-8") as file:
         yield Journal(entries, file)
 
 
+def _line(entry: Entry) -> str:
+    return ENTRY.dump_json(entry).decode() + "\n"
+
+
 def _read(path: Path) -> Iterator[Entry]:
-    for line in path.read_text().splitlines() if path.is_file() else []:
+    for line in path.read_bytes().splitlines() if path.is_file() else []:
         try:
-            yield Entry(**loads(line))
-        except (JSONDecodeError, TypeError):  # half a line, or one of another version
+            yield ENTRY.validate_json(line)
+        except ValidationError:  # half a line, or one of another version
             continue

@@ -7,7 +7,7 @@ link to each other as the same stranger; looking happens on this machine even wh
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from json import dumps
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
@@ -32,15 +32,24 @@ IN_FLIGHT = 4
 TIMEOUT_S = 120
 
 
-def protect_album(
-    console: Console, settings: Settings, folder: Path, wish: Wish, out: Path, server: str | None, as_json: bool
-) -> bool:
-    """Protect every photo below `folder`; returns whether all of them are. Raises CliError, StoreError, OSError."""
+@dataclass(frozen=True)
+class AlbumOrder:
+    """The photos below `folder` are to be finished in `out` with one wish, here or by the service at a URL."""
+
+    folder: Path
+    wish: Wish
+    out: Path
+    server: str | None = None
+
+
+def protect_album(console: Console, settings: Settings, order: AlbumOrder, as_json: bool) -> bool:
+    """Protect every photo of an album; returns whether all of them are. Raises CliError, StoreError, OSError."""
+    wish = order.wish
     check_album(wish)
     home = find_bundle(settings.bundle, settings.shelf)
-    album = find_photos(folder, out)
+    album = find_photos(order.folder, order.out)
     with ExitStack() as held:
-        client = held.enter_context(connect(server)) if server else None
+        client = held.enter_context(connect(order.server)) if order.server else None
         if client is None:
             offered = styled(home, settings, wish)
         else:
@@ -50,25 +59,25 @@ def protect_album(
         loading = bar.add_task("load models", total=None)
         from cli.album.report import measure, write_report  # here, so that a wrong word is answered before torch loads
         from cli.album.sight import look_at
-        from cli.album.work import make_all, plan_work
+        from cli.album.work import Maker, make_all, plan_work
         from cli.make import make_here, make_there
         from model_store.bundle import open_bundle
 
         bundle, stop = open_bundle(home, settings.device, settings.added), Event()
         bar.remove_task(loading)
         make = make_there(client, wish, stop) if client else make_here(bundle, settings, wish)
-        journal = held.enter_context(open_journal(out))
+        journal = held.enter_context(open_journal(order.out))
         originals = bar.track(album.photos, description="look at the originals")
         sights = [look_at(bundle.models, settings, album.folder / name) for name in originals]
         plan = plan_work(bundle, album, journal, wish, sights, [wish.target_id] if wish.target_id else offered)
-        make_all(album, plan.todo, journal, make, stop, bar, IN_FLIGHT if client else 1)
+        make_all(album, plan.todo, journal, Maker(make, IN_FLIGHT if client else 1, stop), bar)
         entries = [journal.entries[name] for name in album.photos]
         measured = measure(bundle, album, entries, sights, plan.people, bar)
         report = write_report(album, entries, measured, plan.people, wish)
     if as_json:
-        sys.stdout.write(dumps(report, indent=2) + "\n")
+        sys.stdout.write(report.model_dump_json(indent=2) + "\n")
     else:
-        _print_end(console, album, entries, len(entries) - len(plan.todo), report["sentence"])
+        _print_end(console, album, entries, len(entries) - len(plan.todo), report.sentence)
     return all(entry.status == "protected" for entry in entries)
 
 

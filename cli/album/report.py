@@ -3,12 +3,12 @@
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from json import dumps
-from typing import Any
+from typing import Literal, get_args
 
 from jinja2 import Environment, PackageLoader, select_autoescape
+from pydantic import BaseModel, ConfigDict, JsonValue
 from rich.progress import Progress
 
 from cli.album.folder import Album
@@ -16,12 +16,45 @@ from cli.album.journal import Entry
 from cli.album.sight import Sight, look_again
 from cli.evaluation.evaluate import commit
 from cli.evaluation.report import GRADES
+from jobs.report import FaceReport, ProtectedFace, Word, protected
 from jobs.wish import Wish
 from model_store.additions import finished
 from model_store.bundle import Bundle
 from protection.linkability import Appearance, KnownFace, Links, count_links, thresholds
 
-Report = dict[str, Any]
+
+class PhotoReport(BaseModel):
+    """What became of one photo; `people` are numbered within its album only."""
+
+    model_config = ConfigDict(frozen=True)
+
+    photo: str
+    status: Literal["protected", "failed"]
+    out: str | None
+    reference: str | None
+    target: str | None
+    code: str | None
+    message: str | None
+    faces: list[FaceReport]
+    people: list[int]
+
+
+class AlbumReport(BaseModel):
+    """What `report.json` holds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    commit: str
+    measured_at: str
+    options: dict[str, JsonValue]
+    bundle: dict[str, str] | None
+    judged_by: str
+    photos: list[PhotoReport]
+    not_photos: list[str]
+    people: int
+    verdicts: dict[Word, int]
+    linkability: dict[str, Links]
+    sentence: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,65 +89,64 @@ def measure(
 
 
 def _worn(
-    known: KnownFace, rows: Sequence[Mapping[str, Any]], everybody: frozenset[str]
+    known: KnownFace, faces: Sequence[FaceReport], everybody: frozenset[str]
 ) -> tuple[str | None, frozenset[str]]:
     """Towards whom a face was made up, and who had no part in that: all recognisers, where it was left alone."""
-    row = _row_of(known, rows)
-    if row is None or row["status"] != "protected":
+    face = _face_of(known, faces)
+    if not isinstance(face, ProtectedFace):
         return None, everybody
-    return row["target"], frozenset(judge["name"] for judge in row["recognisers"] if judge["role"] == "held_out")
+    return face.target, frozenset(match.name for match in face.recognisers if match.role == "held_out")
 
 
-def _row_of(known: KnownFace, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The result's row of a face: by place, for a service may run another detector, which counts differently."""
+def _face_of(known: KnownFace, faces: Sequence[FaceReport]) -> FaceReport | None:
+    """What is told of a face: found by place, for a service may run another detector, which counts differently."""
     at_x, at_y = known.found.eye_middle
-    for row in rows:
-        x, y, width, height = row["box"]
+    for face in faces:
+        x, y, width, height = face.box
         if x <= at_x <= x + width and y <= at_y <= y + height:
-            return row
+            return face
     return None
 
 
 def write_report(
     album: Album, entries: Sequence[Entry], measured: Measured, people: Sequence[Sequence[int]], wish: Wish
-) -> Report:
+) -> AlbumReport:
     """Write `report.json` and `report.html` into the out folder; returns what the JSON holds."""
     made_by = next((entry.bundle for entry in entries if entry.bundle), None)
-    report: Report = {
-        "commit": commit(),
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "options": wish.model_dump(mode="json", exclude_none=True),
-        "bundle": made_by,
-        "judged_by": measured.bundle,
-        "photos": [_photo(entry, who) for entry, who in zip(entries, people, strict=True)],
-        "not_photos": album.others,
-        "people": len({person for who in people for person in who}),
-        "verdicts": verdicts(entries),
-        "linkability": {stage: asdict(found) for stage, found in measured.links.items()},
-        "sentence": sentence(measured.links),
-    }
+    report = AlbumReport(
+        commit=commit(),
+        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        options=wish.model_dump(mode="json", exclude_none=True),
+        bundle=made_by,
+        judged_by=measured.bundle,
+        photos=[_photo(entry, who) for entry, who in zip(entries, people, strict=True)],
+        not_photos=album.others,
+        people=len({person for who in people for person in who}),
+        verdicts=verdicts(entries),
+        linkability=measured.links,
+        sentence=sentence(measured.links),
+    )
     page = Environment(loader=PackageLoader("cli"), autoescape=select_autoescape(["html", "j2"]))
     html = page.get_template("album.html.j2").render(
         report=report,
         pictures=[[thumb and b64encode(thumb).decode() for thumb in pair] for pair in measured.thumbs],
         grade=GRADES.get((made_by or {}).get("grade", ""), ""),
     )
-    for name, text in (("report.json", dumps(report, indent=2) + "\n"), ("report.html", html)):
+    for name, text in (("report.json", report.model_dump_json(indent=2) + "\n"), ("report.html", html)):
         with finished(album.out / name) as partial:
             partial.write_text(text, encoding="utf-8")
     return report
 
 
-def _photo(entry: Entry, people: Sequence[int]) -> dict[str, Any]:
-    """What the report says of a photo; its people are numbered within this album only."""
-    told = ("photo", "status", "out", "reference", "target", "code", "message", "faces")
-    return {name: getattr(entry, name) for name in told} | {"people": list(people)}
+def _photo(entry: Entry, people: Sequence[int]) -> PhotoReport:
+    told = {name: getattr(entry, name) for name in PhotoReport.model_fields if name != "people"}
+    return PhotoReport(**told, people=list(people))
 
 
-def verdicts(entries: Sequence[Entry]) -> dict[str, int]:
+def verdicts(entries: Sequence[Entry]) -> dict[Word, int]:
     """How many protected faces got each word."""
-    words = Counter(face["verdict"]["word"] for entry in entries for face in entry.faces if "verdict" in face)
-    return {word: words[word] for word in ("strong", "partial", "weak")}
+    words = Counter(face.verdict.word for entry in entries for face in protected(entry.faces))
+    return {word: words[word] for word in get_args(Word)}
 
 
 def sentence(links: Mapping[str, Links]) -> str:

@@ -30,6 +30,15 @@ LABEL = 26
 
 
 @dataclass(frozen=True)
+class Maker:
+    """Who makes an album's photos: `make`, so many `at_once`; `stop` ends what is under way at its next step."""
+
+    make: Make
+    at_once: int
+    stop: Event
+
+
+@dataclass(frozen=True)
 class Plan:
     """Who is on each photo, its largest face's person first, and the entries that are to become finished files."""
 
@@ -71,25 +80,23 @@ def _is_finished(album: Album, entry: Entry, upload_sha256: str, asked: str, nam
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == entry.out_sha256
 
 
-def make_all(
-    album: Album, todo: Sequence[Entry], journal: Journal, make: Make, stop: Event, bar: Progress, in_flight: int
-) -> None:
-    """Make what is to do, `in_flight` at once; every photo is noted as soon as it is over, however it ended."""
+def make_all(album: Album, todo: Sequence[Entry], journal: Journal, maker: Maker, bar: Progress) -> None:
+    """Make what is to do; every photo is noted as soon as it is over, however it ended."""
     task = bar.add_task("make up", total=len(todo))
 
     def tell(stage: str) -> None:
-        if stop.is_set():
+        if maker.stop.is_set():
             raise Stopped("stopped between two steps of a photo")
         bar.update(task, description=stage[:LABEL])
 
-    with ThreadPoolExecutor(in_flight) as pool:
-        running = [pool.submit(make_one, album, entry, make, tell) for entry in todo]
+    with ThreadPoolExecutor(maker.at_once) as pool:
+        running = [pool.submit(make_one, album, entry, maker.make, tell) for entry in todo]
         try:
             for future in as_completed(running):
                 journal.write(future.result())
                 bar.advance(task)
         except BaseException:  # Ctrl-C above all: what runs ends at its next step, what waits never starts
-            stop.set()
+            maker.stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     bar.remove_task(task)
@@ -100,7 +107,7 @@ def make_one(album: Album, entry: Entry, make: Make, tell: Callable[[str], None]
     name = Path(entry.photo).name
     try:
         upload = read_file(album.folder / entry.photo)
-        (picture,) = make(upload, entry.target, lambda stage, _: tell(f"{stage.replace('_', ' ')}: {name}"))
+        (picture,) = make(upload, entry.target, lambda at: tell(f"{at.stage.replace('_', ' ')}: {name}"))
     except REFUSALS as refusal:
         message = refusal.message if isinstance(refusal, RequestFailed) else str(refusal)
         return replace(entry, out=None, target=None, code=refusal.code, message=message)

@@ -1,11 +1,11 @@
-"""The method of this project: the shipped style of a look and a target."""
+"""The method of this project: the shipped style of a reference and a target."""
 
-from evaluation.method import Method, wear
-from model_store.bundle import style_name
+from evaluation.method import Method, protect_with
+from protection.strength import adapter_of
 
 METHOD = Method(
     "DiffAM (ours)",
     "make-up",
     ("reference", "target", "held_out"),
-    lambda bundle, subjects, task, _eps: wear(bundle, subjects, style_name(task.reference, task.target)),
+    lambda bundle, subjects, task, _eps: protect_with(bundle, subjects, adapter_of(task)),
 )

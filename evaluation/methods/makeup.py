@@ -1,10 +1,10 @@
-"""The look alone: the first stage of fine-tuning, which misleads nobody."""
+"""The make-up alone: the first stage of fine-tuning, which misleads nobody."""
 
-from evaluation.method import Method, wear
+from evaluation.method import Method, protect_with
 
 METHOD = Method(
     "Make-up only",
     "make-up",
     ("reference",),
-    lambda bundle, subjects, task, _eps: wear(bundle, subjects, bundle.find_makeup(task.reference)),
+    lambda bundle, subjects, task, _eps: protect_with(bundle, subjects, bundle.find_makeup(task.reference)),
 )

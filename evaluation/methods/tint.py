@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from diffam_core.composite import face_probability, feather
-from diffam_core.faces.face import native_px
+from diffam_core.faces.face import cut_portrait, native_px
 from diffam_core.faces.paste import paste_change
 from diffam_core.images import Photo
 from evaluation.method import Method
@@ -21,12 +21,12 @@ def _protect(bundle: Bundle, subjects: Subjects, task: StyleCard, _eps: float) -
     mask = face_probability(models.parser, target)
     wanted = (target * mask).sum(dim=(2, 3)) / mask.sum(dim=(2, 3))
     photos = []
-    for row, (photo, face) in enumerate(zip(subjects.photos, subjects.faces, strict=True)):
-        portrait, own = subjects.portraits[row : row + 1], subjects.masks[row : row + 1]
-        colour = (portrait * own).sum(dim=(2, 3)) / own.sum(dim=(2, 3)).clamp(min=1)
-        delta = (wanted - colour)[:, :, None, None] * feather(own)
-        size = native_px(face, models.portrait_px)
-        photos.append(paste_change(photo, face, functional.interpolate(delta, size, mode="bilinear")[0]))
+    for face in subjects.faces:
+        portrait = cut_portrait(face.photo, face.found, models.portrait_px).to(models.device)
+        colour = (portrait * face.mask).sum(dim=(2, 3)) / face.mask.sum(dim=(2, 3)).clamp(min=1)
+        delta = (wanted - colour)[:, :, None, None] * feather(face.mask)
+        size = native_px(face.found, models.portrait_px)
+        photos.append(paste_change(face.photo, face.found, functional.interpolate(delta, size, mode="bilinear")[0]))
     return photos
 
 

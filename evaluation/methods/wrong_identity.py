@@ -1,7 +1,7 @@
 """Control: photos protected for another target than the one they are judged by. It must not work."""
 
 from diffam_core.images import Photo
-from evaluation.method import Method, wear
+from evaluation.method import Method, protect_with
 from evaluation.subjects import Subjects
 from model_store.bundle import Bundle, style_name
 from model_store.catalog import StyleCard
@@ -14,7 +14,7 @@ def _protect(bundle: Bundle, subjects: Subjects, task: StyleCard, _eps: float) -
     if not others:
         raise StyleNotTrained(f"reference {task.reference!r} has a style for {task.target!r} only")
     later = [target for target in others if trained.index(target) > trained.index(task.target)]
-    return wear(bundle, subjects, style_name(task.reference, (later or others)[0]))
+    return protect_with(bundle, subjects, style_name(task.reference, (later or others)[0]))
 
 
 METHOD = Method("Wrong identity", "control", ("reference", "target"), _protect)

@@ -30,7 +30,7 @@ def test_a_photo_becomes_a_job_and_the_job_a_result(client: httpx.Client, post: 
     finish(job["id"])
     done = client.get(job["links"]["self"]).json()
     assert done["status"] == "succeeded"
-    assert done["output"]["faces"][0]["scores"] == {"psnr_db": 30.0}
+    assert done["output"]["faces"][0]["scores"] == {"psnr_db": 30.0, "ssim": 0.9, "lpips": 0.1}
     assert done["timings"]["batch_size"] == 1
     result = client.get(done["output"]["photo"]["url"])
     assert (result.content, result.headers["content-type"]) == (b"protected", "image/png")

@@ -12,13 +12,11 @@ from typer.testing import CliRunner
 
 from cli.faces import draw_boxes, print_faces
 from cli.main import app
+from tests.finished import seen_face
 from tests.people import shot
 
-FOUND = {
-    "index": 0, "box": [40, 30, 100, 110], "landmarks": {"left_eye": [70.4, 80.1], "right_eye": [111.6, 81.9]},
-    "status": "found", "code": None, "notes": ["face_cut_off"],
-}  # fmt: skip
-SMALL = FOUND | {"index": 1, "box": [200, 60, 24, 24], "code": "face_too_small", "notes": []}
+FOUND = seen_face(notes=["face_cut_off"])
+SMALL = seen_face(index=1, box=(200, 60, 24, 24), code="face_too_small")
 
 
 @pytest.fixture(scope="module")

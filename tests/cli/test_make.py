@@ -41,7 +41,7 @@ def is_erased(client: httpx.Client, job: str) -> bool:
 
 def test_a_photo_comes_back_from_a_service_that_then_forgets_it(client: httpx.Client, jobs: JOBS) -> None:
     stages: list[str] = []
-    (picture,) = make_there(client, WISH, Event())(shot(0, 0, 96), "ada", lambda stage, _: stages.append(stage))
+    (picture,) = make_there(client, WISH, Event())(shot(0, 0, 96), "ada", lambda at: stages.append(at.stage))
     assert picture.photo.startswith(b"\x89PNG")
     assert (picture.reference, picture.target, picture.strength) == ("rose", "ada", 0.5)
     assert picture.bundle == {"name": "mini", "grade": "demonstration"}

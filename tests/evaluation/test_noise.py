@@ -3,13 +3,13 @@
 import pytest
 import torch
 
+from diffam_core.faces.face import stack_portraits
 from diffam_core.models import Models
-from evaluation.judge import embed, views_of
+from diffam_core.score import embed
 from evaluation.methods import METHODS, mi_fgsm, pgd, ti_dim, tip_im
 from evaluation.methods.tip_im import mmd
 from evaluation.noise import Aim, Attack
 from evaluation.subjects import Subjects, save_and_open
-from evaluation.treatments import TREATMENTS
 from model_store.bundle import Bundle
 
 EPS = 2 * 8 / 255
@@ -57,7 +57,7 @@ def test_noise_survives_the_way_into_the_finished_file(bundle: Bundle, subjects:
     surrogate = task.surrogates[0]
     target = bundle.models.recognisers[surrogate].embed(bundle.targets[task.target].aim)[0]
     before, after = (
-        embed(bundle.models, views_of(files, subjects.faces, TREATMENTS["clean"], 256))[surrogate] @ target
+        embed(bundle.models, stack_portraits(files, subjects.found, bundle.models.view_px))[surrogate] @ target
         for files in (subjects.photos, photos)
     )
     assert float((after - before).mean()) > 0.2

@@ -1,16 +1,20 @@
 """More of a style is seen more and protects more, and `auto` wears no more than it must."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from diffam_core.faces.face import FoundFace, cut_portrait, native_px
 from diffam_core.faces.paste import paste_change
-from evaluation.strength import STRENGTHS, Point, held_out_recognisers, least_passing, sweep
+from evaluation.strength import STRENGTHS, Point, least_passing, sweep
 from evaluation.subjects import Subjects
+from jobs.wish import REGIONS
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
-from protection.strength import Choice, around, choose_strength
+from protection.plan import Variant
+from protection.strength import around, choose_strength
 from protection.survival import PROFILES, treat
 
 
@@ -23,14 +27,6 @@ def style(bundle: Bundle) -> StyleCard:
 def points(bundle: Bundle, subjects: Subjects, style: StyleCard) -> list[Point]:
     """The sweep: whole photos, composited and compressed one after the other."""
     return sweep(bundle, subjects, style)
-
-
-def _choose(bundle: Bundle, subjects: Subjects, style: StyleCard, row: int, held_out: list[str]) -> Choice:
-    own = slice(row, row + 1)
-    return choose_strength(
-        bundle.models, subjects.photos[row], subjects.faces[row], subjects.latents[own],
-        subjects.reconstructions[own], subjects.masks[own], f"{style.reference}-{style.target}", held_out,
-    )  # fmt: skip
 
 
 def test_strength_zero_changes_no_pixel(points: list[Point]) -> None:
@@ -53,12 +49,11 @@ def test_more_strength_protects_more(points: list[Point], treatment: str) -> Non
 def test_auto_takes_the_first_strength_of_the_sweep_that_passes(
     bundle: Bundle, subjects: Subjects, style: StyleCard, points: list[Point]
 ) -> None:
-    names = held_out_recognisers(bundle, style)
     least = least_passing(bundle, points)
     assert None in least
     assert len(set(least)) > 2
     for row, expected in enumerate(least):
-        choice = _choose(bundle, subjects, style, row, names)
+        choice = choose_strength(bundle.models, subjects.faces[row], Variant(style, "auto", REGIONS))
         assert choice.passes == (expected is not None)
         assert choice.strength == (expected or 1.0)
         assert [trial.strength for trial in choice.tried] == list(STRENGTHS[1:])
@@ -71,7 +66,8 @@ def test_auto_takes_the_first_strength_of_the_sweep_that_passes(
 def test_a_bar_that_nothing_passes_is_said_and_the_whole_style_is_worn(
     bundle: Bundle, subjects: Subjects, style: StyleCard
 ) -> None:
-    choice = _choose(bundle, subjects, style, 0, [])
+    everybody = replace(style, surrogates=tuple(bundle.models.recognisers))  # nobody is left to judge
+    choice = choose_strength(bundle.models, subjects.faces[0], Variant(everybody, "auto", REGIONS))
     assert (choice.strength, choice.passes) == (1.0, False)
 
 
@@ -81,7 +77,7 @@ def test_a_face_is_compressed_with_its_surroundings_as_in_the_whole_photo(
     subjects: Subjects, corner: tuple[int, int], subsampling: str
 ) -> None:
     x, y = corner
-    whole, face = np.ascontiguousarray(subjects.photos[0][y:, x:]), subjects.faces[0]
+    whole, face = np.ascontiguousarray(subjects.photos[0][y:, x:]), subjects.found[0]
     shifted = FoundFace(
         face.box, (face.left_eye[0] - x, face.left_eye[1] - y), (face.right_eye[0] - x, face.right_eye[1] - y)
     )

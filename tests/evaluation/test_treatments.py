@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
+import torch
 
-from diffam_core.faces.face import FoundFace, cut_portrait, scale_face
+from diffam_core.faces.face import cut_portrait, scale_face
 from diffam_core.images import Photo
 from evaluation.judge import views_of
 from evaluation.subjects import Subjects
 from evaluation.treatments import TREATMENTS
-
-FACE = FoundFace((100, 100, 200, 200), (150.0, 180.0), (250.0, 180.0))
+from model_store.bundle import Bundle
+from protection.again import find_again
+from protection.survival import PROFILES, treat
 
 
 @pytest.fixture
@@ -17,34 +19,31 @@ def photo(subjects: Subjects) -> Photo:
     return subjects.photos[0]
 
 
-def test_the_clean_treatment_is_the_file_itself(photo: Photo) -> None:
-    assert TREATMENTS["clean"].photo(photo) is photo
-    assert TREATMENTS["clean"].face(FACE) == FACE
+def test_what_survives_is_what_the_service_measures() -> None:
+    survived = {name: treatment.profile for name, treatment in TREATMENTS.items() if treatment.profile is not None}
+    assert survived == {name: PROFILES[name] for name in survived}
+    assert set(TREATMENTS) - set(survived) == {"clean", "recrop"}
 
 
-@pytest.mark.parametrize("name", ["jpeg75", "jpeg50", "blur"])
-def test_a_treatment_of_pixels_keeps_the_size(name: str, photo: Photo) -> None:
-    treated = TREATMENTS[name].photo(photo)
-    assert treated.shape == photo.shape
-    assert treated.dtype == np.uint8
-    assert (treated != photo).any()
+def test_the_clean_treatment_is_the_file_itself_with_the_face_where_it_is_found(
+    bundle: Bundle, subjects: Subjects, photo: Photo
+) -> None:
+    face = subjects.found[0]
+    found = find_again(bundle.models, photo, face)
+    assert found is not None
+    seen = views_of(bundle.models, [photo], [face], {"clean": TREATMENTS["clean"]})
+    assert torch.equal(seen["clean"], cut_portrait(photo, found, bundle.models.view_px))
 
 
-def test_jpeg_50_costs_more_than_jpeg_75(photo: Photo) -> None:
-    errors = [np.abs(TREATMENTS[n].photo(photo).astype(int) - photo).mean() for n in ("jpeg75", "jpeg50")]
-    assert 0 < errors[0] < errors[1]
+def test_a_face_that_cannot_be_found_any_more_is_judged_where_it_was(bundle: Bundle, subjects: Subjects) -> None:
+    known, nothing = subjects.found[0], np.zeros_like(subjects.photos[0])
+    nothing[::7, ::5] = 255
+    seen = views_of(bundle.models, [nothing], [known], {"half": TREATMENTS["half"]})
+    small = treat(nothing, PROFILES["half"])
+    assert torch.equal(seen["half"], cut_portrait(small, scale_face(known, 0.5), bundle.models.view_px))
 
 
-@pytest.mark.parametrize(("name", "factor"), [("half", 0.5), ("screenshot", 0.75)])
-def test_the_face_is_cut_from_the_same_place_of_a_smaller_photo(name: str, factor: float, subjects: Subjects) -> None:
-    photo, face = subjects.photos[0], subjects.faces[0]
-    treated = TREATMENTS[name].photo(photo)
-    assert treated.shape[1] == round(photo.shape[1] * factor)
-    before = cut_portrait(photo, face, 64)
-    after = cut_portrait(treated, scale_face(face, factor), 64)
-    assert float((before - after).abs().mean()) < 0.03
-
-
-def test_an_off_centre_crop_moves_the_face(subjects: Subjects) -> None:
-    straight, off = (views_of(subjects.photos, subjects.faces, TREATMENTS[name], 64) for name in ("clean", "recrop"))
+def test_an_off_centre_crop_moves_the_face(bundle: Bundle, subjects: Subjects) -> None:
+    both = {name: TREATMENTS[name] for name in ("clean", "recrop")}
+    straight, off = views_of(bundle.models, subjects.photos, subjects.found, both).values()
     assert float((straight - off).abs().mean()) > 0.03

@@ -16,6 +16,7 @@ from jobs.errors import ErasedJob, QueueFull, StoreFull, UnknownJob
 from jobs.finished import Protected
 from jobs.job import BundleName, DetectInput, JobError, JobInput
 from jobs.ledger import Claim, Ledger, Reaped
+from jobs.report import Progress
 from jobs.settings import Settings
 
 Accept = Callable[[Ledger], str]
@@ -26,7 +27,7 @@ NO_FACE = JobError(code="no_face_found", message="no face", retryable=False)
 def claimed(ledger: Ledger, job_id: str, *, is_begun: bool = False) -> Claim:
     claim = ledger.claim(job_id)
     assert claim is not None
-    assert not is_begun or ledger.progress(claim, "detect", 0, 1)
+    assert not is_begun or ledger.progress(claim, Progress(stage="detect", step=0, steps=1))
     return claim
 
 
@@ -39,7 +40,7 @@ def test_a_job_travels_from_queued_to_succeeded(ledger: Ledger, accept: Accept, 
     claim = claimed(ledger, job_id)
     assert isinstance(claim.input, JobInput)
     assert (claim.photo, claim.attempt, claim.input.reference_id) == (b"photo", 1, "rose")
-    assert ledger.progress(claim, "invert", 3, 6)
+    assert ledger.progress(claim, Progress(stage="invert", step=3, steps=6))
     running = ledger.get(job_id)
     assert (running.status, running.queue, running.progress and running.progress.step) == ("running", None, 3)
 
@@ -97,7 +98,7 @@ def test_an_attempt_counts_only_while_the_job_was_worked_on(
     for token in range(1, 6):  # more often than there are attempts
         claim = claimed(ledger, job_id, is_begun=token % 2 == 0)
         assert (claim.attempt, claim.token, claim.is_suspect) == (1, token, False)
-        assert ledger.progress(claim, "detect", 1, 1, at_risk=False)  # it waits for others
+        assert ledger.progress(claim, Progress(stage="detect", step=1, steps=1), at_risk=False)  # it waits for others
         end_lease(job_id)
         assert ledger.reap().requeued == (job_id,)
         assert ledger.get(job_id).attempt == 0
@@ -129,7 +130,7 @@ def test_a_zombie_changes_nothing(
     owner = claimed(ledger, job_id)
     before = ledger.get(job_id)
     assert ledger.heartbeat("w", [zombie, owner]) == {zombie}
-    assert not ledger.progress(zombie, "score", 1, 1)
+    assert not ledger.progress(zombie, Progress(stage="score", step=1, steps=1))
     assert not ledger.fail(zombie, NO_FACE)
     assert not ledger.commit(zombie, protected, batch_size=1)
     assert ledger.get(job_id) == before

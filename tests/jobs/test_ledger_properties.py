@@ -11,6 +11,7 @@ from jobs.errors import ErasedJob
 from jobs.finished import Protected
 from jobs.job import BundleName, Job, JobError, JobInput
 from jobs.ledger import Claim, Ledger
+from jobs.report import Progress
 
 INPUT = JobInput(reference_id="rose", target_id="ada", width=64, height=64, bytes=5)
 
@@ -44,9 +45,9 @@ class OneJob(RuleBasedStateMachine):
         if deed == "heartbeat":
             is_done = claim not in self.ledger.heartbeat("w", [claim])
         elif deed == "progress":
-            is_done = self.ledger.progress(claim, "invert", 1, 2)
+            is_done = self.ledger.progress(claim, Progress(stage="invert", step=1, steps=2))
         elif deed == "wait":
-            is_done = self.ledger.progress(claim, "detect", 1, 1, at_risk=False)
+            is_done = self.ledger.progress(claim, Progress(stage="detect", step=1, steps=1), at_risk=False)
         elif deed == "commit":
             is_done = self.ledger.commit(claim, self.protected, batch_size=1)
             self.endings += is_done

@@ -1,12 +1,15 @@
 """Known faces, found anew in another state of their photo."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from diffam_core.faces.face import scale_face
+from diffam_core.faces.framing import Framing
 from model_store.bundle import open_bundle
 from model_store.rendered.scenes import group_scene
-from protection.again import find_again
+from protection.again import find_again, meet_again
 from protection.survival import PROFILES, treat
 
 BUNDLE = Path(__file__).parents[2] / "model_store" / "bundles" / "mini"
@@ -28,3 +31,24 @@ def test_leaning_and_upright_faces_are_found_again_where_they_were() -> None:
     assert known >= 7
     assert lost <= 1
     assert misplaced <= 1
+
+
+def test_a_face_is_met_where_it_is_found_in_a_smaller_copy_and_where_it_was_when_it_is_gone() -> None:
+    models = open_bundle(BUNDLE).models
+    photo, _ = group_scene(1, 900, 675, faces=2, tilt_deg=0, box_widths=(120, 220))
+    face = models.find_faces(photo)[0]
+    small = treat(photo, PROFILES["half"])
+    met = meet_again(models, small, face, photo.shape[1])
+    assert met.is_found
+    assert np.allclose(met.face.eye_middle, scale_face(face, 0.5).eye_middle, atol=0.1 * face.eye_distance_px)
+    gone = meet_again(models, np.full_like(small, 128), face, photo.shape[1])
+    assert (gone.face, gone.is_found) == (scale_face(face, 0.5), False)
+
+
+def test_a_face_is_found_again_in_the_frame_that_the_bundle_cuts() -> None:
+    models = open_bundle(BUNDLE).models
+    wider = replace(models, framing=Framing((0.5, 0.47), 0.2))
+    photo, _ = group_scene(1, 900, 675, faces=1, tilt_deg=0, box_widths=(120, 220))
+    again = find_again(wider, photo, models.find_faces(photo)[0])
+    assert again is not None
+    assert again.framing == wider.framing

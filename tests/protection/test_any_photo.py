@@ -91,10 +91,10 @@ def test_geometry_stays_and_untouched_means_untouched(bundle: Bundle, photo: Sto
     assert alpha is None or kept is None or np.array_equal(alpha, kept)
     moved = (before != after).any(axis=2)
     for face in candidate.faces:
-        x, y, w, h = face["box"]
-        assert moved[y : y + h, x : x + w].any() == (face["status"] == "protected")
+        x, y, w, h = face.box
+        assert moved[y : y + h, x : x + w].any() == (face.status == "protected")
     for index in photo.faces:
-        x, y, w, h = candidate.faces[index]["box"]
+        x, y, w, h = candidate.faces[index].box
         moved[max(0, y - h // 2) : y + 3 * h // 2, max(0, x - w // 2) : x + 3 * w // 2] = False
     assert not moved.any()
     assert protect(bundle, canonical.png, photo.faces).photo == candidate.photo

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffam_core.images import OutputFormat, decode_photo, encode_photo
+from jobs.report import FaceReport, ProtectedFace, protected
 from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import demo_scene
@@ -16,14 +17,14 @@ from protection.pipeline import ProtectedPhoto, protect_photos
 from protection.plan import Request
 
 
-def protect(bundle: Bundle, photo: bytes, **wishes: Any) -> tuple[NDArray[np.int16], dict[str, Any]]:
+def protect(bundle: Bundle, photo: bytes, **wishes: Any) -> tuple[NDArray[np.int16], ProtectedFace]:
     """The finished photo and its largest face."""
     (result,) = protect_photos(
         bundle, [Request(photo, Wish(reference_id="ember", target_id="aurora", **wishes))], lambda *_: None
     )
     assert isinstance(result, ProtectedPhoto), result
     candidate = result.candidates[0]
-    return decode_photo(candidate.photo).astype(np.int16), candidate.faces[0]
+    return decode_photo(candidate.photo).astype(np.int16), protected(candidate.faces)[0]
 
 
 def grey_scene() -> bytes:
@@ -35,8 +36,8 @@ def colourfulness(photo: NDArray[np.int16]) -> int:
     return int((photo.max(axis=2) - photo.min(axis=2)).max())
 
 
-def inside(photo: NDArray[np.int16], face: dict[str, Any]) -> NDArray[np.int16]:
-    x, y, w, h = face["box"]
+def inside(photo: NDArray[np.int16], face: FaceReport) -> NDArray[np.int16]:
+    x, y, w, h = face.box
     return photo[y : y + h, x : x + w]
 
 
@@ -47,7 +48,7 @@ def test_a_grey_photo_comes_back_grey_in_make_up(bundle: Bundle, assets: Path, n
     photo = (assets / name).read_bytes()
     after, face = protect(bundle, photo)
     assert colourfulness(after) == 0
-    assert "photo_without_colour" in face["notes"]
+    assert "photo_without_colour" in face.notes
     assert np.abs(inside(after - decode_photo(photo), face)).mean() > 3
 
 
@@ -62,9 +63,10 @@ def test_grey_survives_every_format(bundle: Bundle, output_format: OutputFormat,
 def test_a_searched_strength_is_judged_in_grey_too(bundle: Bundle) -> None:
     """What the search saw of a grey photo is what the finished file shows after the same treatment."""
     _, face = protect(bundle, grey_scene(), strength="auto", survival=("jpeg75",))
-    (chosen,) = [tried for tried in face["strength_search"]["tried"] if tried["strength"] == face["strength"]]
-    seen = {row["name"]: row["own_match"] for row in face["survival"]["jpeg75"]["recognisers"]}
-    for name, own in chosen["own_match"].items():
+    assert face.strength_search is not None
+    (chosen,) = [tried for tried in face.strength_search.tried if tried.strength == face.strength]
+    seen = {row.name: row.own_match for row in face.survival["jpeg75"].recognisers}
+    for name, own in chosen.own_match.items():
         assert own == pytest.approx(seen[name], abs=0.08)
 
 

@@ -7,7 +7,7 @@ Of `photos/`, rows give the eyes only where they are missed. Two minutes on one 
 
 import csv
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from app.photo.canonical import PhotoLimits, PhotoRejected, canonical_photo
 from diffam_core.errors import DiffAMError
 from diffam_core.images import decode_photo
+from jobs.report import ProtectedFace, protected
 from jobs.wish import Wish
 from model_store.bundle import Bundle
 from protection.pipeline import ProtectedPhoto, protect_photos
@@ -46,7 +47,7 @@ with TABLE.open() as lines:
     ROWS = [Row(*line) for line in csv.reader(lines, delimiter="\t")]
 
 
-def outcome(bundle: Bundle, upload: bytes) -> tuple[str, list[dict[str, Any]]]:
+def outcome(bundle: Bundle, upload: bytes) -> tuple[str, list[ProtectedFace]]:
     """A number of faces or a code, and the protected faces; checks on the way that what came back is the photo."""
     try:
         canonical = canonical_photo(upload, LIMITS)
@@ -62,24 +63,24 @@ def outcome(bundle: Bundle, upload: bytes) -> tuple[str, list[dict[str, Any]]]:
     before, after = decode_photo(canonical.png).astype(np.int16), decode_photo(candidate.photo).astype(np.int16)
     assert after.shape == before.shape == (canonical.height, canonical.width, 3)
     change = np.abs(after - before).max(axis=2)
-    protected = [face for face in candidate.faces if face["status"] == "protected"]
-    for face in protected:
-        x, y, w, h = face["box"]
+    made_up = protected(candidate.faces)
+    for face in made_up:
+        x, y, w, h = face.box
         assert change[max(0, y) : y + h, max(0, x) : x + w].mean() > 1
-    for face in protected:
-        x, y, w, h = face["box"]
+    for face in made_up:
+        x, y, w, h = face.box
         change[max(0, y - h // 2) : y + 3 * h // 2, max(0, x - w // 2) : x + 3 * w // 2] = 0
     assert not change.any()
-    return str(len(protected)), protected
+    return str(len(made_up)), made_up
 
 
-def are_in_place(faces: list[dict[str, Any]], people: list[tuple[float, float]]) -> bool:
+def are_in_place(faces: list[ProtectedFace], people: list[tuple[float, float]]) -> bool:
     """Whether everybody is protected in their own place, and nothing else."""
     if len(faces) != len(people):
         return False
-    eyes = np.array([[face["landmarks"][side] for side in ("left_eye", "right_eye")] for face in faces]).mean(axis=1)
+    eyes = np.array([[face.landmarks[side] for side in ("left_eye", "right_eye")] for face in faces]).mean(axis=1)
     apart = np.linalg.norm(eyes[:, None] - np.array(people), axis=2)
-    near = apart < NEAR * np.array([[face["box"][2]] for face in faces])
+    near = apart < NEAR * np.array([[face.box[2]] for face in faces])
     return bool(near.any(axis=0).all() and near.any(axis=1).all())
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from diffam_core.errors import DiffAMError, NoFaceFound
 from diffam_core.images import decode_photo, encode_photo
+from jobs.report import Progress, protected
 from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.errors import UnknownReference
@@ -23,7 +24,7 @@ def scenes() -> list[bytes]:
     return [encode_photo(np.array(demo_scene(seed, 384)), "png") for seed in (0, 1)]
 
 
-def _ignore(_stage: str, _step: int, _steps: int) -> None:
+def _ignore(_progress: Progress) -> None:
     pass
 
 
@@ -47,7 +48,7 @@ def test_a_photo_comes_back_in_its_own_size_changed_only_around_the_face(bundle:
     protected = decode_photo(result.photo).astype(np.int64)
     assert protected.shape == original.shape == (result.height, result.width, 3)
     moved = np.abs(protected - original).max(axis=2) > 0
-    x, y, w, h = result.faces[0]["box"]
+    x, y, w, h = result.faces[0].box
     rows, columns = np.nonzero(moved)
     assert moved[y : y + h, x : x + w].mean() > 0.5
     assert columns.min() > x - 0.4 * w
@@ -89,18 +90,17 @@ def test_an_unknown_look_is_named_with_those_there_are(bundle: Bundle, scenes: l
 
 def test_every_recogniser_reports_its_role_and_the_look_shows(bundle: Bundle, scenes: list[bytes]) -> None:
     result = _only(*_protect(bundle, scenes[0]))
-    rows = {row["name"]: row for row in result.faces[0]["recognisers"]}
+    (face,) = protected(result.faces)
+    rows = {row.name: row for row in face.recognisers}
     style = bundle.catalog.style_for("rose")
-    assert {name for name, row in rows.items() if row["role"] == "held_out"} == {style.held_out, "vit"}
-    assert all(row["own_match"] < row["own_match_before"] for row in rows.values())
-    assert 15 < result.faces[0]["scores"]["psnr_db"] < 45
+    assert {name for name, row in rows.items() if row.role == "held_out"} == {style.held_out, "vit"}
+    assert all(row.own_match < row.own_match_before for row in rows.values())
+    assert 15 < face.scores.psnr_db < 45
 
 
 def test_stages_are_reported_in_the_order_of_the_story(bundle: Bundle, scenes: list[bytes]) -> None:
     seen: list[str] = []
-    protect_photos(
-        bundle, [Request(scenes[0], Wish(reference_id="rose"))], lambda stage, _step, _steps: seen.append(stage)
-    )
+    protect_photos(bundle, [Request(scenes[0], Wish(reference_id="rose"))], lambda at: seen.append(at.stage))
     assert list(dict.fromkeys(seen)) == ["detect", "invert", "make_up", "composite", "score"]
 
 
@@ -122,7 +122,7 @@ def test_a_real_photo_is_made_up_and_its_background_keeps_every_bit(
     result = _only(*_protect(bundle, data, reference=reference))
     original, protected = decode_photo(data).astype(np.int64), decode_photo(result.photo).astype(np.int64)
     assert original.shape == protected.shape
-    x, y, w, h = result.faces[0]["box"]
+    x, y, w, h = result.faces[0].box
     change = np.abs(protected - original).max(axis=2)
     assert change[y : y + h, x : x + w].mean() > 3  # of 255: visible make-up, not noise
     change[max(0, y - h // 2) : y + 3 * h // 2, max(0, x - w // 2) : x + 3 * w // 2] = 0

@@ -1,12 +1,11 @@
 """A photo that lies comes back lying, its make-up on the face as it lies."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from diffam_core.images import Photo, decode_photo, encode_photo
+from jobs.report import ProtectedFace, protected
 from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import demo_scene
@@ -14,12 +13,12 @@ from protection.pipeline import ProtectedPhoto, protect_photos
 from protection.plan import Request
 
 
-def protect(bundle: Bundle, photo: Photo) -> tuple[NDArray[np.int16], dict[str, Any]]:
+def protect(bundle: Bundle, photo: Photo) -> tuple[NDArray[np.int16], ProtectedFace]:
     request = Request(encode_photo(photo, "png"), Wish(reference_id="rose", target_id="aurora"))
     (result,) = protect_photos(bundle, [request], lambda *_: None)
     assert isinstance(result, ProtectedPhoto), result
     (candidate,) = result.candidates
-    (face,) = candidate.faces
+    (face,) = protected(candidate.faces)
     return decode_photo(candidate.photo).astype(np.int16), face
 
 
@@ -31,6 +30,6 @@ def test_turned_before_or_after_a_photo_is_made_up_the_same(bundle: Bundle, quar
     assert lying.shape == np.rot90(photo, quarters).shape
     assert np.abs(np.rot90(lying, -quarters) - upright).max() <= 6
     assert np.abs(np.rot90(lying, -quarters) - upright).mean() < 0.3
-    assert face["notes"] == ["face_turned"]
-    assert face["found_again"]
-    assert face["verdict"]["word"] == its_face["verdict"]["word"]
+    assert face.notes == ["face_turned"]
+    assert face.found_again
+    assert face.verdict.word == its_face.verdict.word

@@ -5,8 +5,9 @@ import itertools
 import pytest
 
 from diffam_core.score import Match
+from jobs.report import Word
 from protection.survival import PROFILES
-from protection.verdict import FINISHED, Word, passes, verdict
+from protection.verdict import FINISHED, passes, verdict
 
 
 def _match(is_fooled: bool) -> Match:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from diffam_core.errors import DiffAMError, FaceUnknown, NoFaceFound
 from diffam_core.images import Photo, decode_photo, decode_rgba, encode_photo
+from jobs.report import protected
 from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import SceneFace, demo_scene, group_scene
@@ -61,25 +62,25 @@ def test_everybody_in_the_photo_is_made_up_in_their_own_place(
     photo, truth = group
     request = Request(encode_photo(photo, "png"), Wish(reference_id="rose", target_id="aurora"))
     (candidate,) = protect(bundle, request)
-    assert [face["status"] for face in candidate.faces] == ["protected"] * 3
+    assert [face.status for face in candidate.faces] == ["protected"] * 3
     change = moved(request, candidate)
-    for face, drawn in zip(candidate.faces, truth, strict=True):  # both largest first
-        eyes = np.array([face["landmarks"]["left_eye"], face["landmarks"]["right_eye"]])
+    for face, drawn in zip(protected(candidate.faces), truth, strict=True):  # both largest first
+        eyes = np.array([face.landmarks["left_eye"], face.landmarks["right_eye"]])
         assert np.abs(eyes - np.array([drawn.left_eye, drawn.right_eye])).max() < 0.3 * drawn.eye_distance_px
-        assert inside(change, face["box"]).mean() > 3
-        assert {row["name"] for row in face["recognisers"]} == set(bundle.models.recognisers)
-    for face in candidate.faces:
-        inside(change, face["box"], grow=0.6)[:] = 0
+        assert inside(change, face.box).mean() > 3
+        assert {row.name for row in face.recognisers} == set(bundle.models.recognisers)
+    for box in (face.box for face in candidate.faces):
+        inside(change, box, grow=0.6)[:] = 0
     assert not change.any()
 
 
 def test_only_chosen_faces_are_touched(bundle: Bundle, group: tuple[Photo, list[SceneFace]]) -> None:
     request = Request(encode_photo(group[0], "png"), Wish(reference_id="rose", target_id="aurora"))
     (candidate,) = protect(bundle, request, faces=(1,))
-    assert [face["status"] for face in candidate.faces] == ["left_alone", "protected", "left_alone"]
-    assert [face["code"] for face in candidate.faces] == ["face_not_chosen", None, "face_not_chosen"]
+    assert [face.status for face in candidate.faces] == ["left_alone", "protected", "left_alone"]
+    assert [face.code for face in candidate.faces] == ["face_not_chosen", None, "face_not_chosen"]
     change = moved(request, candidate)
-    inside(change, candidate.faces[1]["box"], grow=0.6)[:] = 0
+    inside(change, candidate.faces[1].box, grow=0.6)[:] = 0
     assert not change.any()
 
 
@@ -87,8 +88,8 @@ def test_the_preview_counts_faces_as_the_job_does(bundle: Bundle, group: tuple[P
     request = Request(encode_photo(group[0], "png"), Wish(reference_id="rose", target_id="aurora"))
     preview = detect_faces(bundle.models, request.photo)
     (candidate,) = protect(bundle, request, faces="largest")
-    assert [face["box"] for face in preview] == [face["box"] for face in candidate.faces]
-    assert [face["status"] for face in preview] == ["found"] * 3
+    assert [face.box for face in preview] == [face.box for face in candidate.faces]
+    assert [face.status for face in preview] == ["found"] * 3
 
 
 def test_a_face_that_is_not_there_is_named(bundle: Bundle, request_one: Request) -> None:
@@ -106,7 +107,8 @@ def test_a_preview_without_faces_is_empty_and_a_job_without_faces_fails(bundle: 
 def test_no_strength_is_no_change(bundle: Bundle, request_one: Request) -> None:
     (candidate,) = protect(bundle, request_one, strength=0.0)
     assert not moved(request_one, candidate).any()
-    assert candidate.faces[0]["verdict"]["word"] == "weak"
+    (face,) = protected(candidate.faces)
+    assert face.verdict.word == "weak"
 
 
 def test_three_strengths_to_choose_from_fall_in_equal_parts(bundle: Bundle, request_one: Request) -> None:
@@ -128,19 +130,20 @@ def test_three_looks_to_choose_from_share_their_target(bundle: Bundle, request_o
 
 def test_auto_takes_the_least_that_passed(bundle: Bundle, request_one: Request) -> None:
     (candidate,) = protect(bundle, request_one, strength="auto", survival=("jpeg75",))
-    (face,) = candidate.faces
-    search = face["strength_search"]
-    passing = [trial["strength"] for trial in search["tried"] if trial["passes"]]
-    assert search["passes"] == bool(passing)
-    assert face["strength"] == min(passing, default=1.0)
+    (face,) = protected(candidate.faces)
+    search = face.strength_search
+    assert search is not None
+    passing = [trial.strength for trial in search.tried if trial.passes]
+    assert search.passes == bool(passing)
+    assert face.strength == min(passing, default=1.0)
     if passing:
-        assert face["verdict"]["word"] == "strong"
+        assert face.verdict.word == "strong"
 
 
 def test_lips_alone_leave_the_rest_of_the_face(bundle: Bundle, request_one: Request) -> None:
     (whole,) = protect(bundle, request_one)
     (lips,) = protect(bundle, request_one, regions=frozenset({"lips"}))
-    (left_x, eye_y), (right_x, _) = (whole.faces[0]["landmarks"][f"{side}_eye"] for side in ("left", "right"))
+    (left_x, eye_y), (right_x, _) = (whole.faces[0].landmarks[f"{side}_eye"] for side in ("left", "right"))
     span = right_x - left_x
     eyes = (int(left_x - 0.3 * span), int(eye_y - 0.3 * span), int(1.6 * span), int(0.5 * span))
     mouth = (int(left_x), int(eye_y + 0.7 * span), int(span), int(0.7 * span))
@@ -153,17 +156,17 @@ def test_survival_is_measured_for_every_profile_and_held_against_the_verdict(
     bundle: Bundle, request_one: Request
 ) -> None:
     (candidate,) = protect(bundle, request_one, survival=PROFILE_NAMES)
-    (face,) = candidate.faces
-    assert set(face["survival"]) == set(PROFILE_NAMES)
-    finished = {row["name"]: row["own_match"] for row in face["recognisers"]}
-    for measured in face["survival"].values():
-        assert measured["found_again"]
-        again = {row["name"]: row["own_match"] for row in measured["recognisers"]}
+    (face,) = protected(candidate.faces)
+    assert set(face.survival) == set(PROFILE_NAMES)
+    finished = {row.name: row.own_match for row in face.recognisers}
+    for measured in face.survival.values():
+        assert measured.found_again
+        again = {row.name: row.own_match for row in measured.recognisers}
         assert again.keys() == finished.keys()
         assert again != finished
-    views = [face, *face["survival"].values()]
-    rows = [row for view in views for row in view["recognisers"] if row["role"] == "held_out"]
-    assert (face["verdict"]["word"] == "strong") == all(row["dodged"] for row in rows)
+    views = [face.recognisers, *(measured.recognisers for measured in face.survival.values())]
+    rows = [row for view in views for row in view if row.role == "held_out"]
+    assert (face.verdict.word == "strong") == all(row.dodged for row in rows)
 
 
 def test_transparency_comes_back(bundle: Bundle, request_one: Request) -> None:
@@ -186,5 +189,5 @@ def test_every_format_holds_a_protected_photo_of_the_same_size(
     assert candidate.media_type == f"image/{output_format}"
     assert decode_photo(candidate.photo).shape == (candidate.height, candidate.width, 3) == (384, 384, 3)
     background = moved(request_one, candidate)
-    inside(background, candidate.faces[0]["box"], grow=0.6)[:] = 0
+    inside(background, candidate.faces[0].box, grow=0.6)[:] = 0
     assert background.mean() < 4

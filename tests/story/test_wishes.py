@@ -83,7 +83,7 @@ def test_faces_beyond_the_limit_are_named_and_come_with_a_second_job(bundle: Bun
     assert (upload.chosen, upload.beyond, upload.rows) == ((0,), (1,), 1)
     (made_up,) = make_photos_up(bundle, [upload], lambda *_: None)
     first, second = finish_photo(bundle, made_up, lambda *_: None).candidates[0].faces
-    assert (first["status"], second["status"], second["code"]) == ("protected", "left_alone", "face_beyond_limit")
+    assert (first.status, second.status, second.code) == ("protected", "left_alone", "face_beyond_limit")
     again = open_photo(
         bundle.models, 1, Request(friends, Wish(reference_id="rose", target_id="aurora", faces=(1,), strength="auto"))
     )

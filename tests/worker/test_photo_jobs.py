@@ -14,10 +14,12 @@ import torch
 from PIL import Image
 from redis import Redis
 
-from jobs.job import BundleName, DetectInput, JobInput, Progress
+from jobs.job import BundleName, DetectInput, JobInput
 from jobs.ledger import Ledger
+from jobs.report import FaceReport, OnProgress, Progress
 from model_store.errors import StyleNotTrained
-from protection.pipeline import MadeUp, OnProgress, Upload
+from protection.pipeline import MadeUp
+from protection.plan import Upload
 from tests.worker import stand_in
 from worker import photo_jobs
 from worker.heartbeat import Heartbeat
@@ -95,11 +97,11 @@ def test_an_erased_job_stops_the_work_and_leaves_nothing(serve: Serve, ledger: L
     stages: list[str] = []
 
     def erased_halfway(uploads: Sequence[Upload], on_progress: OnProgress) -> Results:
-        def note(stage: str, step: int, steps: int) -> None:
-            if stage == "make_up":
+        def note(progress: Progress) -> None:
+            if progress.stage == "make_up":
                 ledger.erase(job_id)
-            stages.append(stage)
-            on_progress(stage, step, steps)
+            stages.append(progress.stage)
+            on_progress(progress)
 
         return INSTANT(uploads, note)
 
@@ -113,7 +115,7 @@ def lost_once(ledger: Ledger, redis: Redis, job_id: str) -> str:
     """The job, after a worker ended in the middle of it."""
     claim = ledger.claim(job_id)
     assert claim is not None
-    assert ledger.progress(claim, "invert", 0, 1)
+    assert ledger.progress(claim, Progress(stage="invert", step=0, steps=1))
     ledger.release([claim])
     redis.delete("diffam:reaper")
     assert ledger.reap().requeued == (job_id,)
@@ -169,7 +171,7 @@ def test_an_erased_job_gives_its_thread_back_at_once(serve: Serve, ledger: Ledge
         first = pool.submit(photo_job, crew, travels)
         assert is_on_the_way.wait(60)
         second = pool.submit(photo_job, crew, waits)
-        while len(crew.heartbeat.held) < 2 or (ledger.get(waits).progress or Progress.at("", 0, 1)).step == 0:
+        while len(crew.heartbeat.held) < 2 or ledger.get(waits).progress != photo_jobs.OPENED:
             sleep(0.01)
         ledger.erase(travels)
         ledger.cancel(waits)
@@ -202,7 +204,7 @@ def test_a_photo_can_be_looked_at_and_is_then_gone(serve: Serve, ledger: Ledger,
 
 
 def test_a_detector_that_breaks_ends_its_job(serve: Serve, ledger: Ledger) -> None:
-    def broken(_photo: bytes) -> list[dict[str, Any]]:
+    def broken(_photo: bytes) -> list[FaceReport]:
         raise ZeroDivisionError("a secret path")
 
     job_id = looked_at(ledger, "teal")

@@ -12,6 +12,7 @@ from jobs.errors import ErasedJob, UnknownJob
 from jobs.job import JobError, Output, ReferenceInput, StyleInput
 from jobs.ledger import Claim, Ledger
 from jobs.repeating import repeating
+from jobs.report import OnProgress, Progress
 from jobs.settings import Settings
 from model_store.additions import StyleOrder, remove_reference
 from model_store.bundle import Bundle, open_bundle
@@ -24,24 +25,21 @@ from worker.outcome import Abandoned, is_ours, job_error, note_progress
 
 log = structlog.get_logger()
 
-OnTraining = Callable[[str, int, int, dict[str, float]], None]
-"""`on_training(stage, step, steps, losses)`; raises Abandoned when nobody waits any more."""
 STORE_UNWRITABLE = JobError(code="store_unwritable", message="the store of looks cannot be written", retryable=True)
 
 
 def finetune_job(
-    ledger: Ledger, settings: Settings, job_id: str, work: Callable[[Claim, Ledger, Settings, OnTraining], Output]
+    ledger: Ledger, settings: Settings, job_id: str, work: Callable[[Claim, Ledger, Settings, OnProgress], Output]
 ) -> None:
-    """Bring `job_id` to its end; a no-op when it needs nobody."""
+    """Bring `job_id` to its end; a no-op when it needs nobody. `work` is stopped once nobody waits any more."""
     claim = ledger.claim(job_id)
     if claim is None:
         return
     started = monotonic()
     eta = Eta()
 
-    def on_training(stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
-        rounded = {name: round(value, 5) for name, value in losses.items()}
-        if not note_progress(ledger, [claim], stage, step, steps, rounded, eta.after(stage, step, steps)):
+    def on_progress(progress: Progress) -> None:
+        if not note_progress(ledger, [claim], progress.model_copy(update={"eta_s": eta.after(progress)})):
             raise Abandoned
 
     def hold() -> None:
@@ -53,7 +51,7 @@ def finetune_job(
         repeating("lease", hold, every_s),
     ):
         try:
-            output = work(claim, ledger, settings, on_training)
+            output = work(claim, ledger, settings, on_progress)
         except Abandoned:
             log.info("job_abandoned")
         except Exception as error:  # the one place of this worker: a job must end, whatever happened
@@ -85,27 +83,28 @@ class Eta:
     """Seconds left of a stage, from the steps that this process has seen: a resumed training begins in the middle."""
 
     def __init__(self) -> None:
-        self._first: tuple[str, int, float] | None = None
+        self._first: tuple[Progress, float] | None = None
 
-    def after(self, stage: str, step: int, steps: int, now: float | None = None) -> float | None:
-        """The estimate after `step` of `steps`; None with nothing to go by."""
+    def after(self, progress: Progress, now: float | None = None) -> float | None:
+        """The estimate at this point; None with nothing to go by."""
         now = monotonic() if now is None else now
-        if self._first is None or self._first[0] != stage:
-            self._first = (stage, step, now)
-        _, first, since = self._first
-        return round((now - since) / (step - first) * (steps - step), 1) if step > first else None
+        if self._first is None or self._first[0].stage != progress.stage:
+            self._first = (progress, now)
+        first, since = self._first
+        done = progress.step - first.step
+        return round((now - since) / done * (progress.steps - progress.step), 1) if done > 0 else None
 
 
-def finetune(claim: Claim, ledger: Ledger, settings: Settings, on_training: OnTraining) -> Output:
+def finetune(claim: Claim, ledger: Ledger, settings: Settings, on_progress: OnProgress) -> Output:
     """Add a reference, or fine-tune a style. Raises DiffAMError, StoreError, OSError, Abandoned."""
     if settings.torch_threads:
         torch.set_num_threads(settings.torch_threads)
-    on_training("load", 0, 1, {})
+    on_progress(Progress(stage="load", step=0, steps=1))
     bundle = open_bundle(find_bundle(settings.bundle, settings.shelf), settings.device, settings.added)
-    on_training("load", 1, 1, {})
+    on_progress(Progress(stage="load", step=1, steps=1))
     wish, is_first = claim.input, claim.attempt == 1
     if isinstance(wish, ReferenceInput):
-        on_training("remove_makeup", 0, 1, {})
+        on_progress(Progress(stage="remove_makeup", step=0, steps=1))
         twin = ledger.blob("twin", claim.job_id) if wish.has_bare else None
         try:
             add_reference(bundle, wish.reference_id, claim.photo, twin, wish.title, wish.description)
@@ -116,18 +115,22 @@ def finetune(claim: Claim, ledger: Ledger, settings: Settings, on_training: OnTr
     if not isinstance(wish, StyleInput):
         raise TypeError(f"job {claim.job_id} is about a photo")
     try:
-        _fine_tune(bundle, wish, settings, on_training)
+        _fine_tune(bundle, wish, settings, on_progress)
     except StyleExists:
         if is_first:
             raise
     return Output(reference_id=wish.reference_id, target_id=wish.target_id)
 
 
-def _fine_tune(bundle: Bundle, wish: StyleInput, settings: Settings, on_training: OnTraining) -> None:
+def _fine_tune(bundle: Bundle, wish: StyleInput, settings: Settings, on_progress: OnProgress) -> None:
+    def on_loss(step: int, steps: int, losses: dict[str, float]) -> None:
+        rounded = {name: round(value, 5) for name, value in losses.items()}
+        on_progress(Progress(stage="fine_tune", step=step, steps=steps, losses=rounded))
+
     fine_tune_style(
         bundle,
         StyleOrder(wish.reference_id, wish.target_id, wish.held_out, wish.surrogates, wish.mode, wish.objective),
         TransferRecipe().with_steps(settings.finetune_makeup_steps, settings.finetune_steps),
         Training(settings.finetune_photos, settings.dataset, settings.dataset_dir),
-        on_loss=lambda step, steps, losses: on_training("fine_tune", step, steps, losses),
+        on_loss,
     )

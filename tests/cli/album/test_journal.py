@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from cli.album.journal import NAME, Entry, open_journal
+from tests.finished import protected_face
 
-ENTRY = Entry("a.png", "11", "w", "protected", "a.png", "22", "rose", "aurora", faces=[{"index": 0}])
+ENTRY = Entry("a.png", "11", "w", "protected", "a.png", "22", "rose", "aurora", faces=[protected_face()])
 
 
 def test_a_journal_is_read_back_and_a_later_entry_replaces_an_earlier_one(tmp_path: Path) -> None:

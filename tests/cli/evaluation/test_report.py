@@ -5,40 +5,29 @@ from io import StringIO
 from rich.console import Console
 
 from cli.evaluation.report import print_grade, print_scores, print_timings
+from jobs.job import Timings
+from jobs.report import Scores, StrengthSearch, Survival, Verdict
+from tests.finished import match, protected_face, seen_face
 
-ROWS = [
-    {
-        "name": name,
-        "role": role,
-        "own_match_before": 1.0,
-        "own_match": 0.2345,
-        "target_match_before": -0.0501,
-        "target_match": 0.5678,
-        "threshold_far_0.01": 0.31,
-        "dodged": role == "surrogate",
-        "impersonated": role == "surrogate",
-    }
-    for name, role in (("resnet", "surrogate"), ("transformer", "held_out"))
-]
-FACE = {
-    "index": 0,
-    "box": [10, 20, 300, 310],
-    "status": "protected",
-    "code": None,
-    "notes": ["face_cut_off"],
-    "reference": "rosewood",
-    "target": "virtual-1",
-    "strength": 0.6,
-    "strength_search": None,
-    "scores": {"psnr_db": 24.26, "ssim": 0.9123, "lpips": 0.0812},
-    "recognisers": ROWS,
-    "survival": {"jpeg75": {"found_again": True, "recognisers": ROWS}},
-    "verdict": {"word": "weak", "sentence": "transformer still recognises the owner in this photo."},
-}
-ALONE = {
-    "index": 1, "box": [400, 20, 30, 31], "status": "left_alone", "code": "face_too_small", "notes": [],
-    "reason": "Its eyes are too near to each other.",
-}  # fmt: skip
+MATCHES = [match(), match(name="transformer", role="held_out", dodged=False, impersonated=False)]
+FACE = protected_face(
+    box=(10, 20, 300, 310),
+    notes=["face_cut_off"],
+    reference="rosewood",
+    target="virtual-1",
+    strength=0.6,
+    scores=Scores(psnr_db=24.26, ssim=0.9123, lpips=0.0812),
+    recognisers=MATCHES,
+    survival={"jpeg75": Survival(found_again=True, recognisers=MATCHES)},
+    verdict=Verdict(word="weak", sentence="transformer still recognises the owner in this photo."),
+)
+ALONE = seen_face(
+    index=1,
+    box=(400, 20, 30, 31),
+    status="left_alone",
+    code="face_too_small",
+    reason="Its eyes are too near to each other.",
+)
 
 
 def printed(*calls: tuple[object, object]) -> str:
@@ -64,10 +53,10 @@ def test_every_face_has_its_number_its_strength_and_its_verdict_or_why_it_was_le
 
 
 def test_an_automatic_strength_that_does_not_pass_says_so() -> None:
-    searched = {"strength_search": {"bar": "jpeg75", "passes": False, "tried": []}}
-    assert "No strength passes the bar" in printed((print_scores, [FACE | searched]))
-    searched["strength_search"]["passes"] = True
-    assert "No strength passes the bar" not in printed((print_scores, [FACE | searched]))
+    for passes in (False, True):
+        search = StrengthSearch(bar="jpeg75", passes=passes, tried=[])
+        text = printed((print_scores, [FACE.model_copy(update={"strength_search": search})]))
+        assert ("No strength passes the bar" in text) != passes
 
 
 def test_survival_is_a_line_per_treatment() -> None:
@@ -76,7 +65,7 @@ def test_survival_is_a_line_per_treatment() -> None:
 
 
 def test_a_face_whose_survival_nobody_asked_for_has_no_such_table() -> None:
-    assert "hidden from" not in printed((print_scores, [FACE | {"survival": {}}]))
+    assert "hidden from" not in printed((print_scores, [FACE.model_copy(update={"survival": {}})]))
 
 
 def test_the_grade_of_the_models_is_always_said() -> None:
@@ -84,7 +73,7 @@ def test_the_grade_of_the_models_is_always_said() -> None:
 
 
 def test_timings_are_shown_with_their_stages() -> None:
-    timings = {"queue_s": 0.04, "run_s": 2.5, "batch_size": 1, "stages_s": {"invert": 1.25}}
+    timings = Timings(queue_s=0.04, run_s=2.5, batch_size=1, stages_s={"invert": 1.25})
     text = printed((print_timings, timings))
     assert "waited 0.04, ran 2.50 in a batch of 1" in text
     assert "invert 1.25" in text

@@ -10,9 +10,10 @@ import pytest
 
 from jobs.job import BundleName, Output, ReferenceInput, StyleInput
 from jobs.ledger import Claim, Ledger
+from jobs.report import OnProgress, Progress
 from jobs.settings import Settings
 from model_store.errors import BundleDamaged, DatasetMissing, StyleExists, UnknownBundle
-from worker.finetune.jobs import Eta, OnTraining, finetune_job
+from worker.finetune.jobs import Eta, finetune_job
 from worker.serve import sweep_removed
 
 WISH = StyleInput(
@@ -27,9 +28,10 @@ def job_id(ledger: Ledger) -> str:
 
 def test_the_time_left_is_told_from_the_steps_of_this_attempt() -> None:
     eta = Eta()
-    assert eta.after("load", 0, 1, now=0.0) is None
-    assert eta.after("fine_tune", 301, 500, now=10.0) is None  # resumed: what came before cost another process
-    assert eta.after("fine_tune", 311, 500, now=20.0) == 189.0
+    assert eta.after(Progress(stage="load", step=0, steps=1), now=0.0) is None
+    resumed = Progress(stage="fine_tune", step=301, steps=500)
+    assert eta.after(resumed, now=10.0) is None  # what came before cost another process
+    assert eta.after(resumed.model_copy(update={"step": 311}), now=20.0) == 189.0
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,7 @@ def test_the_time_left_is_told_from_the_steps_of_this_attempt() -> None:
 def test_a_job_that_fails_says_why(
     ledger: Ledger, settings: Settings, job_id: str, error: Exception, code: str
 ) -> None:
-    def work(_claim: Claim, _ledger: Ledger, _settings: Settings, _on_training: OnTraining) -> Output:
+    def work(_claim: Claim, _ledger: Ledger, _settings: Settings, _on_progress: OnProgress) -> Output:
         raise error
 
     finetune_job(ledger, settings, job_id, work)
@@ -62,9 +64,9 @@ def test_a_canceled_job_stops_at_its_next_step_and_stays_canceled(
 ) -> None:
     steps: list[int] = []
 
-    def work(claim: Claim, ledger: Ledger, _settings: Settings, on_training: OnTraining) -> Output:
+    def work(claim: Claim, ledger: Ledger, _settings: Settings, on_progress: OnProgress) -> Output:
         for step in range(1, 10):
-            on_training("fine_tune", step, 9, {"histogram": 1 / step})
+            on_progress(Progress(stage="fine_tune", step=step, steps=9, losses={"histogram": 1 / step}))
             steps.append(step)
             if step == 3:
                 assert ledger.cancel(claim.job_id)
@@ -101,7 +103,7 @@ def test_a_look_that_was_added_for_nobody_is_taken_back(
     wish = ReferenceInput(reference_id="dusk", title="", description="", has_bare=False, width=64, height=64, bytes=5)
     job_id = ledger.accept(b"photo", wish, BundleName(name="mini", grade="demonstration"), "finetune")
 
-    def work(_claim: Claim, _ledger: Ledger, _settings: Settings, _on_training: OnTraining) -> Output:
+    def work(_claim: Claim, _ledger: Ledger, _settings: Settings, _on_progress: OnProgress) -> Output:
         look = settings.added / "references/dusk"
         look.mkdir(parents=True)
         (look / "reference.toml").write_text('title = "Dusk"')

@@ -1,0 +1,97 @@
+"""Requests whose answers are kept: what a client reads today must still be there tomorrow.
+
+`python -m tests.story.recording` makes the files of `tests/story/recorded/` anew, with a service of its own. Do that
+only where the API is meant to change, and tell in CHANGELOG.md what did.
+"""
+
+import json
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from PIL import Image
+
+from cli.client import Job, follow
+from cli.stack.stack import running_stack
+from jobs.settings import Settings
+from model_store.rendered.scenes import demo_scene, group_scene
+from tests.story.conftest import png
+
+FOLDER = Path(__file__).parent / "recorded"
+VARYING = {
+    "id", "revision", "sha256", "bytes", "batch_size",
+    "created_at", "started_at", "finished_at", "expires_at", "queue_s", "run_s", "stages_s", "links", "url",
+}  # fmt: skip
+"""Fields that differ from run to run, or hang on the last bit of a pixel; that they are there is what counts."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A request: where it goes, its photo, and the fields beside it."""
+
+    path: str
+    photo: Image.Image
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+def requests() -> dict[str, Recorded]:
+    """By the name of the file that keeps the answer. No cosine of theirs is near a threshold: no verdict may tip."""
+    friends = Image.fromarray(group_scene(11, 640, 400, faces=2, tilt_deg=10, box_widths=(100, 140))[0])
+    return {
+        "protect": Recorded("/v1/jobs", demo_scene(seed=1, size=512), {"reference_id": "rose"}),
+        "auto": Recorded(
+            "/v1/jobs",
+            friends,
+            {
+                "reference_id": "lagoon", "target_id": "celia", "faces": "1", "strength": "auto",
+                "survival": "jpeg75,half,messenger",
+            },
+        ),
+        "candidates": Recorded(
+            "/v1/jobs",
+            demo_scene(seed=2, size=384),
+            {
+                "reference_id": "ember", "target_id": "celia", "candidates": "2", "regions": "lips,eyes",
+                "output_format": "webp", "strength": "0.8",
+            },
+        ),
+        "faces": Recorded("/v1/faces", friends),
+    }  # fmt: skip
+
+
+def answer(client: httpx.Client, request: Recorded) -> Job:
+    """The job's JSON once it is over."""
+    sent = client.post(request.path, data=request.fields, files={"photo": ("photo.png", png(request.photo))})
+    sent.raise_for_status()
+    return follow(client, sent.json(), lambda _: None)
+
+
+def settled(told: Any, name: str = "") -> Any:
+    """The same JSON with the kind of every varying value in its place."""
+    match told:
+        case dict():
+            return {key: settled(value, key if name not in VARYING else name) for key, value in told.items()}
+        case list():
+            return [settled(value, name) for value in told]
+        case None:
+            return None
+        case _:
+            return type(told).__name__ if name in VARYING else told
+
+
+def main() -> None:
+    """Start a service, make every request, keep the answers."""
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="diffam-recording-") as data:
+        settings = Settings(_env_file=None, redis_url=None, data_dir=Path(data), port=0)
+        with running_stack(settings, print) as stack, httpx.Client(base_url=stack.url, timeout=60) as client:
+            stack.wait_until_ready()
+            for name, request in requests().items():
+                told = settled(answer(client, request))
+                (FOLDER / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
