@@ -141,7 +141,7 @@ def fine_tune(
 
 
 def _sheet(bundle: "Bundle", reference: str, target: str, out: Path) -> Path:
-    """Unseen people: the photo, the look alone if it was trained, the style."""
+    """Unseen people: the photo, the make-up alone if it was fine-tuned, the style."""
     from evaluation.datasets import DATASETS
     from evaluation.method import protect_with
     from evaluation.report import draw_sheet

@@ -1,6 +1,6 @@
-"""Looks and styles added to a bundle while it is in use: a folder of their own, shared by all workers.
+"""References and styles added to a bundle while it is in use: a folder of their own, shared by all workers.
 
-`references/<id>/` holds a look with `reference.toml`; `styles/<name>.toml` beside `<name>.safetensors` a style. The
+`references/<id>/` holds one with its `reference.toml`; `styles/<name>.toml` beside `<name>.safetensors` a style. The
 TOML is renamed into place last, so what has one is complete. No weights are read here and torch is never imported.
 """
 
@@ -31,11 +31,11 @@ from model_store.errors import (
 log = logging.getLogger(__name__)
 NAME = re.compile(r"[a-z0-9_]{1,40}")
 LEAVING = "leaving"
-"""A file of this name in a look's folder: it is on offer no more, and goes once no job wears it."""
+"""A file of this name in a reference's folder: it is on offer no more, and goes once no job wears it."""
 GRAVE, DRAFT = ".leaving-", ".draft-"
-"""How the names of looks begin that are being deleted, and made."""
+"""How the names of references begin that are being deleted, and made."""
 DRAFT_S = 600
-"""After so long nobody is making a look any more: it takes seconds."""
+"""After so long nobody is making a reference any more: it takes seconds."""
 Objective = Literal["impersonate", "dodge", "both"]
 
 
@@ -82,7 +82,7 @@ def refusals(catalog: Catalog, order: StyleOrder) -> Iterator[tuple[str, StoreEr
 
 
 def check_name(catalog: Catalog, name: str) -> None:
-    """Whether a new look may have this id. Raises NameInvalid, ReferenceExists."""
+    """Whether a new reference may have this id. Raises NameInvalid, ReferenceExists."""
     if not NAME.fullmatch(name):
         raise NameInvalid(f"{name!r} is not an id: 1 to 40 lower-case letters, digits and underscores")
     if any(card.id == name for card in catalog.references):
@@ -100,7 +100,7 @@ def with_additions(catalog: Catalog, folder: Path | None) -> Catalog:
 
 
 def remove_reference(catalog: Catalog, folder: Path, name: str) -> None:
-    """Take an added look off the offer; `sweep_leaving` deletes it. Asked for again, nothing happens.
+    """Take an added reference off the offer; `sweep_leaving` deletes it. Asked for again, nothing happens.
 
     Raises UnknownReference, ReferenceShipped, OSError.
     """
@@ -111,10 +111,10 @@ def remove_reference(catalog: Catalog, folder: Path, name: str) -> None:
 
 
 def sweep_leaving(folder: Path, in_use: Callable[[], Collection[str]]) -> tuple[list[str], list[str]]:
-    """Delete looks that are leaving, their styles with them: names of those that are gone, and of those still worn.
+    """Delete references that are leaving, with their styles: names of those that are gone, and of those still worn.
 
-    in_use: the looks of all jobs that wait or run; asked only when there is something to delete. Raises OSError, and
-    what `in_use` raises.
+    in_use: the references of all jobs that wait or run; asked only when there is something to delete.
+    Raises OSError, and what `in_use` raises.
     """
     _sweep_halves(folder)
     leaving = sorted(marker.parent for marker in folder.glob(f"references/[!.]*/{LEAVING}"))
@@ -133,7 +133,7 @@ def sweep_leaving(folder: Path, in_use: Callable[[], Collection[str]]) -> tuple[
 
 
 def _sweep_halves(folder: Path) -> None:
-    """Delete what a killed process left of looks that it was deleting, and of those that it was making."""
+    """Delete what a killed process left of references that it was deleting, and of those that it was making."""
     oldest = time() - DRAFT_S
     drafts = (path for path in folder.glob(f"references/{DRAFT}*") if path.stat().st_mtime < oldest)
     for path in (*folder.glob(f"references/{GRAVE}*"), *drafts):
@@ -176,7 +176,7 @@ def _with_makeup(card: ReferenceCard, folder: Path) -> ReferenceCard:
 
 
 def _style(row: Added, path: Path) -> StyleCard | None:
-    """None for a look's make-up alone, which has no target."""
+    """None for a reference's make-up alone, which has no target."""
     if "target" not in row:
         return None
     return StyleCard(

@@ -17,7 +17,7 @@ PULLED = "celebahq-256"
 
 @dataclass(frozen=True)
 class ReferenceCard:
-    """A make-up look on offer; `image` shows it worn. `makeup`: weights that only apply it, if trained.
+    """Make-up on offer; `image` shows it worn. `makeup`: weights that only apply it, if trained.
 
     is_leaving: it was removed, and stays only for jobs that wear it already.
     """
@@ -76,7 +76,7 @@ class Catalog:
         return tuple(name for name in self.recognisers if name not in self.never_attacked)
 
     def offer(self) -> "Catalog":
-        """The same without looks that are leaving, and without their styles."""
+        """The same without references that are leaving, and without their styles."""
         leaving = {card.id for card in self.references if card.is_leaving}
         if not leaving:
             return self
@@ -87,7 +87,7 @@ class Catalog:
         )
 
     def reference(self, reference: str) -> ReferenceCard:
-        """A look by its id. Raises UnknownReference."""
+        """A reference by its id. Raises UnknownReference."""
         for card in self.references:
             if card.id == reference:
                 return card
@@ -103,7 +103,7 @@ class Catalog:
         raise UnknownTarget(f"no target {target!r}; this bundle has: {known}")
 
     def style_for(self, reference: str, target: str | None = None) -> StyleCard:
-        """The style of a look; without a target, the first one trained for it.
+        """The style of a reference; without a target, the first one trained for it.
 
         Raises UnknownReference, UnknownTarget, StyleNotTrained.
         """

@@ -1,4 +1,4 @@
-"""A make-up look from one picture: found, framed, read, given a bare twin, checked, stored."""
+"""A make-up reference from one picture: found, framed, read, given a bare twin, checked, stored."""
 
 import os
 import shutil
@@ -36,7 +36,7 @@ def _portrait(picture: bytes, models: Models) -> tuple[Tensor, Photo]:
 
 @torch.inference_mode()
 def read_new_reference(bundle: Bundle, picture: bytes, bare: bytes | None) -> Reference:
-    """A picture with make-up as a look; without a bare twin, removal makes one.
+    """A picture with make-up as a reference; without a bare twin, removal makes one.
 
     picture, bare: encoded files.  Raises PhotoUnreadable, NoFaceFound, FaceTooSmall, ReferenceRefused.
     """
@@ -84,7 +84,7 @@ def makeup_shown(made_up: Tensor, bare: Tensor, regions: Tensor) -> float:
 def add_reference(
     bundle: Bundle, name: str, picture: bytes, bare: bytes | None, title: str = "", description: str = ""
 ) -> ReferenceCard:
-    """Store a new look beside the bundle, complete or not at all; from then on it is on offer.
+    """Store a new reference beside the bundle, complete or not at all; from then on it is on offer.
 
     Raises NameInvalid, ReferenceExists, what `read_new_reference` raises, OSError when it cannot be written.
     """
