@@ -32,7 +32,7 @@ GMACS_PER_PASS = 248.5
 
 def way(eps: EpsModel, faces: Tensor, points: tuple[int, int], reconstructs: bool, precision: str) -> float:
     """Seconds of one protection of a batch of faces."""
-    depth: int = manifest.SCHEDULE["return_timestep"]  # type: ignore[assignment]
+    depth = manifest.SCHEDULE["return_timestep"]
     alpha_bar = alpha_bars().to(faces.device)
     kind = faces.device.type
     wait: Callable[[], None] = torch.cuda.synchronize if kind == "cuda" else lambda: None
