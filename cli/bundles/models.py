@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cli.bundles.pull import import_bundle, pull_bundle
-from cli.evaluation.evaluate import commit
+from cli.commit import commit
 from jobs.settings import Settings
 from model_store.catalog import BUNDLES, find_bundle, read_catalog
 from model_store.errors import StoreError
