@@ -19,7 +19,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from cli.evaluation.evaluate import commit
+from cli.commit import commit
 from diffam_core.composite import change, face_probability
 from diffam_core.generation import generate, latents
 from diffam_core.losses import (

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from cli.evaluation.evaluate import commit
+from cli.commit import commit
 from diffam_core.transfer import TransferRecipe
 from evaluation.datasets import DATASETS
 from evaluation.evaluate import evaluate

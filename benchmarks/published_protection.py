@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cli.evaluation.evaluate import commit
+from cli.commit import commit
 from diffam_core.diffusion import alpha_bars, denoise, invert
 from diffam_core.generation import has_bfloat16
 from diffam_core.networks.unet import EpsModel

@@ -203,7 +203,7 @@ def plain_errors(interrupted: int = INTERRUPTED) -> Iterator[None]:
     from app.photo.canonical import PhotoRejected
     from cli.errors import CliError
     from diffam_core.errors import DiffAMError
-    from evaluation.errors import VerifierError
+    from evaluation.commercial.errors import VerifierError
     from jobs.errors import LedgerError
     from model_store.errors import StoreError
 

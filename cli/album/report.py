@@ -14,7 +14,7 @@ from rich.progress import Progress
 from cli.album.folder import Album
 from cli.album.journal import Entry
 from cli.album.sight import Sight, look_again
-from cli.evaluation.evaluate import commit
+from cli.commit import commit
 from cli.evaluation.report import GRADES
 from jobs.report import FaceReport, ProtectedFace, Word, protected
 from jobs.wish import Wish

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from cli.bundles.pull import import_bundle, pull_bundle
 from cli.bundles.removal import fine_tune_removal
-from cli.evaluation.evaluate import commit
+from cli.commit import commit
 from jobs.settings import Settings
 from model_store.catalog import BUNDLES, find_bundle, read_catalog
 from model_store.errors import StoreError
