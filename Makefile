@@ -15,13 +15,14 @@ TARGET ?=
 # Test workers: whole files each, in the order of tests/conftest.py. Bare `pytest` runs everything in one process.
 WORKERS ?= 2
 
-.PHONY: help demo serve test chaos check fix clean
+.PHONY: help demo serve test rehearsal chaos check fix clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    start everything, protect a photo over HTTP, show the scores, stop (PHOTO=me.jpg REFERENCE=...)"
 	@echo "make serve   keep the service running until Ctrl-C"
 	@echo "make test    the test suite            make chaos   the minutes-long process-killing tier"
+	@echo "make rehearsal    pull, import, protect and evaluate on networks of the published sizes: minutes, 5 GB of disk"
 	@echo "make check   lint, format, types, import directions        make fix   what can be fixed by itself"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -39,6 +40,9 @@ serve: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+rehearsal: $(STAMP)
+	$(BIN)/pytest -m slow tests/rehearsal
 
 chaos: $(STAMP)
 	$(BIN)/pytest -m chaos
