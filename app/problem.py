@@ -63,7 +63,7 @@ class ProblemDocument(BaseModel):
     errors: list[FieldError] = []
 
 
-PROBLEMS = {
+PROBLEMS: dict[int | str, dict[str, Any]] = {
     "default": {
         "description": "What went wrong, as a problem document",
         "content": {"application/problem+json": {"schema": ProblemDocument.model_json_schema()}},

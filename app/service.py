@@ -50,16 +50,13 @@ class Service:
 
         photo, twin: open files of PNG bytes, if the job has any.
         """
-        job_id = await run_in_threadpool(self._accept, photo, job_input, kind, twin)
-        if not await run_in_threadpool(ring, self.bells[kind], job_id):
-            log.warning("bell_unheard", job_id=job_id)  # the reaper rings again
-        return job_id
-
-    def _accept(self, photo: IO[bytes] | None, job_input: AnyInput, kind: Kind, twin: IO[bytes] | None) -> str:
         bundle = BundleName(name=self.shipped.name, grade=self.shipped.grade)
         with ExitStack() as held:
             pictures = [held.enter_context(bytes_of(file)) if file else None for file in (photo, twin)]
-            return self.ledger.accept(pictures[0], job_input, bundle, kind, pictures[1])
+            job_id = await run_in_threadpool(self.ledger.accept, pictures[0], job_input, bundle, kind, pictures[1])
+        if not await run_in_threadpool(ring, self.bells[kind], job_id):
+            log.warning("bell_unheard", job_id=job_id)  # the reaper rings again
+        return job_id
 
 
 @asynccontextmanager

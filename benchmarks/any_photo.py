@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 import torch
 
-from cli.evaluation.evaluate import commit
+from cli.commit import commit
 from diffam_core.images import Photo, decode_photo, decode_rgba, encode_photo
 from jobs.wish import Wish
 from model_store.bundle import Bundle, open_bundle

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import torch
 
-from cli.evaluation.evaluate import commit
+from cli.commit import commit
 from diffam_core.faces.detection import SMALLEST_SHARE
 from diffam_core.images import Photo
 from model_store.bundle import open_bundle

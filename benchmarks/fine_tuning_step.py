@@ -19,7 +19,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from cli.evaluation.evaluate import commit
+from cli.commit import commit
 from diffam_core.composite import change, face_probability
 from diffam_core.generation import generate, latents
 from diffam_core.losses import (
@@ -38,7 +38,7 @@ from diffam_core.transfer import Attack, Lesson, StageRecipe, TransferRecipe, pr
 from diffam_core.tuning import Tuning, weighted
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import BUNDLES
-from model_store.miniature.styling import style_photos
+from model_store.rendered.portraits import SEEDS, draw_portraits
 
 PORTRAITS = 4
 SURROGATES = ("irse50", "facenet", "mobile_face")
@@ -107,7 +107,7 @@ def measure(steps: int) -> dict[str, float]:
     picture = bundle.references["rose"]
     colours = read_colours(models, picture.made_up, picture.bare, picture.regions)
     attack = Attack([models.recognisers[name] for name in SURROGATES], bundle.targets["aurora"].aim)
-    photos = style_photos(PORTRAITS)
+    photos = draw_portraits(PORTRAITS, SEEDS["portraits"], models.view_px)
     lesson = Lesson(colours, prepare(models, photos, attack.surrogates), attack)
     ours: dict[str, list[float]] = {"full": [], "lora": []}
     theirs: list[float] = []

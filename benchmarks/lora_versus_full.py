@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from cli.evaluation.evaluate import commit
+from cli.commit import commit
 from diffam_core.transfer import TransferRecipe
 from evaluation.datasets import DATASETS
 from evaluation.evaluate import evaluate
@@ -23,7 +23,8 @@ from evaluation.subjects import gather_subjects
 from model_store.additions import StyleOrder
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import BUNDLES
-from model_store.training.new_style import train_style
+from model_store.training.new_style import fine_tune_style
+from model_store.training.portraits import Training
 
 
 def judge(bundle: Bundle, reference: str, target: str, faces: int, seed: int) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def main() -> None:
     order = StyleOrder(style.reference, style.target, style.held_out, style.surrogates, mode="full")
     full.models.eps.unet.peft_config.clear()  # the shipped styles must not answer to the new one's name
     if not (arguments.work / f"styles/{style.reference}-{style.target}.toml").is_file():
-        train_style(full, order, TransferRecipe())
+        fine_tune_style(full, order, TransferRecipe(), Training())
     asked = (arguments.reference, arguments.target, arguments.faces, arguments.seed)
     figures = {"lora": judge(lora, *asked), "full": judge(full, *asked)}
     keeps = {name: figures["lora"]["asr"][name] / max(share, 1e-9) for name, share in figures["full"]["asr"].items()}

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cli.evaluation.evaluate import commit
+from cli.commit import commit
 from diffam_core.diffusion import alpha_bars, denoise, invert
 from diffam_core.generation import has_bfloat16
 from diffam_core.networks.unet import EpsModel
@@ -32,7 +32,7 @@ GMACS_PER_PASS = 248.5
 
 def way(eps: EpsModel, faces: Tensor, points: tuple[int, int], reconstructs: bool, precision: str) -> float:
     """Seconds of one protection of a batch of faces."""
-    depth: int = manifest.SCHEDULE["return_timestep"]  # type: ignore[assignment]
+    depth = manifest.SCHEDULE["return_timestep"]
     alpha_bar = alpha_bars().to(faces.device)
     kind = faces.device.type
     wait: Callable[[], None] = torch.cuda.synchronize if kind == "cuda" else lambda: None

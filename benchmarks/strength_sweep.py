@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
-from cli.evaluation.evaluate import commit
+from cli.commit import commit
 from evaluation.datasets import DATASETS
 from evaluation.strength import least_passing, row_of, sweep
 from evaluation.subjects import gather_subjects

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cli.evaluation.evaluate import commit
+from cli.commit import commit
 from diffam_core.networks.unet import EpsModel
 from model_store.published import manifest
 

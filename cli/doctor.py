@@ -96,7 +96,7 @@ def _bundle(folder: Path, is_chosen: bool) -> Iterator[Finding]:
     offers = f"{len(catalog.references)} looks, {len(catalog.targets)} targets, {len(catalog.styles)} styles"
     yield Finding(what, "ok", f"{catalog.grade}, whole; {offers}; {', '.join(catalog.recognisers)}; in {folder}")
     if not catalog.styles:
-        yield Finding(what, "note", "no style yet; `diffam references train` makes one")
+        yield Finding(what, "note", "no style yet; `diffam references fine-tune` makes one")
     if folder.name == PULLED:
         yield from _lacking(what, folder)
 

@@ -181,7 +181,7 @@ def doctor(
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
 def models(context: typer.Context) -> None:
-    """Pull, import, build, measure and verify model bundles (see `diffam models --help`)."""
+    """Pull, import, build, fine-tune, measure and verify model bundles (see `diffam models --help`)."""
     from cli.bundles.models import models_app
 
     with plain_errors():
@@ -190,7 +190,7 @@ def models(context: typer.Context) -> None:
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
 def references(context: typer.Context) -> None:
-    """List make-up looks, add one from a picture, train its styles (see `diffam references --help`)."""
+    """List make-up looks, add one from a picture, fine-tune its styles (see `diffam references --help`)."""
     from cli.references import references_app
 
     with plain_errors():
@@ -203,7 +203,7 @@ def plain_errors(interrupted: int = INTERRUPTED) -> Iterator[None]:
     from app.photo.canonical import PhotoRejected
     from cli.errors import CliError
     from diffam_core.errors import DiffAMError
-    from evaluation.errors import VerifierError
+    from evaluation.commercial.errors import VerifierError
     from jobs.errors import LedgerError
     from model_store.errors import StoreError
 

@@ -1,4 +1,4 @@
-"""`diffam references`: the looks on offer, new ones from a picture, and the training of their styles."""
+"""`diffam references`: those on offer, new ones from a picture, and the fine-tuning of their styles."""
 
 from collections.abc import Callable, Collection
 from contextlib import ExitStack, suppress
@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console
 from rich.table import Table
 
 from cli.errors import AlreadyRunning
-from cli.plan import settle
+from cli.losses import shown_losses
+from cli.plan import Asked, settle
 from cli.stack.stack import exclusive
 from jobs.connect import connect
 from jobs.ledger import Ledger
@@ -24,7 +23,7 @@ from model_store.errors import StyleNotTrained
 if TYPE_CHECKING:
     from model_store.bundle import Bundle
 
-references_app = typer.Typer(help="Make-up looks: list, add, train, remove.", no_args_is_help=True)
+references_app = typer.Typer(help="Make-up looks: list, add, fine-tune, remove.", no_args_is_help=True)
 console = Console()
 SHEET_FACES, SHEET_SEED = 4, 900
 
@@ -74,7 +73,7 @@ def add(
 
     card = add_reference(_open(settings), name, data, twin, title, description)
     console.print(f"Added {card.id!r}: {card.image.parent} (look.png, and its bare twin bare.png: have a look at it).")
-    console.print(f"Train a style: diffam references train {card.id} --target ... --held-out ...")
+    console.print(f"Fine-tune a style: diffam references fine-tune {card.id} --target ... --held-out ...")
 
 
 @references_app.command()
@@ -95,8 +94,9 @@ def remove(name: Annotated[str, typer.Argument(help="A look that was added.")]) 
     console.print(f"{name!r} goes once the jobs that wear it have ended." if name in worn else f"Removed {name!r}.")
 
 
-@references_app.command()
-def train(
+@references_app.command("fine-tune")
+@references_app.command("train", hidden=True)
+def fine_tune(
     name: Annotated[str | None, typer.Argument(help="The look; the recipe's if not given.")] = None,
     target: Annotated[str | None, typer.Option(help="The identity to resemble.")] = None,
     held_out: Annotated[str | None, typer.Option(help="The recogniser that is never attacked, and judges.")] = None,
@@ -124,43 +124,24 @@ def train(
     seed: int = 0,
     out: Annotated[Path, typer.Option(help="Where the contact sheet goes.")] = Path("out/styles"),
 ) -> None:
-    """Train a look's style for a target. Stopped, even by force? Run it again: it goes on where it was."""
+    """Fine-tune a look's style for a target. Stopped, even by force? Run it again: it goes on where it was."""
     settings = Settings()
-    given = {
-        "reference": name, "target": target, "held_out": held_out, "surrogates": surrogate, "mode": mode,
-        "objective": objective, "steps": steps, "makeup_steps": makeup_steps, "portraits": photos, "dataset": dataset,
-        "dataset_dir": dataset_dir,
-    }  # fmt: skip
-    plan = settle(settings, _catalog(settings), recipe, given)
-    from model_store.training.new_style import train_style
-    from model_store.training.portraits import training_portraits
+    asked = Asked(
+        recipe, name, target, held_out, tuple(surrogate or ()), mode, objective, makeup_steps, steps, photos, dataset,
+        dataset_dir, seed,
+    )  # fmt: skip
+    plan = settle(settings, _catalog(settings), asked)
+    from model_store.training.new_style import fine_tune_style
 
     bundle = _open(settings)
-    portraits = training_portraits(bundle, plan.dataset, plan.folder)
-    progress = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
-    )
-    bar = progress.add_task("inverting portraits", total=None)
-    with Live(progress, console=console, refresh_per_second=4) as live:
-
-        def show(step: int, total: int, terms: dict[str, float]) -> None:
-            progress.update(bar, description="fine-tuning", completed=step, total=total)
-            live.update(Group(_losses(terms), progress))
-
-        style = train_style(bundle, plan.order, plan.recipe, plan.portraits, seed, show, portraits)
-    sheet = _sheet(bundle, plan.order.reference, plan.order.target, out)
-    console.print(f"Trained {style.reference!r} for {style.target!r}: {style.file}; contact sheet: {sheet}")
-
-
-def _losses(terms: dict[str, float]) -> Table:
-    table = Table("loss term", "value")
-    for term, value in terms.items():
-        table.add_row(term.replace("_", " "), f"{value:.4f}")
-    return table
+    with shown_losses(console) as show:
+        style = fine_tune_style(bundle, plan.order, plan.recipe, plan.training, show)
+    sheet = _sheet(bundle, style.reference, style.target, out)
+    console.print(f"Fine-tuned {style.reference!r} for {style.target!r}: {style.file}; contact sheet: {sheet}")
 
 
 def _sheet(bundle: "Bundle", reference: str, target: str, out: Path) -> Path:
-    """Unseen people: the photo, the look alone if it was trained, the style."""
+    """Unseen people: the photo, the make-up alone if it was fine-tuned, the style."""
     from evaluation.datasets import DATASETS
     from evaluation.method import protect_with
     from evaluation.report import draw_sheet

@@ -1,11 +1,12 @@
 """What `diffam protect` may be asked for: checked like the form fields of the service, before any network loads."""
 
 from collections.abc import Mapping
+from typing import get_args
 
 from pydantic import ValidationError
 
 from cli.errors import CliError
-from jobs.wish import OutputFormat, Wish
+from jobs.wish import MAX_CANDIDATES, REGIONS, OutputFormat, Treatment, Vary, Wish
 from model_store.catalog import Catalog
 
 FORMATS: dict[str, OutputFormat] = {
@@ -15,13 +16,15 @@ FORMATS: dict[str, OutputFormat] = {
 MEANT = {
     "faces": "all, largest, or indices such as 0,2 (diffam faces PHOTO shows them)",
     "strength": "a number from 0 to 1, or auto",
-    "regions": "some of lips,eyes,skin",
-    "survival": "some of jpeg75,jpeg50,half,blur,screenshot,messenger",
-    "candidates": "1, 2 or 3",
-    "vary": "strength or look",
-    "output_format": "one of png, jpeg, webp, avif, heic",
+    "regions": f"some of {','.join(REGIONS)}",
+    "survival": f"some of {','.join(get_args(Treatment))}",
+    "candidates": f"a number from 1 to {MAX_CANDIDATES}",
+    "vary": " or ".join(get_args(Vary)),
+    "output_format": f"one of {', '.join(get_args(OutputFormat))}",
 }
+"""What an option takes, where pydantic's own words would not help."""
 OPTIONS = {"output_format": "format", "reference_id": "reference", "target_id": "target"}
+"""Options that are not named as their fields are."""
 
 
 def read_wish(fields: Mapping[str, str]) -> Wish:

@@ -64,7 +64,7 @@ class _ClipFeatures(nn.Module):
 def views_of(
     models: Models, finished: Sequence[Photo], known: Sequence[FoundFace], treatments: Mapping[str, Treatment]
 ) -> dict[str, Tensor]:
-    """Aligned faces `(n, 3, v, v)` of finished photos after each treatment, found anew as the service finds them."""
+    """Aligned faces `(n, 3, v, v)` of the finished photos after each treatment, found anew as the service does."""
     views: dict[str, list[Tensor]] = {name: [] for name in treatments}
     for photo, face in zip(finished, known, strict=True):
         states = {

@@ -12,12 +12,12 @@ from PIL import Image, ImageDraw
 
 from diffam_core.faces.face import cut_portrait
 from diffam_core.images import Photo, to_pixels
+from evaluation.commercial.verdicts import as_json, plot_verdicts, verdicts
+from evaluation.commercial.verification import Verification
 from evaluation.evaluate import SHEET_FACES, Evaluation, mean_of, mean_rate
 from evaluation.method import Method
 from evaluation.subjects import Subjects
 from evaluation.treatments import TREATMENTS
-from evaluation.verdicts import as_json, plot_verdicts, verdicts
-from evaluation.verification import Verification
 from protection.batch import Face
 
 CELL_PX = 192

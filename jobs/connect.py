@@ -1,7 +1,5 @@
 """The one way to reach Redis: every client here has timeouts, so that no caller ever waits for ever."""
 
-from typing import Any
-
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
@@ -9,8 +7,8 @@ from redis.retry import Retry
 from jobs.errors import RedisNotConfigured
 from jobs.settings import Settings
 
-SOCKET: dict[str, Any] = {"socket_timeout": 15, "health_check_interval": 25}
-TCP: dict[str, Any] = {"socket_connect_timeout": 5, "socket_keepalive": True}
+SOCKET = {"socket_timeout": 15, "health_check_interval": 25}
+TCP = {"socket_connect_timeout": 5, "socket_keepalive": True}
 
 
 def redis_url(settings: Settings) -> str:

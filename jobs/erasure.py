@@ -5,7 +5,7 @@ began, the file is due. A server that has just started is due at once: whoever s
 """
 
 from time import monotonic, sleep
-from typing import Any, cast
+from typing import cast
 
 import structlog
 from redis import Redis
@@ -86,5 +86,5 @@ def _run_id(state: str) -> str:
     return state.partition(":")[0]
 
 
-def _info(redis: Redis, section: str) -> dict[str, Any]:
+def _info(redis: Redis, section: str) -> dict[str, object]:
     return redis.info(section)

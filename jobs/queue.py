@@ -3,8 +3,6 @@
 The ledger is the truth. A lost bell is rung again by the reaper, a doubled one finds nothing to claim.
 """
 
-from typing import Any
-
 from celery import Celery, signals
 from kombu.exceptions import OperationalError
 
@@ -28,7 +26,7 @@ def make_celery(settings: Settings, kind: Kind = PROTECT) -> Celery:
     signals.setup_logging.connect(_keep_our_logging)
     celery = Celery(f"diffam-{kind}", broker=broker_url(settings), set_as_current=False)
     visibility_s = VISIBILITY_TIMEOUT_S[kind]
-    visibility: dict[str, Any] = {"visibility_timeout": visibility_s}
+    visibility: dict[str, object] = {"visibility_timeout": visibility_s}
     if kind == FINETUNE:  # keys of its own: two visibility timeouts under one prefix, and the shorter wins
         visibility["global_keyprefix"] = "finetune:"
     celery.conf.update(

@@ -1,6 +1,6 @@
-"""Looks and styles added to a bundle while it is in use: a folder of their own, shared by all workers.
+"""References and styles added to a bundle while it is in use: a folder of their own, shared by all workers.
 
-`references/<id>/` holds a look with `reference.toml`; `styles/<name>.toml` beside `<name>.safetensors` a style. The
+`references/<id>/` holds one with its `reference.toml`; `styles/<name>.toml` beside `<name>.safetensors` a style. The
 TOML is renamed into place last, so what has one is complete. No weights are read here and torch is never imported.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from time import time
-from typing import Any, Literal
+from typing import Literal, TypedDict, cast
 
 from model_store.catalog import Catalog, Mode, ReferenceCard, StyleCard
 from model_store.errors import (
@@ -31,67 +31,58 @@ from model_store.errors import (
 log = logging.getLogger(__name__)
 NAME = re.compile(r"[a-z0-9_]{1,40}")
 LEAVING = "leaving"
-"""A file of this name in a look's folder: it is on offer no more, and goes once no job wears it."""
+"""A file of this name in a reference's folder: it is on offer no more, and goes once no job wears it."""
 GRAVE, DRAFT = ".leaving-", ".draft-"
-"""How the names of looks begin that are being deleted, and made."""
+"""How the names of references begin that are being deleted, and made."""
 DRAFT_S = 600
-"""After so long nobody is making a look any more: it takes seconds."""
+"""After so long nobody is making a reference any more: it takes seconds."""
 Objective = Literal["impersonate", "dodge", "both"]
 
 
 @dataclass(frozen=True)
 class StyleOrder:
-    """A style to train: a reference for a target, with one recogniser held out and the surrogates to attack."""
+    """A style to fine-tune: a reference for a target, with one recogniser held out and the surrogates to attack.
+
+    Without surrogates, every other recogniser that may be attacked is one.
+    """
 
     reference: str
     target: str
     held_out: str
-    surrogates: tuple[str, ...]
+    surrogates: tuple[str, ...] = ()
     mode: Mode = "lora"
     objective: Objective = "both"
 
 
-def check_order(
-    catalog: Catalog,
-    reference: str,
-    target: str,
-    held_out: str,
-    surrogates: tuple[str, ...] = (),
-    mode: Mode = "lora",
-    objective: Objective = "both",
-) -> StyleOrder:
-    """An order that can be trained; without `surrogates`, every other recogniser that may be attacked.
-
-    Raises UnknownReference, and what `refusals` gives first.
-    """
-    catalog.reference(reference)
-    for _, error in refusals(catalog, reference, target, held_out, surrogates):
+def check_order(catalog: Catalog, order: StyleOrder) -> StyleOrder:
+    """The order with its surrogates, if it can be carried out. Raises UnknownReference, what `refusals` gives first."""
+    catalog.reference(order.reference)
+    for _, error in refusals(catalog, order):
         raise error
-    others = surrogates or tuple(name for name in catalog.attackable if name != held_out)
-    return StyleOrder(reference, target, held_out, others, mode, objective)
+    others = tuple(name for name in catalog.attackable if name != order.held_out)
+    return replace(order, surrogates=order.surrogates or others)
 
 
-def refusals(
-    catalog: Catalog, reference: str, target: str, held_out: str, surrogates: tuple[str, ...]
-) -> Iterator[tuple[str, StoreError]]:
+def refusals(catalog: Catalog, order: StyleOrder) -> Iterator[tuple[str, StoreError]]:
     """All that speaks against an order, each with the field where it stands: UnknownTarget, UnknownRecogniser,
     HeldOutAttacked, StyleExists."""
-    if not any(card.id == target for card in catalog.targets):
+    if not any(card.id == order.target for card in catalog.targets):
         known = ", ".join(card.id for card in catalog.targets)
-        yield "target_id", UnknownTarget(f"no target {target!r}; this bundle has: {known}")
-    named = {"held_out": held_out} | {f"surrogates.{number}": name for number, name in enumerate(surrogates)}
-    for field, name in named.items():
+        yield "target_id", UnknownTarget(f"no target {order.target!r}; this bundle has: {known}")
+    surrogates = {f"surrogates.{number}": name for number, name in enumerate(order.surrogates)}
+    for field, name in ({"held_out": order.held_out} | surrogates).items():
         if name not in catalog.attackable:
             known = ", ".join(catalog.attackable)
             yield field, UnknownRecogniser(f"no recogniser {name!r} to train with; there are: {known}")
-    if held_out in surrogates:
-        yield "held_out", HeldOutAttacked(f"{held_out!r} cannot be held out and attacked at once")
-    if any((style.reference, style.target) == (reference, target) for style in catalog.styles):
-        yield "target_id", StyleExists(f"reference {reference!r} has a style for target {target!r} already")
+    if order.held_out in order.surrogates:
+        yield "held_out", HeldOutAttacked(f"{order.held_out!r} cannot be held out and attacked at once")
+    if any((style.reference, style.target) == (order.reference, order.target) for style in catalog.styles):
+        about = f"reference {order.reference!r} has a style for target {order.target!r} already"
+        yield "target_id", StyleExists(about)
 
 
 def check_name(catalog: Catalog, name: str) -> None:
-    """Whether a new look may have this id. Raises NameInvalid, ReferenceExists."""
+    """Whether a new reference may have this id. Raises NameInvalid, ReferenceExists."""
     if not NAME.fullmatch(name):
         raise NameInvalid(f"{name!r} is not an id: 1 to 40 lower-case letters, digits and underscores")
     if any(card.id == name for card in catalog.references):
@@ -109,7 +100,7 @@ def with_additions(catalog: Catalog, folder: Path | None) -> Catalog:
 
 
 def remove_reference(catalog: Catalog, folder: Path, name: str) -> None:
-    """Take an added look off the offer; `sweep_leaving` deletes it. Asked for again, nothing happens.
+    """Take an added reference off the offer; `sweep_leaving` deletes it. Asked for again, nothing happens.
 
     Raises UnknownReference, ReferenceShipped, OSError.
     """
@@ -120,10 +111,10 @@ def remove_reference(catalog: Catalog, folder: Path, name: str) -> None:
 
 
 def sweep_leaving(folder: Path, in_use: Callable[[], Collection[str]]) -> tuple[list[str], list[str]]:
-    """Delete looks that are leaving, their styles with them: names of those that are gone, and of those still worn.
+    """Delete references that are leaving, with their styles: names of those that are gone, and of those still worn.
 
-    in_use: the looks of all jobs that wait or run; asked only when there is something to delete. Raises OSError, and
-    what `in_use` raises.
+    in_use: the references of all jobs that wait or run; asked only when there is something to delete.
+    Raises OSError, and what `in_use` raises.
     """
     _sweep_halves(folder)
     leaving = sorted(marker.parent for marker in folder.glob(f"references/[!.]*/{LEAVING}"))
@@ -142,24 +133,37 @@ def sweep_leaving(folder: Path, in_use: Callable[[], Collection[str]]) -> tuple[
 
 
 def _sweep_halves(folder: Path) -> None:
-    """Delete what a killed process left of looks that it was deleting, and of those that it was making."""
+    """Delete what a killed process left of references that it was deleting, and of those that it was making."""
     oldest = time() - DRAFT_S
     drafts = (path for path in folder.glob(f"references/{DRAFT}*") if path.stat().st_mtime < oldest)
     for path in (*folder.glob(f"references/{GRAVE}*"), *drafts):
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _rows(folder: Path, pattern: str) -> Iterator[tuple[dict[str, Any], Path]]:
+class Added(TypedDict, total=False):
+    """What stands in a `reference.toml`, or on the card of a style; the make-up of a reference alone has no target."""
+
+    title: str
+    description: str
+    reference: str
+    target: str
+    held_out: str
+    surrogates: list[str]
+    mode: Mode
+    sha256: str
+
+
+def _rows(folder: Path, pattern: str) -> Iterator[tuple[Added, Path]]:
     for path in sorted(folder.glob(pattern)):
         if path.parent.name.startswith("."):  # half made, or half deleted
             continue
         try:
-            yield tomllib.loads(path.read_text(encoding="utf-8")), path
+            yield cast(Added, tomllib.loads(path.read_text(encoding="utf-8"))), path
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
             log.warning("addition_unreadable: %s", path.name)
 
 
-def _reference(row: dict[str, Any], path: Path) -> ReferenceCard:
+def _reference(row: Added, path: Path) -> ReferenceCard:
     name, picture = path.parent.name, path.with_name("look.png")
     is_leaving = path.with_name(LEAVING).exists()
     return ReferenceCard(name, row.get("title", name), row.get("description", ""), picture, is_leaving=is_leaving)
@@ -171,8 +175,8 @@ def _with_makeup(card: ReferenceCard, folder: Path) -> ReferenceCard:
     return replace(card, makeup=makeup) if card.makeup is None and makeup.with_suffix(".toml").is_file() else card
 
 
-def _style(row: dict[str, Any], path: Path) -> StyleCard | None:
-    """None for a look's make-up alone, which has no target."""
+def _style(row: Added, path: Path) -> StyleCard | None:
+    """None for a reference's make-up alone, which has no target."""
     if "target" not in row:
         return None
     return StyleCard(

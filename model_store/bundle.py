@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -30,11 +29,12 @@ from model_store.additions import with_additions
 from model_store.catalog import Catalog, Mode, StyleCard, read_catalog, read_manifest
 from model_store.digest import sha256_of
 from model_store.errors import BundleDamaged, StyleNotTrained, UnknownReference
+from model_store.manifest import ClipRow, DetectorRow, Manifest, ParserRow, PicturesRow
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A make-up look: portraits `(1, 3, s, s)` with and without it, and masks `(1, 4, s, s)` in the parser's order."""
+    """Make-up to wear: portraits `(1, 3, s, s)` with and without it, masks `(1, 4, s, s)` in the parser's order."""
 
     made_up: Tensor
     bare: Tensor
@@ -50,19 +50,35 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Prompts:
+    """How CLIP is asked whether a face wears make-up; a bundle that says nothing asks in the paper's words."""
+
+    made_up: tuple[str, ...] = ("face with makeup",)
+    bare: tuple[str, ...] = ("face without makeup",)
+
+
+@dataclass(frozen=True)
 class Bundle:
-    """An opened bundle: what it offers, its networks with its LoRA styles attached, its looks and targets."""
+    """An opened bundle: what it offers, its networks with its LoRA styles attached, its references and targets."""
 
     catalog: Catalog
     models: Models
     references: dict[str, Reference]
     targets: dict[str, Target]
     rank: int
+    prompts: Prompts
     removal: Process | None = None
     added: Path | None = None
 
+    @property
+    def additions(self) -> Path:
+        """The folder of additions. Raises ValueError when the bundle was opened without one."""
+        if self.added is None:
+            raise ValueError("the bundle was opened without a folder for additions")
+        return self.added
+
     def find_style(self, reference: str, target: str | None) -> StyleCard:
-        """The style of a look, its weights attached; one that was added since is loaded now, on the caller's thread.
+        """A reference's style, its weights attached; one that was added since is loaded now, on the caller's thread.
 
         Raises UnknownReference, UnknownTarget, StyleNotTrained, BundleDamaged.
         """
@@ -74,7 +90,7 @@ class Bundle:
         return style
 
     def find_makeup(self, reference: str) -> str:
-        """The adapter's name of a look's make-up alone, attached. Raises UnknownReference, StyleNotTrained."""
+        """The adapter's name of a reference's make-up alone, attached. Raises UnknownReference, StyleNotTrained."""
         card = with_additions(self.catalog, self.added).reference(reference)
         if card.makeup is None:
             raise StyleNotTrained(f"reference {reference!r} has no style without a target")
@@ -82,7 +98,7 @@ class Bundle:
         return reference
 
     def _attach(self, name: str, file: Path, mode: Mode = "lora", sha256: str | None = None) -> None:
-        """Attach a style once; one of the same name with another digest replaces it: its look was removed meanwhile."""
+        """Attach a style once; another digest under its name replaces it: its reference was removed meanwhile."""
         eps = self.models.eps
         if has_style(eps, name):
             if eps.digests.get(name) == sha256:
@@ -138,7 +154,7 @@ def read_picture(path: Path) -> Tensor:
         return to_portrait(np.array(image.convert("RGB")))
 
 
-def _build_parser(row: dict[str, Any]) -> nn.Module:
+def _build_parser(row: ParserRow) -> nn.Module:
     """The face parser of a manifest's row: "unet-parser" with its widths, or "bisenet"."""
     kind = row.get("kind", "unet-parser")
     if kind not in ("unet-parser", "bisenet"):
@@ -146,7 +162,7 @@ def _build_parser(row: dict[str, Any]) -> nn.Module:
     return BisenetParser() if kind == "bisenet" else FaceParser(row["widths"])
 
 
-def _open_detector(folder: Path, row: dict[str, Any]) -> cv2.FaceDetectorYN | None:
+def _open_detector(folder: Path, row: DetectorRow) -> cv2.FaceDetectorYN | None:
     """The detector of a manifest's row: "yunet" with its file, or None for "opencv-haar", which needs no file."""
     kind = row.get("kind", "opencv-haar")
     if kind not in ("opencv-haar", "yunet"):
@@ -154,10 +170,11 @@ def _open_detector(folder: Path, row: dict[str, Any]) -> cv2.FaceDetectorYN | No
     return open_yunet(folder / row["file"]) if kind == "yunet" else None
 
 
-def load_models(folder: Path, manifest: dict[str, Any]) -> Models:
+def load_models(folder: Path, manifest: Manifest) -> Models:
     """The networks of a bundle, without styles."""
     schedule, unet, clip = manifest["schedule"], manifest["unet"], manifest["clip"]
     perceptual, parser, portrait = manifest["perceptual"], manifest["parser"], manifest["portrait"]
+    eye_x, eye_y = portrait.get("eye_middle", EYE_MIDDLE)
     eps = EpsModel(unet["unshuffle"], unet["config"])
     tower = Clip(clip["config"], clip.get("vocabulary"), tuple(clip["mean"]), tuple(clip["std"]))
     recognisers = {}
@@ -182,12 +199,12 @@ def load_models(folder: Path, manifest: dict[str, Any]) -> Models:
         recognisers=recognisers,
         portrait_px=portrait["size_px"],
         view_px=portrait["view_px"],
-        framing=Framing(tuple(portrait.get("eye_middle", EYE_MIDDLE)), portrait.get("eye_distance", EYE_DISTANCE)),
+        framing=Framing((eye_x, eye_y), portrait.get("eye_distance", EYE_DISTANCE)),
         yunet=_open_detector(folder, manifest.get("detector", {})),
     )
 
 
-def attach_removal_base(eps: EpsModel, folder: Path, manifest: dict[str, Any]) -> EpsModel:
+def attach_removal_base(eps: EpsModel, folder: Path, manifest: Manifest) -> EpsModel:
     """Attach the network that make-up removal is fine-tuned from: the bundle's `removal_unet`, else the base model.
 
     A remover is trained on a copy of it: `add_full_style(eps, REMOVAL, base=...)`.
@@ -200,7 +217,7 @@ def attach_removal_base(eps: EpsModel, folder: Path, manifest: dict[str, Any]) -
     return eps
 
 
-def _attach_removal(models: Models, folder: Path, manifest: dict[str, Any]) -> Process | None:
+def _attach_removal(models: Models, folder: Path, manifest: Manifest) -> Process | None:
     """Attach the remover, a LoRA of some `rank` or a whole network; how deep it works, or None if there is none."""
     row = manifest.get("removal")
     if row is None:
@@ -210,11 +227,20 @@ def _attach_removal(models: Models, folder: Path, manifest: dict[str, Any]) -> P
         add_style(models.eps, REMOVAL, row["rank"], weights)
     else:
         add_full_style(models.eps, REMOVAL, weights, attach_removal_base(models.eps, folder, manifest))
-    return Process(models.process.alpha_bar, row["return_timestep"], row["points"], row["points"])
+    return Process(models.process.alpha_bar, row["return_timestep"], row["invert_points"], row["denoise_points"])
 
 
-def read_reference(folder: Path, row: dict[str, Any]) -> Reference:
-    """A look's pictures and masks."""
+def _prompts(row: ClipRow) -> Prompts:
+    """What the manifest says of them. Raises ValueError for a list of nothing."""
+    usual = Prompts()
+    prompts = Prompts(tuple(row.get("made_up_prompts", usual.made_up)), tuple(row.get("bare_prompts", usual.bare)))
+    if not (prompts.made_up and prompts.bare):
+        raise ValueError("[clip] has an empty list of prompts")
+    return prompts
+
+
+def read_reference(folder: Path, row: PicturesRow) -> Reference:
+    """A reference's pictures and masks."""
     masks = [(read_picture(folder / row["masks"][name])[:, :1] + 1) / 2 for name in ("lips", "eyes", "skin", "face")]
     return Reference(read_picture(folder / row["image"]), read_picture(folder / row["bare"]), torch.cat(masks, dim=1))
 
@@ -222,7 +248,7 @@ def read_reference(folder: Path, row: dict[str, Any]) -> Reference:
 def open_bundle(folder: Path, device: str = "cpu", added: Path | None = None) -> Bundle:
     """Verify and load a bundle, its styles included. Raises UnknownBundle, BundleDamaged.
 
-    added: the folder of looks and styles added to it, read again whenever one is asked for.
+    added: the folder of references and styles added to it, read again whenever one is asked for.
     """
     catalog, manifest = read_catalog(folder), read_manifest(folder)
     problems = damaged_files(folder)
@@ -246,6 +272,7 @@ def open_bundle(folder: Path, device: str = "cpu", added: Path | None = None) ->
                 for row in manifest["targets"]
             },
             rank=manifest["lora"]["rank"],
+            prompts=_prompts(manifest["clip"]),
             removal=removal,
             added=added,
         )

@@ -3,9 +3,10 @@
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, cast
 
 from model_store.errors import BundleDamaged, StyleNotTrained, UnknownBundle, UnknownReference, UnknownTarget
+from model_store.manifest import Manifest
 
 Mode = Literal["lora", "full"]
 BUNDLES = Path(__file__).parent / "bundles"
@@ -16,7 +17,7 @@ PULLED = "celebahq-256"
 
 @dataclass(frozen=True)
 class ReferenceCard:
-    """A make-up look on offer; `image` shows it worn. `makeup`: weights that only apply it, if trained.
+    """Make-up on offer; `image` shows it worn. `makeup`: weights that only apply it, if trained.
 
     is_leaving: it was removed, and stays only for jobs that wear it already.
     """
@@ -75,7 +76,7 @@ class Catalog:
         return tuple(name for name in self.recognisers if name not in self.never_attacked)
 
     def offer(self) -> "Catalog":
-        """The same without looks that are leaving, and without their styles."""
+        """The same without references that are leaving, and without their styles."""
         leaving = {card.id for card in self.references if card.is_leaving}
         if not leaving:
             return self
@@ -86,7 +87,7 @@ class Catalog:
         )
 
     def reference(self, reference: str) -> ReferenceCard:
-        """A look by its id. Raises UnknownReference."""
+        """A reference by its id. Raises UnknownReference."""
         for card in self.references:
             if card.id == reference:
                 return card
@@ -102,7 +103,7 @@ class Catalog:
         raise UnknownTarget(f"no target {target!r}; this bundle has: {known}")
 
     def style_for(self, reference: str, target: str | None = None) -> StyleCard:
-        """The style of a look; without a target, the first one trained for it.
+        """The style of a reference; without a target, the first one trained for it.
 
         Raises UnknownReference, UnknownTarget, StyleNotTrained.
         """
@@ -130,13 +131,13 @@ def find_bundle(name: str, shelf: Path) -> Path:
     )
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> Manifest:
     """The parsed `bundle.toml` of a bundle. Raises UnknownBundle, BundleDamaged."""
     path = folder / "bundle.toml"
     if not path.is_file():
         raise UnknownBundle(f"no bundle at {folder.name!r}: bundle.toml is missing")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return cast(Manifest, tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BundleDamaged(f"{folder.name}/bundle.toml cannot be read: {error}") from error
 

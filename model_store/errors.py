@@ -3,21 +3,21 @@
 StoreError
 |-- BundleDamaged      a file is missing, altered or unreadable
 |-- UnknownBundle      no bundle of that name
-|-- UnknownReference   no make-up look of that id
+|-- UnknownReference   no make-up reference of that id
 |-- UnknownTarget      no identity of that id
 |-- UnknownRecogniser  no recogniser of that name may be held out or attacked
-|-- StyleNotTrained    the look is there, but nobody trained it for that target
+|-- StyleNotTrained    the reference is there, but no style of it for that target
 |-- StyleExists        somebody did already
 |-- HeldOutAttacked    the recogniser to hold out is among those to attack
-|-- ReferenceExists    a look of that id is on offer already
-|-- ReferenceShipped   a look of the bundle itself, which nobody can remove
+|-- ReferenceExists    one of that id is on offer already
+|-- ReferenceShipped   one of the bundle itself, which nobody can remove
 |-- NameInvalid        an id has characters that ids must not have
 |-- RecipeInvalid      a recipe file cannot be read, or asks for what cannot be
 |-- DatasetError       a folder of photos to train on or to measure with
 |   |-- DatasetMissing         it is not there, or nobody said where
 |   |-- DatasetDamaged         it is incomplete, or a file in it cannot be read
 |   `-- DatasetTooSmall        it has fewer faces than were asked for
-|-- ReferenceRefused   a picture that cannot serve as a look
+|-- ReferenceRefused   a picture that cannot serve as one
 |   |-- ReferenceGrey            it has no colours
 |   |-- ReferenceWithoutMakeup   nothing tells it from its bare twin
 |   `-- ReferenceRegionTooSmall  lips or eyes show too few pixels
@@ -33,7 +33,7 @@ StoreError
     |-- CheckpointUnsafe     a file wants to run code
     |-- CheckpointConflict   two different files for the same network
     |-- ArchiveUnsafe        a zip archive that no honest packer made
-    |-- PictureDamaged       a picture of a look or target is missing or unreadable
+    |-- PictureDamaged       a picture of a reference or target is missing or unreadable
     `-- ImportIncomplete     too little for a bundle that works
 """
 
@@ -65,7 +65,7 @@ class UnknownBundle(StoreError):
 
 
 class UnknownReference(StoreError):
-    """The bundle has no make-up look of that id."""
+    """The bundle has no make-up reference of that id."""
 
     code = "unknown_reference"
 
@@ -77,7 +77,7 @@ class UnknownTarget(StoreError):
 
 
 class StyleNotTrained(StoreError):
-    """The look exists, but no style was trained for it and that target."""
+    """The reference exists, but no style was fine-tuned for it and that target."""
 
     code = "style_not_trained"
 
@@ -107,7 +107,7 @@ class ReferenceExists(StoreError):
 
 
 class ReferenceShipped(StoreError):
-    """The look belongs to the bundle; only added ones can be removed."""
+    """The reference belongs to the bundle; only added ones can be removed."""
 
     code = "reference_shipped"
 
@@ -157,7 +157,7 @@ class ReferenceRefused(StoreError):
 
 
 class ReferenceGrey(ReferenceRefused):
-    """A greyscale picture: it says nothing about the colours of a look."""
+    """A greyscale picture: it says nothing about the colours of make-up."""
 
     code = "reference_grey"
 
@@ -249,7 +249,7 @@ class ArchiveUnsafe(ImportFailed):
 
 
 class PictureDamaged(ImportFailed):
-    """A picture of a look or a target is missing, unreadable or not what it should be."""
+    """A picture of a reference or a target is missing, unreadable or not what it should be."""
 
     code = "picture_damaged"
 

@@ -26,7 +26,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are shared already; service
 LONGEST = (
     "rehearsal/test_rehearsal.py",
     "story/test_finetune.py",
-    "model_store/test_additions.py",
+    "model_store/training/test_new_style.py",
     "story/test_album.py",
     "protection/test_photos.py",
     "story/test_journey.py",

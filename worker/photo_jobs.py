@@ -101,7 +101,12 @@ def make_crew(
         return (wish.reference_id, wish.target_id)
 
     def work(passengers: Sequence[Passenger]) -> list[Arrival | Exception]:
-        return make_batch_up(crew, passengers)
+        try:
+            with crew.company.beside([passenger.claim for passenger in passengers]):
+                made_up = make_batch_up(crew, passengers)
+        except Abandoned as abandoned:
+            return [abandoned for _ in passengers]
+        return [Arrival(each, len(passengers)) for each in made_up]
 
     batcher = PhotoBatcher(
         work, group, lambda passenger: passenger.upload.rows, batch_size=batch_size, most_cost=MOST_ROWS, wait_s=wait_s
@@ -159,7 +164,7 @@ def _protect(crew: Crew, claim: Claim, lost: "Future[None]") -> None:
     if claim.is_suspect:
         with crew.company.alone(claim, lost):
             upload = _open(crew, claim)
-            (made_up,) = _make_up(crew, [Passenger(claim, upload)])
+            (made_up,) = make_batch_up(crew, [Passenger(claim, upload)])
             photo, batch_size = _finish(crew, claim, made_up), 1
     else:
         with crew.company.beside([claim], lost):
@@ -185,7 +190,8 @@ def _open(crew: Crew, claim: Claim) -> Upload:
         return crew.pipeline.open(request_of(claim))
 
 
-def _make_up(crew: Crew, passengers: Sequence[Passenger]) -> Sequence[MadeUp]:
+def make_batch_up(crew: Crew, passengers: Sequence[Passenger]) -> Sequence[MadeUp]:
+    """One trip. Ends the process when it outruns its budget or the accelerator is beyond recovery. Raises Abandoned."""
     claims = [passenger.claim for passenger in passengers]
     with _in_time(crew, claims):
         try:
@@ -198,16 +204,6 @@ def _make_up(crew: Crew, passengers: Sequence[Passenger]) -> Sequence[MadeUp]:
 def _finish(crew: Crew, claim: Claim, made_up: MadeUp) -> ProtectedPhoto:
     with _room(crew, claim), _in_time(crew, [claim]):
         return crew.pipeline.finish(made_up, partial(_note, crew.ledger, [claim]))
-
-
-def make_batch_up(crew: Crew, passengers: Sequence[Passenger]) -> list[Arrival | Exception]:
-    """One trip. Ends the process when it outruns its budget or the accelerator is beyond recovery."""
-    try:
-        with crew.company.beside([passenger.claim for passenger in passengers]):
-            made_up = _make_up(crew, passengers)
-    except Abandoned as abandoned:
-        return [abandoned for _ in passengers]
-    return [Arrival(each, len(passengers)) for each in made_up]
 
 
 @contextmanager

@@ -41,10 +41,10 @@ def serve(settings: Settings, pipeline: Pipeline) -> None:
         budget_s=settings.batch_timeout_s,
     )
 
-    @celery.task(name=PROTECT)  # type: ignore[untyped-decorator]
     def protect_task(job_id: str) -> None:
         photo_job(crew, job_id)
 
+    celery.task(protect_task, name=PROTECT)
     celery.conf.worker_enable_remote_control = False  # nobody commands workers through Redis, so none listens
     with ExitStack() as alive:
         alive.enter_context(closing(redis))

@@ -10,7 +10,7 @@ from app.problem import PROBLEMS, Problem
 from app.service import ServiceDep
 from model_store.additions import remove_reference, sweep_leaving
 
-router = APIRouter(prefix="/v1", tags=["catalog"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
+router = APIRouter(prefix="/v1", tags=["catalog"], responses=PROBLEMS)
 
 
 class Reference(BaseModel):

@@ -5,13 +5,13 @@ from pydantic import BaseModel, ConfigDict
 
 from app.form import read_form
 from app.problem import PROBLEMS
-from app.routes.jobs import Prefer, accepted, facts_of
+from app.routes.jobs import Prefer, accepted, stored
 from app.service import ServiceDep
 from app.submission import form_schema
-from jobs.job import DetectInput, Job
+from jobs.job import Job
 from jobs.queue import DETECT
 
-router = APIRouter(prefix="/v1/faces", tags=["faces"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
+router = APIRouter(prefix="/v1/faces", tags=["faces"], responses=PROBLEMS)
 
 
 class Nothing(BaseModel):
@@ -35,5 +35,5 @@ async def find_faces(request: Request, service: ServiceDep, prefer: Prefer = WAI
         read_form(request, Nothing, "photo", (), service.settings.max_upload_bytes) as sent,
         service.decoder.decode(sent.accept().uploads["photo"]) as photo,
     ):
-        job_id = await service.enqueue(photo.png, DetectInput.model_validate(facts_of(photo)), DETECT)
+        job_id = await service.enqueue(photo.png, stored(photo), DETECT)
     return await accepted(service, job_id, prefer)

@@ -14,13 +14,13 @@ from app.submission import ReferenceSubmission, form_schema
 from jobs.job import Job, ReferenceInput, StyleInput
 from jobs.queue import FINETUNE
 from jobs.wish import Id
-from model_store.additions import Objective, check_name, check_order, refusals
+from model_store.additions import Objective, StyleOrder, check_name, check_order, refusals
 from model_store.catalog import Mode
 
 router = APIRouter(
     prefix="/v1/references",
     tags=["finetuning"],
-    responses=PROBLEMS,  # type: ignore[arg-type]  # dict is invariant
+    responses=PROBLEMS,
     route_class=StrictJson,
 )
 FORM = form_schema(
@@ -70,10 +70,12 @@ async def train_style(reference_id: str, order: Finetune, service: ServiceDep, p
     catalog = service.catalog
     if not any(card.id == reference_id for card in catalog.references):
         raise Problem("not_found", f"no reference {reference_id!r}")
-    asked = (reference_id, order.target_id, order.held_out, tuple(order.surrogates))
-    if refused := list(refusals(catalog, *asked)):
+    asked = StyleOrder(
+        reference_id, order.target_id, order.held_out, tuple(order.surrogates), order.mode, order.objective
+    )
+    if refused := list(refusals(catalog, asked)):
         raise field_problem([FieldError(param=param, code=error.code, detail=str(error)) for param, error in refused])
-    checked = check_order(catalog, *asked, order.mode, order.objective)
+    checked = check_order(catalog, asked)
     wish = StyleInput(
         reference_id=reference_id, target_id=checked.target, held_out=checked.held_out, surrogates=checked.surrogates,
         mode=checked.mode, objective=checked.objective,

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from app.problem import PROBLEMS, Problem
 from app.service import ServiceDep
 
-router = APIRouter(tags=["health"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
+router = APIRouter(tags=["health"], responses=PROBLEMS)
 
 
 class Alive(BaseModel):

@@ -17,11 +17,11 @@ from app.problem import PROBLEMS, FieldError, Problem, noted
 from app.service import Service, ServiceDep
 from app.submission import form_schema
 from jobs.errors import ErasedJob
-from jobs.job import Candidate, Job, JobInput, Output, OutputPhoto
+from jobs.job import Candidate, DetectInput, Job, JobInput, Output, OutputPhoto, Source
 from jobs.wish import OutputFormat, Wish
 from model_store.catalog import Catalog
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
 
 POLL_S = 0.2  # between two looks at the ledger while a client waits
 PREFER_WAIT = re.compile(r"(?:^|[\s,;])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
@@ -42,14 +42,16 @@ async def create_job(request: Request, service: ServiceDep, prefer: Prefer = "")
         style = catalog.style_for(submission.reference_id, submission.target_id)
         async with service.decoder.decode(form.uploads["photo"]) as photo:
             _check_size(submission.output_format, photo)
-            wish = submission.model_dump() | {"reference_id": style.reference, "target_id": style.target}
-            job_id = await service.enqueue(photo.png, JobInput.model_validate(wish | facts_of(photo)))
+            style_ids = {"reference_id": style.reference, "target_id": style.target}
+            asked = JobInput.model_validate(dict(submission) | style_ids | dict(stored(photo)))
+            job_id = await service.enqueue(photo.png, asked)
     return await accepted(service, job_id, prefer)
 
 
-def facts_of(photo: DecodedPhoto) -> dict[str, Any]:
+def stored(photo: DecodedPhoto) -> DetectInput:
     """What a job record tells of its photo."""
-    return {"width": photo.width, "height": photo.height, "bytes": photo.size_bytes, "source": asdict(photo.source)}
+    source = Source.model_validate(asdict(photo.source))
+    return DetectInput(width=photo.width, height=photo.height, bytes=photo.size_bytes, source=source)
 
 
 def _not_on_offer(catalog: Catalog, extra_formats: Collection[str], wish: Mapping[str, Any]) -> list[FieldError]:

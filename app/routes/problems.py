@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from app.codes import FACTS, address_of, title_of
 from app.problem import PROBLEMS, Problem
 
-router = APIRouter(prefix="/problems", tags=["problems"], responses=PROBLEMS)  # type: ignore[arg-type]  # dict is invariant
+router = APIRouter(prefix="/problems", tags=["problems"], responses=PROBLEMS)
 
 Accept = Annotated[str, Header(description="`text/html` for a page")]
 VARY = {"Vary": "Accept"}

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from cli.album.folder import Album
 from cli.album.journal import Entry
 from cli.album.sight import Sight, look_again
-from cli.evaluation.evaluate import commit
+from cli.commit import commit
 from cli.evaluation.report import GRADES
 from jobs.report import FaceReport, ProtectedFace, Word, protected
 from jobs.wish import Wish
@@ -82,15 +82,13 @@ def measure(
         if entry.status == "protected":
             embedded, after = look_again(bundle.models, album.out / str(entry.out), sight.faces)
             for person, known, seen in zip(people[number], sight.faces, embedded, strict=True):
-                target, held_out = _worn(known, entry.faces, frozenset(bundle.models.recognisers))
+                target, held_out = worn(known, entry.faces, frozenset(bundle.models.recognisers))
                 appearances.append(Appearance(number, person, known.embeddings, seen, target, held_out))
         thumbs.append((sight.thumb, after))
     return Measured(bundle.catalog.name, count_links(appearances, thresholds(bundle.models)), thumbs)
 
 
-def _worn(
-    known: KnownFace, faces: Sequence[FaceReport], everybody: frozenset[str]
-) -> tuple[str | None, frozenset[str]]:
+def worn(known: KnownFace, faces: Sequence[FaceReport], everybody: frozenset[str]) -> tuple[str | None, frozenset[str]]:
     """Towards whom a face was made up, and who had no part in that: all recognisers, where it was left alone."""
     face = _face_of(known, faces)
     if not isinstance(face, ProtectedFace):

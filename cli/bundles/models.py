@@ -1,25 +1,38 @@
-"""`diffam models`: pull, import, build, measure and verify bundles."""
+"""`diffam models`: pull, import, build, measure and verify bundles, and fine-tune their removal."""
 
 import json
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from cli.bundles.pull import import_bundle, pull_bundle
-from cli.evaluation.evaluate import commit
+from cli.bundles.removal import fine_tune_removal
+from cli.commit import commit
 from jobs.settings import Settings
 from model_store.catalog import BUNDLES, find_bundle, read_catalog
 from model_store.errors import StoreError
 
-models_app = typer.Typer(help="Pull, import, build, measure and verify model bundles.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from model_store.miniature.measure import Figures
+
+models_app = typer.Typer(help="Pull, import, build, fine-tune, measure and verify bundles.", no_args_is_help=True)
 models_app.command("pull")(pull_bundle)
 models_app.command("import")(import_bundle)
+models_app.command("fine-tune-removal")(fine_tune_removal)
 console = Console()
 Name = Annotated[str, typer.Argument(help="The bundle's name.")]
 
@@ -48,7 +61,7 @@ def build(
 
     _only_mini(name)
     with _progress() as progress:
-        bars: dict[str, Any] = {}
+        bars: dict[str, TaskID] = {}
 
         def show(stage: str, step: int, steps: int, loss: float) -> None:
             if stage not in bars:
@@ -103,19 +116,25 @@ def measure(
             seed,
             lambda part, done, parts: progress.update(bar, completed=done, total=parts, note=part),
         )
-    figures |= {"seed": seed, "identities": identities, "commit": commit(), "machine": platform.platform()}
-    figures["measured_at"] = datetime.now(UTC).isoformat(timespec="seconds")
     if json_file is not None:
+        facts = {
+            **figures, "seed": seed, "identities": identities, "commit": commit(), "machine": platform.platform(),
+            "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }  # fmt: skip
         json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        json_file.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     _print_figures(figures)
 
 
-def _print_figures(figures: dict[str, Any]) -> None:
+def _print_figures(figures: "Figures") -> None:
     table = Table("recogniser", "TAR@FAR.01", "TAR@FAR.001", "FAR at shipped threshold", title="Recognisers")
     for name, row in figures["recognisers"].items():
         cells = (row["tar_at_far_0.01"], row["tar_at_far_0.001"], row["far_at_shipped_threshold"])
         table.add_row(name, *(f"{value:.4f}" for value in cells))
     console.print(table)
-    for part in ("unet", "clip", "parser", "detector", "removal"):
-        console.print(f"{part}: " + ", ".join(f"{key} {value:.4g}" for key, value in figures[part].items()))
+    parts = {
+        "unet": figures["unet"], "clip": figures["clip"], "parser": figures["parser"],
+        "detector": figures["detector"], "removal": figures["removal"],
+    }  # fmt: skip
+    for part, numbers in parts.items():
+        console.print(f"{part}: " + ", ".join(f"{key} {value:.4g}" for key, value in numbers.items()))

@@ -1,7 +1,6 @@
 """`diffam evaluate`: every method, every recogniser, every treatment; a table, a JSON file, a report."""
 
 import platform
-import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,20 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from cli.commit import commit
 from cli.errors import CliError
 from cli.evaluation.verifiers import VerifierOrder, agree, ask, check, print_verdicts
 from jobs.settings import Settings
 from model_store.catalog import Catalog, find_bundle
 
 FEWEST_FACES = 4
-
-
-def commit() -> str:
-    """The commit at work, with "+changes" when the tree is not what was committed; "unknown" outside git."""
-    git = ["git", "-C", str(Path(__file__).parent)]
-    head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    dirty = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=False)
-    return "unknown" if head.returncode else head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
 
 
 def evaluate(
@@ -45,12 +37,12 @@ def evaluate(
 
     Raises CliError, StoreError, DiffAMError, OSError, and VerifierError once everything else is written.
     """
+    from evaluation.commercial.verification import questions_of
     from evaluation.datasets import DATASETS
     from evaluation.evaluate import evaluate as measure
     from evaluation.methods import METHODS
     from evaluation.report import gain, summary, write_json, write_report
     from evaluation.subjects import gather_subjects
-    from evaluation.verification import questions_of
     from model_store.additions import with_additions
     from model_store.bundle import open_bundle
 

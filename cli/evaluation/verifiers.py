@@ -15,10 +15,10 @@ from cli.errors import CliError
 from jobs.settings import Settings
 
 if TYPE_CHECKING:
+    from evaluation.commercial.verification import Question, Verification
+    from evaluation.commercial.verifier import Access
     from evaluation.evaluate import Evaluation
     from evaluation.method import Method
-    from evaluation.verification import Question, Verification
-    from evaluation.verifier import Access
     from model_store.bundle import Bundle
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -57,7 +57,7 @@ def _subscriptions(settings: Settings) -> dict[str, _Subscription]:
 
 def _access(settings: Settings, name: str) -> "Access":
     """Raise CliError for a verifier without a key, or one that would be sent it in the clear."""
-    from evaluation.verifier import Access
+    from evaluation.commercial.verifier import Access
 
     known = _subscriptions(settings)
     if name not in known:
@@ -123,8 +123,8 @@ def ask(
     questions: Sequence["Question"],
 ) -> "Verification | None":
     """What the verifiers say of the files that the evaluation kept; None when none is to be asked."""
-    from evaluation.verification import verify
-    from evaluation.verifier import TIMEOUT, RemoteVerifier, Verifier
+    from evaluation.commercial.verification import verify
+    from evaluation.commercial.verifier import TIMEOUT, RemoteVerifier, Verifier
     from evaluation.verifiers import VERIFIERS
 
     if not order.names:
@@ -144,7 +144,7 @@ def ask(
 
 def print_verdicts(console: Console, verification: "Verification | None", methods: dict[str, "Method"]) -> None:
     """A line per verifier, method, variant and target. Raises the error that ended a verifier's answers early."""
-    from evaluation.verdicts import verdicts
+    from evaluation.commercial.verdicts import verdicts
 
     if verification is None:
         return

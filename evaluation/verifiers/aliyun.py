@@ -15,9 +15,9 @@ from uuid import uuid4
 
 import httpx
 
-from evaluation.errors import VerifierNoFace
-from evaluation.fitting import PictureLimits
-from evaluation.verifier import FALSE_ACCEPTS, Access, Confidence, Service, refusal
+from evaluation.commercial.errors import VerifierNoFace
+from evaluation.commercial.fitting import PictureLimits
+from evaluation.commercial.verifier import FALSE_ACCEPTS, Access, Confidence, Service, refusal
 
 ALGORITHM = "ACS3-HMAC-SHA256"
 NO_FACE = "InvalidImage.NotFoundFace"

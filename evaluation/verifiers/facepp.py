@@ -6,9 +6,9 @@ limits, `confidence` and `thresholds`, "Unique ERROR_MESSAGE of this API" and "C
 
 from typing import Any
 
-from evaluation.errors import VerifierNoFace
-from evaluation.fitting import PictureLimits
-from evaluation.verifier import FALSE_ACCEPTS, Access, Confidence, Service, refusal
+from evaluation.commercial.errors import VerifierNoFace
+from evaluation.commercial.fitting import PictureLimits
+from evaluation.commercial.verifier import FALSE_ACCEPTS, Access, Confidence, Service, refusal
 
 UNAUTHORISED = ("AUTHENTICATION_ERROR", "AUTHORIZATION_ERROR")
 BUSY = ("CONCURRENCY_LIMIT_EXCEEDED", "IMAGE_DOWNLOAD_TIMEOUT", "INTERNAL_ERROR")

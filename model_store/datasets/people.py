@@ -36,6 +36,11 @@ class PublishedDataset:
     portraits: Callable[[Path], list[Person]]
     made_up: Callable[[Path], list[Person]]
 
+    def bare(self, folder: Path) -> list[Person]:
+        """Those of `portraits` of whom no photo is among the made-up ones. Raises as both."""
+        made_up = {person.id for person in self.made_up(folder)}
+        return [person for person in self.portraits(folder) if person.id not in made_up]
+
 
 def split_of(person: str) -> Split:
     """The side of the person with this id."""

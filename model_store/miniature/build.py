@@ -10,7 +10,6 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from multiprocessing import Manager, get_context
 from pathlib import Path
 from queue import Empty, Queue
-from typing import Any
 
 import tomli_w
 import torch
@@ -19,6 +18,7 @@ from torch import nn
 
 from diffam_core.removal import REMOVAL
 from model_store.bundle import style_name
+from model_store.manifest import Manifest, RecogniserRow, StyleRow
 from model_store.miniature import diffusion, perception, recognition, removal
 from model_store.miniature.cast import REFERENCES, TARGETS, save_cast
 from model_store.miniature.styling import (
@@ -32,7 +32,7 @@ from model_store.miniature.styling import (
     surrogates_of,
     train_stage_of,
 )
-from model_store.rendered.captions import BANK
+from model_store.rendered.captions import BANK, prompts
 from model_store.rendered.portraits import SEEDS, population
 from model_store.training.checkpoints import save_weights
 
@@ -89,10 +89,10 @@ def _run_stages(names: list[str], work: Path, on_build: OnBuild, jobs: int) -> N
                 pass
 
 
-def _recogniser_rows(folder: Path) -> dict[str, Any]:
+def _recogniser_rows(folder: Path) -> dict[str, RecogniserRow]:
     """Manifest rows of the recognisers, thresholds calibrated on the very weights that are shipped."""
     people = population(recognition.CALIBRATION_IDENTITIES, 6, SEEDS["calibrate"], recognition.SIZE_PX)
-    rows = {}
+    rows: dict[str, RecogniserRow] = {}
     for name, recipe in recognition.RECIPES.items():
         network = recognition.build(recipe)
         weights = load_file(folder / f"{name}.safetensors")
@@ -111,9 +111,8 @@ def _recogniser_rows(folder: Path) -> dict[str, Any]:
     return rows
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def _manifest(folder: Path) -> Manifest:
     vocabulary = perception.vocabulary_of(list(BANK))
-    text = perception.CLIP_CONFIG["text_cfg"] | {"vocab_size": len(vocabulary)}
     return {
         "name": "mini",
         "grade": "demonstration",
@@ -128,15 +127,18 @@ def _manifest(folder: Path) -> dict[str, Any]:
         "lora": {"rank": RECIPE.rank},
         "removal": {
             "file": "removal.safetensors", "rank": removal.RANK,
-            "return_timestep": removal.RETURN_TIMESTEP, "points": removal.POINTS,
+            "return_timestep": removal.RETURN_TIMESTEP, "invert_points": removal.POINTS,
+            "denoise_points": removal.POINTS,
         },
         "unet": {"file": "unet.safetensors", "unshuffle": diffusion.UNSHUFFLE, "config": diffusion.CONFIG},
         "clip": {
             "file": "clip.safetensors",
-            "config": perception.CLIP_CONFIG | {"text_cfg": text},
+            "config": perception.clip_config(perception.VISION, len(vocabulary)),
             "vocabulary": vocabulary,
             "mean": list(perception.CLIP_MEAN),
             "std": list(perception.CLIP_STD),
+            "made_up_prompts": prompts("face with makeup"),
+            "bare_prompts": prompts("face without makeup"),
         },
         "perceptual": {"file": "perceptual.safetensors", "trunk": perception.TRUNK, "calibrated": False},
         "parser": {"file": "parser.safetensors", "widths": perception.PARSER_WIDTHS, "checks_faces": True},
@@ -162,7 +164,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _style_row(stage: str) -> dict[str, Any]:
+def _style_row(stage: str) -> StyleRow:
     reference, target = STYLES[stage]
     return {
         "reference": reference, "target": target, "held_out": held_out_of(reference, target),
@@ -170,7 +172,7 @@ def _style_row(stage: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.suffix in (".safetensors", ".png"))
     manifest["files"] = {
         name: {

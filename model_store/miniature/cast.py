@@ -1,4 +1,4 @@
-"""The looks and the target identities of the miniature: rendered, nobody real."""
+"""The references and the target identities of the miniature: rendered, nobody real."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ PICTURE_PX = 256
 CALM = {"yaw": 0.0, "pitch": 0.0, "light_x": 0.1, "light_y": -0.3, "ambient": 0.7, "exposure": 1.0, "shine": 0.04,
         "smile": 0.02, "mouth_open": 0.0, "eye_open": 1.0, "gaze_x": 0.0, "gaze_y": 0.0, "brow_raise": 0.0,
         "hairline": -0.75, "hair_sweep": 0.1, "noise": 0.0}  # fmt: skip
-"""A studio portrait: what a look is best read from."""
+"""A studio portrait: what make-up is best read from."""
 REFERENCES = {
     "rose": ("Rose", "Cool pink lips with violet eyeshadow.", (0.88, 0.20, 0.46), (0.50, 0.24, 0.68)),
     "ember": ("Ember", "Warm red lips with golden eyeshadow.", (0.78, 0.10, 0.06), (0.80, 0.54, 0.14)),
@@ -41,8 +41,8 @@ def _number(value: float) -> torch.Tensor:
     return torch.tensor([value])
 
 
-def draw_look(name: str) -> tuple[Rendering, Rendering]:
-    """A look worn by a mid-tone face in a studio, and the same picture without it."""
+def draw_reference(name: str) -> tuple[Rendering, Rendering]:
+    """A reference worn by a mid-tone face in a studio, and the same picture without it."""
     _, _, lips, shadow = REFERENCES[name]
     row = list(REFERENCES).index(name)
     face = _person(SEEDS["references"], row, 100 + row) | {key: _number(value) for key, value in CALM.items()}
@@ -71,9 +71,9 @@ def save_picture(image: torch.Tensor, path: Path) -> None:
 
 
 def save_cast(folder: Path) -> None:
-    """Write all looks with their bare twins and masks, and both pictures of all targets."""
+    """Write all references with their bare twins and masks, and both pictures of all targets."""
     for name in REFERENCES:
-        worn, without = draw_look(name)
+        worn, without = draw_reference(name)
         save_picture(worn.image, folder / f"references/{name}/look.png")
         save_picture(without.image, folder / f"references/{name}/bare.png")
         for region in ("lips", "eyes", "skin", "face"):

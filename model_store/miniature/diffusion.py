@@ -1,7 +1,6 @@
 """Trains the miniature's noise predictor on rendered portraits."""
 
 import copy
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +12,7 @@ from model_store.miniature.recognition import Progress
 from model_store.rendered.portraits import Portraits, batches, damage, flip, to_float
 
 UNSHUFFLE = 2
-CONFIG: dict[str, Any] = {
+CONFIG: dict[str, object] = {
     "sample_size": 32,
     "in_channels": 12,
     "out_channels": 12,

@@ -1,7 +1,7 @@
 """Measures a miniature bundle on rendered people that nobody trained on; every figure of its card comes from here."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypedDict, TypeVar
 
 import numpy as np
 import torch
@@ -35,36 +35,51 @@ from model_store.rendered.renderer import Frame, render
 
 MEASURING_SEEDS = 1_000_000
 """Added to the caller's seed: no person met in training has such a seed."""
+Found = TypeVar("Found")
 OnMeasure = Callable[[str, int, int], None]
+
+
+class Figures(TypedDict):
+    """What was measured, by part; of the recognisers by name."""
+
+    recognisers: dict[str, dict[str, float]]
+    unet: dict[str, float]
+    clip: dict[str, float]
+    parser: dict[str, float]
+    detector: dict[str, float]
+    removal: dict[str, float]
 
 
 def measure_bundle(
     bundle: Bundle, identities: int, seed: int, on_measure: OnMeasure, removals: int | None = None
-) -> dict[str, Any]:
+) -> Figures:
     """The figures of a bundle's networks on `identities` fresh people, as JSON-able numbers.
 
-    removals: on how many of them make-up removal is judged, the slowest part; None is half of them and at least 96.
+    on_measure: called before each part.  removals: on how many of them make-up removal is judged, the slowest part;
+    None is half of them and at least 96.
     """
-    world = MEASURING_SEEDS + seed
-    models = bundle.models
-    parts: dict[str, Callable[[], Any]] = {
-        "recognisers": lambda: _recognisers(models, identities, world),
-        "unet": lambda: _unet(models, identities, world),
-        "clip": lambda: _clip(models, identities, world),
-        "parser": lambda: _parser(models, identities, world),
-        "detector": lambda: _detector(identities, world),
-        "removal": lambda: measure_removal(models, removals or max(96, identities // 2), world, bundle.removal),
-    }
-    figures: dict[str, Any] = {}
-    for index, (name, measure) in enumerate(parts.items()):
-        on_measure(name, index, len(parts))
-        with torch.inference_mode():
-            figures[name] = measure()
+    world, models, parts = MEASURING_SEEDS + seed, bundle.models, list(Figures.__annotations__)
+
+    def told(part: str, measure: Callable[[], Found]) -> Found:
+        on_measure(part, parts.index(part), len(parts))
+        return measure()
+
+    with torch.inference_mode():
+        figures = Figures(
+            recognisers=told("recognisers", lambda: _recognisers(models, identities, world)),
+            unet=told("unet", lambda: _unet(models, identities, world)),
+            clip=told("clip", lambda: _clip(models, identities, world)),
+            parser=told("parser", lambda: _parser(models, identities, world)),
+            detector=told("detector", lambda: _detector(identities, world)),
+            removal=told(
+                "removal", lambda: measure_removal(models, removals or max(96, identities // 2), world, bundle.removal)
+            ),
+        )
     on_measure("done", len(parts), len(parts))
     return figures
 
 
-def _recognisers(models: Models, identities: int, seed: int) -> dict[str, Any]:
+def _recognisers(models: Models, identities: int, seed: int) -> dict[str, dict[str, float]]:
     """TAR at FAR on the fresh people's own pairs, and the FAR that the shipped threshold really has on them."""
     people = population(identities, 6, seed, models.portrait_px)
     rows = {}
@@ -136,7 +151,7 @@ def _parser(models: Models, identities: int, seed: int) -> dict[str, float]:
     return figures
 
 
-def _detector(identities: int, seed: int) -> dict[str, Any]:
+def _detector(identities: int, seed: int) -> dict[str, float]:
     """Recall on frontal faces (head turned at most a third as far as in training) in photos of 256 to 1024 pixels."""
     generator = torch.Generator().manual_seed(seed)
     found, errors, total = 0, [], 0

@@ -1,5 +1,7 @@
 """Trains what judges pictures in the miniature: the LPIPS trunk, the face parser and CLIP."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -29,11 +31,11 @@ TRUNK, TRUNK_STEPS = "squeeze", 1500
 PARSER_WIDTHS, PARSER_STEPS = [24, 48, 72], 800
 CLIP_STEPS, CLIP_SEED = 2200, 8
 CLIP_MEAN = CLIP_STD = (0.5, 0.5, 0.5)
-CLIP_CONFIG: dict[str, Any] = {
-    "embed_dim": 96,
-    "vision_cfg": {"image_size": 64, "patch_size": 8, "width": 128, "head_width": 32, "layers": 4, "mlp_ratio": 2.0},
-    "text_cfg": {"context_length": 16, "vocab_size": 0, "width": 64, "heads": 2, "layers": 2},
-}
+CONTEXT = 16
+"""The longest caption, in BPE ids."""
+VISION: dict[str, object] = {
+    "image_size": 64, "patch_size": 8, "width": 128, "head_width": 32, "layers": 4, "mlp_ratio": 2.0,
+}  # fmt: skip
 
 
 def _optimise(network: nn.Module, loss: Tensor, optimiser: torch.optim.Optimizer, schedule: Any) -> None:
@@ -54,7 +56,7 @@ def train_perceptual(portraits: Portraits, progress: Progress, steps: int = TRUN
     torch.manual_seed(6)
     generator = torch.Generator().manual_seed(6)
     lpips = build_perceptual(TRUNK, calibrated=False)
-    trunk: nn.Module = lpips.net  # type: ignore[assignment]
+    trunk = lpips.get_submodule("net")
     trunk.requires_grad_(True)
     names = [*IDENTITY, *NUISANCE, "lips_strength", "shadow_strength", "blush_strength"]
     answers = torch.stack([portraits.faces[name].float() for name in names], dim=1)
@@ -66,7 +68,7 @@ def train_perceptual(portraits: Portraits, progress: Progress, steps: int = TRUN
     for step, rows in enumerate(batches(len(answers), 48, steps, generator)):
         x = damage(to_float(portraits.images[rows]), generator)
         with torch.autocast("cpu", torch.bfloat16):
-            deepest = trunk(lpips.scaling_layer(x))[-1]  # type: ignore[operator]
+            deepest = trunk(lpips.get_submodule("scaling_layer")(x))[-1]
         predicted = model[1](deepest.float().mean(dim=(2, 3)))
         loss = functional.smooth_l1_loss(predicted, answers[rows])
         _optimise(model, loss, optimiser, schedule)
@@ -102,39 +104,43 @@ def train_parser(progress: Progress, steps: int = PARSER_STEPS, people: int = 30
 
 def vocabulary_of(captions: list[str]) -> list[int]:
     """The BPE ids of every caption, sorted; padding and the end markers included."""
-    context: int = CLIP_CONFIG["text_cfg"]["context_length"]
-    return sorted(set(SimpleTokenizer(context_length=context)(captions).flatten().tolist()))
+    return sorted(set(SimpleTokenizer(context_length=CONTEXT)(captions).flatten().tolist()))
 
 
-def build_clip(captions: list[str], vision: dict[str, Any], seed: int) -> Clip:
+def clip_config(vision: dict[str, object], words: int) -> dict[str, object]:
+    """A small CLIP with this image tower, whose text tower knows so many BPE ids."""
+    text = {"context_length": CONTEXT, "vocab_size": words, "width": 64, "heads": 2, "layers": 2}
+    return {"embed_dim": 96, "vision_cfg": vision, "text_cfg": text}
+
+
+def build_clip(captions: Iterable[str], vision: dict[str, object], seed: int) -> Clip:
     """An untrained small CLIP that knows the words of `captions`."""
     torch.manual_seed(seed)
-    vocabulary = vocabulary_of(captions)
-    text = CLIP_CONFIG["text_cfg"] | {"vocab_size": len(vocabulary)}
-    config = CLIP_CONFIG | {"vision_cfg": vision, "text_cfg": text}
-    return Clip(config, vocabulary, CLIP_MEAN, CLIP_STD)
+    vocabulary = vocabulary_of(list(captions))
+    return Clip(clip_config(vision, len(vocabulary)), vocabulary, CLIP_MEAN, CLIP_STD)
 
 
 def train_clip(portraits: Portraits, progress: Progress) -> Clip:
     """The bundle's CLIP: make-up, skin and hair in words."""
-    network = build_clip(list(BANK), CLIP_CONFIG["vision_cfg"], CLIP_SEED)
-    generator = torch.Generator().manual_seed(CLIP_SEED)
-    return train_captions(network, portraits.images, list(BANK), truths(portraits.faces), generator, progress)
+    network = build_clip(BANK, VISION, CLIP_SEED)
+    captioned = Captioned(portraits.images, list(BANK), truths(portraits.faces))
+    return train_captions(network, captioned, torch.Generator().manual_seed(CLIP_SEED), progress)
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """Pictures, uint8 `(n, 3, s, s)`, and which caption is true of which: `(n, len(captions))` of 0 and 1."""
+
+    images: Tensor
+    captions: list[str]
+    truth: Tensor
 
 
 def train_captions(
-    network: Clip,
-    images: Tensor,
-    captions: list[str],
-    truth: Tensor,
-    generator: torch.Generator,
-    progress: Progress,
-    steps: int = CLIP_STEPS,
+    network: Clip, captioned: Captioned, generator: torch.Generator, progress: Progress, steps: int = CLIP_STEPS
 ) -> Clip:
-    """Sigmoid loss over a bank of captions, each true or false of each picture (SigLIP's loss, several positives).
-
-    images: uint8 `(n, 3, s, s)`.  truth: `(n, len(captions))` of 0 and 1.
-    """
+    """Sigmoid loss over a bank of captions, each true or false of each picture (SigLIP's loss, several positives)."""
+    images, captions, truth = captioned.images, captioned.captions, captioned.truth
     bias = nn.Parameter(torch.tensor(-2.0))
     scale = nn.Parameter(torch.tensor(2.3))
     model = nn.ModuleDict({"clip": network})

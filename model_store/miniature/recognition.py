@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +25,7 @@ class RecogniserRecipe:
 
     kind: str
     input_px: int
-    arguments: dict[str, Any]
+    arguments: dict[str, object]
     steps: int
     scale: float
     margin: float

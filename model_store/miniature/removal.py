@@ -6,7 +6,6 @@ Nothing here sees a made-up picture beside its bare twin except `measure_removal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -23,13 +22,11 @@ from diffam_core.removal import (
     RemovalWeights,
     make_critic,
     remove_makeup,
-    tune_removal,
 )
 from diffam_core.styles import add_style, predictor, remove_style, style_parameters, style_weights
-from diffam_core.tuning import Tuning
 from model_store.bundle import load_models
 from model_store.catalog import read_manifest
-from model_store.miniature.perception import build_clip, train_captions
+from model_store.miniature.perception import Captioned, build_clip, train_captions
 from model_store.miniature.recognition import SIZE_PX, Progress
 from model_store.rendered.captions import TEMPLATES, Judge, prompts, wears, wears_colour, within, without
 from model_store.rendered.people import LIP_COLOURS, SHADOW_COLOURS, Face, bare, take
@@ -37,6 +34,7 @@ from model_store.rendered.portraits import (
     SEEDS,
     batches,
     damage,
+    draw_portraits,
     flip,
     portrait_frame,
     render_portraits,
@@ -45,6 +43,8 @@ from model_store.rendered.portraits import (
     to_uint8,
 )
 from model_store.rendered.renderer import render
+from model_store.training.checkpoints import Checkpoints
+from model_store.training.fine_tuning import Form, fine_tune_removal
 
 RANK, RETURN_TIMESTEP, POINTS = 16, 400, 8
 PRIOR_STEPS, PRIOR_BATCH, PRIOR_RATE = 1200, 16, 2e-3
@@ -53,8 +53,7 @@ RECIPE = RemovalRecipe(
 )
 SHARE = 0.45
 """Of the way from the bare prior to the tuned style: further removes more and begins to paint bare faces."""
-PEOPLE = 3000
-TRAINING_FACES = 192
+PEOPLE, TRAINING_FACES, AT_ONCE = 3000, 192, 100
 IDENTITY = "irse50"
 PRIOR, CRITICS = "bare-prior", ("critic-face", "critic-parts")
 STAGES = (PRIOR, *CRITICS, REMOVAL)
@@ -65,17 +64,9 @@ def process_of(models: Models) -> Process:
     return Process(models.process.alpha_bar, RETURN_TIMESTEP, POINTS, POINTS)
 
 
-def draw(count: int, seed: int, wearing: float) -> tuple[Tensor, Face]:
-    """Portraits `(count, 3, 64, 64)` in [-1, 1] of fresh people, and who they are."""
-    generator = torch.Generator().manual_seed(seed)
-    faces = sample_faces(torch.arange(count), seed, generator, wearing)
-    parts = [render_portraits(take(faces, rows), SIZE_PX, generator).image for rows in torch.arange(count).split(100)]
-    return torch.cat(parts), faces
-
-
 def train_bare_prior(models: Models, progress: Progress) -> dict[str, Tensor]:
     """LoRA of the noise predictor that knows bare faces only: eps loss on pictures captioned bare."""
-    pictures = to_uint8(draw(PEOPLE, SEEDS["train"] + 100, 0.0)[0])
+    pictures = to_uint8(draw_portraits(PEOPLE, SEEDS["train"] + 100, SIZE_PX, at_once=AT_ONCE))
     generator = torch.Generator().manual_seed(9)
     torch.manual_seed(9)
     add_style(models.eps, REMOVAL, RANK)
@@ -120,7 +111,7 @@ def parts(portraits: Tensor) -> Tensor:
 
 
 VIEWS: dict[str, Callable[[Tensor], Tensor]] = {"critic-face": whole, "critic-parts": parts}
-VISION: dict[str, dict[str, Any]] = {
+VISION: dict[str, dict[str, object]] = {
     "critic-face": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 16, "head_width": 32, "patch_size": None},
     "critic-parts": {
         "image_size": 64, "patch_size": 8, "width": 128, "head_width": 32, "layers": 4, "mlp_ratio": 2.0,
@@ -175,8 +166,8 @@ def train_critic(name: str, progress: Progress) -> Clip:
     )
     bank = part_captions()
     truth = torch.stack([judge(faces) for judge in bank.values()], dim=1).float()
-    network = build_clip(list(bank), VISION[name], seed)
-    return train_captions(network, images, list(bank), truth, generator, progress)
+    network = build_clip(bank, VISION[name], seed)
+    return train_captions(network, Captioned(images, list(bank), truth), generator, progress)
 
 
 def critics_of(models: Models, work: Path, bare_portraits: Tensor) -> list[Critic]:
@@ -190,7 +181,7 @@ def critics_of(models: Models, work: Path, bare_portraits: Tensor) -> list[Criti
         for where, noun in (("lips", "lipstick"), ("eyes", "eyeshadow"))
     ]
     for name in CRITICS:
-        network = build_clip(list(part_captions()), VISION[name], 0)
+        network = build_clip(part_captions(), VISION[name], 0)
         weights = load_file(work / f"{name}.safetensors")
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
         found.append(make_critic(network.eval().requires_grad_(False), VIEWS[name], pairs, bare_portraits))
@@ -200,19 +191,17 @@ def critics_of(models: Models, work: Path, bare_portraits: Tensor) -> list[Criti
 def train_removal(work: Path, recipe: RemovalRecipe, progress: Progress) -> dict[str, Tensor]:
     """The removal style: begins at the bare prior, goes on with the recipe's objective."""
     models = load_models(work / "bundle", read_manifest(work / "bundle"))
-    plain, _ = draw(TRAINING_FACES, SEEDS["train"] + 300, 0.0)
-    worn, _ = draw(TRAINING_FACES, SEEDS["train"] + 301, 1.0)
+    plain = draw_portraits(TRAINING_FACES, SEEDS["train"] + 300, SIZE_PX, at_once=AT_ONCE)
+    worn = draw_portraits(TRAINING_FACES, SEEDS["train"] + 301, SIZE_PX, wearing=1.0, at_once=AT_ONCE)
     prior = {k: v.float() for k, v in load_file(work / f"{PRIOR}.safetensors").items()}
-    add_style(models.eps, REMOVAL, RANK, prior)
-    tuning = Tuning(models.eps, REMOVAL, recipe, 30)
 
     def report(step: int, steps: int, terms: dict[str, float]) -> None:
         progress(step, steps, terms[recipe.objective])
 
     critics = critics_of(models, work, plain) if recipe.objective == "critics" else []
-    lesson = RemovalLesson(worn, plain, models.recognisers[IDENTITY], critics)
-    tune_removal(replace(models, process=process_of(models)), tuning, recipe, lesson, report)
-    tuned = style_weights(models.eps, REMOVAL)
+    lesson, form = RemovalLesson(worn, plain, models.recognisers[IDENTITY], critics), Form(30, rank=RANK, start=prior)
+    models = replace(models, process=process_of(models))
+    tuned = fine_tune_removal(models, recipe, lesson, form, Checkpoints(work / "training"), report)
     return {key: torch.lerp(prior[key], tuned[key], SHARE) for key in prior}
 
 

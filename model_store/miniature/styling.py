@@ -1,21 +1,19 @@
-"""Trains the styles that the mini bundle ships: each look alone, then each look for each target."""
+"""Fine-tunes the styles that the mini bundle ships: each reference alone, then each for each target."""
 
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from diffam_core.losses import read_colours
-from diffam_core.transfer import Attack, TransferRecipe, prepare
+from diffam_core.transfer import Attack, Lesson, TransferRecipe, prepare
 from model_store.bundle import load_models, read_picture, read_reference, style_name
 from model_store.catalog import read_manifest
 from model_store.miniature import recognition
 from model_store.miniature.cast import REFERENCES, TARGETS
-from model_store.rendered.people import take
-from model_store.rendered.portraits import SEEDS, render_portraits, sample_faces
-from model_store.training.checkpoints import CachedLatents
-from model_store.training.fine_tuning import fine_tune
+from model_store.rendered.portraits import SEEDS, draw_portraits
+from model_store.training.checkpoints import CachedLatents, Checkpoints
+from model_store.training.fine_tuning import Form, fine_tune
 
 HOLD_OUTS = ("ir152", "irse50", "facenet", "mobile_face")
 NEVER_ATTACKED = "vit"
@@ -36,17 +34,9 @@ def surrogates_of(reference: str, target: str) -> list[str]:
     return [name for name in HOLD_OUTS if name != held_out_of(reference, target)]
 
 
-def style_photos(count: int = STYLE_PHOTOS, seed: int = SEEDS["portraits"]) -> Tensor:
-    """Bare-faced 256-pixel photos of people nobody trained on: what styles are fine-tuned with."""
-    generator = torch.Generator().manual_seed(seed)
-    faces = sample_faces(torch.arange(count), seed, generator, wearing=0.0)
-    parts = [render_portraits(take(faces, rows), VIEW_PX, generator).image for rows in torch.arange(count).split(16)]
-    return torch.cat(parts)
-
-
 def train_stage_of(work: Path, stage: str, progress: recognition.Progress) -> dict[str, Tensor]:
     """The weights of a stage in `MAKEUPS` or `STYLES`, trained with the draft bundle in `work`; resumes."""
-    folder, checkpoints = work / "bundle", work / "training"
+    folder = work / "bundle"
     manifest = read_manifest(folder)
     models = load_models(folder, manifest)
     reference_id, target_id = (MAKEUPS[stage], None) if stage in MAKEUPS else STYLES[stage]
@@ -62,12 +52,11 @@ def train_stage_of(work: Path, stage: str, progress: recognition.Progress) -> di
         attack = Attack(surrogates, read_picture(folder / target["images"][0]))
         start = {k: w.float() for k, w in load_file(work / f"makeup-{reference_id}.safetensors").items()}
         recipe, seed = RECIPE.attack, 10 + list(STYLES).index(stage)
-    data = prepare(models, style_photos(), surrogates, CachedLatents(work / "latents"))
+    photos = draw_portraits(STYLE_PHOTOS, SEEDS["portraits"], VIEW_PX)
+    data = prepare(models, photos, surrogates, CachedLatents(work / "latents"))
 
     def report(step: int, steps: int, terms: dict[str, float]) -> None:
         progress(step, steps, terms["histogram"] if attack is None else terms["impersonate"])
 
-    return fine_tune(
-        models, colours, data, recipe, seed, rank=RECIPE.rank, start=start, attack=attack, checkpoints=checkpoints,
-        on_loss=report,
-    )  # fmt: skip
+    form = Form(seed, rank=RECIPE.rank, start=start)
+    return fine_tune(models, recipe, Lesson(colours, data, attack), form, Checkpoints(work / "training"), report)

@@ -5,18 +5,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import tomli_w
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model_store.additions import check_order, finished
+from model_store.additions import StyleOrder, check_order, finished
 from model_store.bundle import style_name
 from model_store.catalog import read_catalog, read_manifest
 from model_store.digest import sha256_of
 from model_store.errors import CheckpointConflict, CheckpointDamaged, CheckpointUnknown, ImportFailed, ImportIncomplete
+from model_store.manifest import FileRow, Manifest, StyleRow
 from model_store.published import layouts, manifest
 from model_store.published.detector import check_detector
 from model_store.published.draft import drafted
@@ -49,15 +49,16 @@ class _Draft:
     folder: Path
     sources: Sources
     recognise: Recognise
-    rows: dict[str, Any]
+    rows: Manifest
     made: dict[str, str] = field(default_factory=dict)
 
-    def note(self, name: str, part: str, **origin: str) -> None:
-        """Put a file of the folder onto the manifest's list."""
+    def note(self, name: str, part: str, original: str = "", original_sha256: str = "") -> None:
+        """Put a file of the folder onto the manifest's list, with the published file that it was made of."""
         known = self.sources.parts[part]
-        self.rows["files"][name] = {
-            "sha256": sha256_of(self.folder / name), "licence": known.licence.title, "source": known.source, **origin,
-        }  # fmt: skip
+        row = FileRow(sha256=sha256_of(self.folder / name), licence=known.licence.title, source=known.source)
+        if original:
+            row |= {"original": original, "original_sha256": original_sha256}
+        self.rows["files"][name] = row
 
 
 def import_checkpoints(
@@ -91,10 +92,10 @@ def import_checkpoints(
         return draft.made
 
 
-def _rows(place: Path) -> dict[str, Any]:
+def _rows(place: Path) -> Manifest:
     """The manifest as it was, the operator's own rows included."""
-    known = read_manifest(place) if (place / "bundle.toml").is_file() else {}
-    return {"references": [], "targets": [], "styles": [], "files": {}} | known
+    empty: Manifest = {"references": [], "targets": [], "styles": [], "files": {}}
+    return empty | read_manifest(place) if (place / "bundle.toml").is_file() else empty
 
 
 @contextmanager
@@ -156,19 +157,15 @@ def _file_of(layout: Layout, piece: Piece, digest: str) -> str | None:
 
 
 def _add_pictures(draft: _Draft, pieces: list[Piece]) -> None:
-    for kind, write in (("references", write_references), ("targets", write_targets)):
-        fresh = write(pieces, draft.folder)
-        merged = {row["id"]: row for row in (*draft.rows[kind], *fresh)}
-        draft.rows[kind] = list(merged.values())
-        for row in fresh:
-            for name in _pictures(row):
-                draft.made[name] = row["title"]
-                draft.note(name, kind)
-
-
-def _pictures(row: dict[str, Any]) -> list[str]:
-    """The files of a look's or target's row."""
-    return row["images"] if "images" in row else [row["image"], row["bare"], *row["masks"].values()]
+    references, targets = write_references(pieces, draft.folder), write_targets(pieces, draft.folder)
+    draft.rows["references"] = list({row["id"]: row for row in (*draft.rows["references"], *references)}.values())
+    draft.rows["targets"] = list({row["id"]: row for row in (*draft.rows["targets"], *targets)}.values())
+    pictures = [("references", row["title"], [row["image"], row["bare"], *row["masks"].values()]) for row in references]
+    pictures += [("targets", row["title"], row["images"]) for row in targets]
+    for part, title, names in pictures:
+        for name in names:
+            draft.made[name] = title
+            draft.note(name, part)
 
 
 def _check_complete(draft: _Draft) -> None:
@@ -184,7 +181,7 @@ def _check_complete(draft: _Draft) -> None:
 
 def _add_style(draft: _Draft, style: StyleFile) -> None:
     catalog = read_catalog(draft.folder)
-    order = check_order(catalog, style.reference, style.target, style.held_out, mode="full")
+    order = check_order(catalog, StyleOrder(style.reference, style.target, style.held_out, mode="full"))
     layout, weights = _read(draft, style.path)
     if manifest.FILES.get(layout.name) != manifest.UNET_FILE:
         raise CheckpointUnknown(f"this is {layout.name}; a style must be a fine-tuned {manifest.UNET_FILE}")
@@ -192,7 +189,7 @@ def _add_style(draft: _Draft, style: StyleFile) -> None:
     _save(weights, draft.folder / name)
     draft.made[name] = style.path.name
     draft.note(name, "styles", original=style.path.name, original_sha256=sha256_of(style.path))
-    row = {
+    row: StyleRow = {
         "reference": order.reference, "target": order.target, "held_out": order.held_out,
         "surrogates": list(order.surrogates), "mode": order.mode, "file": name,
         "sha256": draft.rows["files"][name]["sha256"],
@@ -201,7 +198,7 @@ def _add_style(draft: _Draft, style: StyleFile) -> None:
 
 
 def _write_manifest(draft: _Draft, name: str) -> None:
-    own = {"name": name, "grade": manifest.GRADE, "format": FORMAT}
+    own: Manifest = {"name": name, "grade": manifest.GRADE, "format": FORMAT}
     networks = manifest.network_rows(draft.rows["files"])
     table = own | networks | draft.rows
     table["recognisers"] = networks["recognisers"] | draft.rows.get("recognisers", {})

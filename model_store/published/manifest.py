@@ -1,14 +1,15 @@
 """What the published bundle is: its files, the networks behind them, the schedule, thresholds and sizes."""
 
 from collections.abc import Collection
-from typing import Any
+
+from model_store.manifest import Manifest, PortraitRow, RecogniserRow, ScheduleRow
 
 NAME = "celebahq-256"
 GRADE = "production"
-PORTRAIT = {"size_px": 256, "view_px": 256, "eye_middle": [0.5, 0.47], "eye_distance": 0.25}
+PORTRAIT: PortraitRow = {"size_px": 256, "view_px": 256, "eye_middle": [0.5, 0.47], "eye_distance": 0.25}
 """CelebA-HQ's own framing: its alignment leaves more room around the face than the miniature's."""
 
-SCHEDULE = {
+SCHEDULE: ScheduleRow = {
     "steps": 1000,
     "beta_start": 1e-4,
     "beta_end": 0.02,
@@ -20,7 +21,7 @@ SCHEDULE = {
 """The paper inverts in 20 points; 6 are what this project measured to be enough."""
 LORA = {"rank": 8}
 
-UNET: dict[str, Any] = {
+UNET: dict[str, object] = {
     "sample_size": 256,
     "in_channels": 3,
     "out_channels": 3,
@@ -36,7 +37,7 @@ UNET: dict[str, Any] = {
 }
 """CelebA-HQ's DDPM (Ho et al. 2020); attention has a single head of all channels."""
 
-REMOVAL_UNET: dict[str, Any] = {
+REMOVAL_UNET: dict[str, object] = {
     "sample_size": 256,
     "in_channels": 3,
     "out_channels": 6,
@@ -56,13 +57,17 @@ REMOVAL_UNET: dict[str, Any] = {
 """The improved DDPM (Nichol & Dhariwal 2021) for make-up removal; learns sigma, so half its channels are no noise."""
 
 
-def _clip(patch_px: int) -> dict[str, Any]:
+def _clip(patch_px: int) -> dict[str, object]:
     return {
         "embed_dim": 512,
         "quick_gelu": True,
         "vision_cfg": {"image_size": 224, "patch_size": patch_px, "width": 768, "layers": 12},
         "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 12},
     }
+
+
+def _said(phrase: str) -> list[str]:
+    return [phrase, *(f"a {picture} of a {phrase}" for picture in ("photo", "portrait", "picture"))]
 
 
 CLIP = {"clip_vit_b16": _clip(16), "clip_vit_b32": _clip(32)}
@@ -72,12 +77,18 @@ TOWER = "clip_vit_b16"
 CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
 CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
 
-_IR = {"widths": [64, 128, 256, 512], "stem_stride": 1, "embedding_dim": 512, "side": 7, "dropout": 0.4}
+_IR: dict[str, object] = {
+    "widths": [64, 128, 256, 512],
+    "stem_stride": 1,
+    "embedding_dim": 512,
+    "side": 7,
+    "dropout": 0.4,
+}
 IR152 = _IR | {"depths": [3, 8, 36, 3], "squeeze": False}
 IRSE50 = _IR | {"depths": [3, 4, 14, 3], "squeeze": True, "reduction": 16, "squeeze_bias": False}
 
 
-def _recogniser(kind: str, arguments: dict[str, Any], input_px: int, *thresholds: float) -> dict[str, Any]:
+def _recogniser(kind: str, arguments: dict[str, object], input_px: int, *thresholds: float) -> RecogniserRow:
     rates = dict(zip(("0.1", "0.01", "0.001"), thresholds, strict=True))
     return {"kind": kind, "arguments": arguments, "input_px": input_px, "thresholds": rates}
 
@@ -123,7 +134,7 @@ def missing_parts(present: Collection[str]) -> list[str]:
     return missing + absent[: max(0, LEAST_RECOGNISERS - (len(RECOGNISERS) - len(absent)))]
 
 
-def network_rows(present: Collection[str]) -> dict[str, Any]:
+def network_rows(present: Collection[str]) -> Manifest:
     """The networks' part of `bundle.toml`, for the bundle's files at hand, by name.
 
     Raises ValueError when one of `missing_parts` is.
@@ -131,13 +142,20 @@ def network_rows(present: Collection[str]) -> dict[str, Any]:
     if missing := missing_parts(present):
         raise ValueError(f"the bundle needs {', '.join(missing)}")
     recognisers = {name: row | {"file": FILES[name]} for name, row in RECOGNISERS.items() if FILES[name] in present}
-    rows: dict[str, Any] = {
+    rows: Manifest = {
         "never_attacked": NEVER_ATTACKED,
         "portrait": PORTRAIT,
         "schedule": SCHEDULE,
         "lora": LORA,
         "unet": {"file": UNET_FILE, "unshuffle": 1, "config": UNET},
-        "clip": {"file": FILES[TOWER], "mean": CLIP_MEAN, "std": CLIP_STD, "config": CLIP[TOWER]},
+        "clip": {
+            "file": FILES[TOWER],
+            "mean": CLIP_MEAN,
+            "std": CLIP_STD,
+            "config": CLIP[TOWER],
+            "made_up_prompts": _said("face with makeup"),
+            "bare_prompts": _said("face without makeup"),
+        },
         "perceptual": {"file": PERCEPTUAL_FILE, "trunk": "alex", "calibrated": True},
         "parser": {"kind": "bisenet", "file": PARSER_FILE},
         "detector": {"kind": "yunet", "file": DETECTOR_FILE} if DETECTOR_FILE in present else {"kind": "opencv-haar"},

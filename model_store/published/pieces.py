@@ -11,7 +11,7 @@ from model_store.published.reading import CHECKPOINT_SUFFIXES, READERS, kind_of
 
 PICTURE_SUFFIXES = (".jpeg", ".jpg", ".png")
 PICTURE_FOLDERS = ("pairs", "target", "test")
-"""Where the authors' assets keep looks, the pictures to aim at and those to test with."""
+"""Where the authors' assets keep references, the pictures to aim at and those to test with."""
 DETECTOR_SUFFIX = ".onnx"
 
 

@@ -1,10 +1,9 @@
-"""The authors' pictures as the bundle's looks and targets."""
+"""The authors' pictures as the bundle's references and targets."""
 
 import io
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,41 +17,42 @@ from diffam_core.networks.bisenet import EYE_MARGIN_PX, EYES, FACE, LIDS, LIPS, 
 from diffam_core.networks.parser import REGIONS
 from model_store.additions import NAME, finished
 from model_store.errors import PictureDamaged
+from model_store.manifest import ReferenceRow, TargetRow
 from model_store.published.manifest import PORTRAIT
 from model_store.published.pieces import Piece
 from model_store.training.recipe import read_recipe
 
-SIDE_PX: int = PORTRAIT["view_px"]  # type: ignore[assignment]  # the row holds fractions too
-LOOK_PARTS = ("m", "nm", "mask")
+SIDE_PX = PORTRAIT["view_px"]
+PARTS = ("m", "nm", "mask")
 LARGEST_LABEL = 13
 LARGEST_PICTURE_BYTES = 64 * 2**20
 
 
-def write_references(pieces: Iterable[Piece], folder: Path) -> list[dict[str, Any]]:
-    """Store every look among the pieces in `folder`, scaled to the bundle's portraits; returns the manifest's rows.
+def write_references(pieces: Iterable[Piece], folder: Path) -> list[ReferenceRow]:
+    """Store every reference of the pieces in `folder`, scaled to the bundle's portraits; returns the manifest's rows.
 
-    A look is `pairs/{name}_m.png` (made up), `_nm.png` (bare) and `_mask.png` (labels).  Raises PictureDamaged.
+    A reference is `pairs/{name}_m.png` (made up), `_nm.png` (bare) and `_mask.png` (labels).  Raises PictureDamaged.
     """
-    looks: dict[str, dict[str, Piece]] = {}
+    found: dict[str, dict[str, Piece]] = {}
     for piece in pieces:
         name, _, part = piece.path.stem.rpartition("_")
-        if piece.shelf == "pairs" and name and part in LOOK_PARTS:
-            looks.setdefault(name, {})[part] = piece
+        if piece.shelf == "pairs" and name and part in PARTS:
+            found.setdefault(name, {})[part] = piece
     rows = []
-    for name, look in looks.items():
-        if missing := [part for part in LOOK_PARTS if part not in look]:
+    for name, parts in found.items():
+        if missing := [part for part in PARTS if part not in parts]:
             raise PictureDamaged(f"the look {name} lacks {', '.join(f'{name}_{part}.png' for part in missing)}")
-        rows.append(_write_look(name, look, folder))
+        rows.append(_write_reference(name, parts, folder))
     return rows
 
 
-def _write_look(name: str, look: dict[str, Piece], folder: Path) -> dict[str, Any]:
+def _write_reference(name: str, parts: dict[str, Piece], folder: Path) -> ReferenceRow:
     shelf = f"references/{_id(name)}"
-    labels = _labels(look["mask"], folder, SIDE_PX)
-    pictures = {"look": _rgb(look["m"], folder, SIDE_PX), "bare": _rgb(look["nm"], folder, SIDE_PX)}
+    labels = _labels(parts["mask"], folder, SIDE_PX)
+    pictures = {"look": _rgb(parts["m"], folder, SIDE_PX), "bare": _rgb(parts["nm"], folder, SIDE_PX)}
     for region, mask in zip(REGIONS, mt_regions(labels), strict=True):
         if region != "face" and not mask.any():
-            raise PictureDamaged(f"{look['mask'].label} shows no {region}; is it the mask with the labels 0 to 13?")
+            raise PictureDamaged(f"{parts['mask'].label} shows no {region}; is it the mask with the labels 0 to 13?")
         pictures[region] = (mask.numpy() * 255).astype(np.uint8)
     for file, pixels in pictures.items():
         _save(pixels, folder / shelf / f"{file}.png")
@@ -74,7 +74,7 @@ def mt_regions(labels: Int[Tensor, "height width"]) -> Bool[Tensor, "4 height wi
     return torch.stack([lips, lids & around, skin, face])
 
 
-def write_targets(pieces: Iterable[Piece], folder: Path) -> list[dict[str, Any]]:
+def write_targets(pieces: Iterable[Piece], folder: Path) -> list[TargetRow]:
     """Store every target of which both pictures are there; returns the manifest's rows.
 
     Pictures go together as in the paper, else by equal names.  Raises PictureDamaged for one that stays alone.
@@ -96,7 +96,7 @@ def write_targets(pieces: Iterable[Piece], folder: Path) -> list[dict[str, Any]]
         for piece, file in zip((aim, test), files, strict=True):
             _save(_rgb(piece, folder), folder / file)
         consent = "a picture of the paper's research data; ask the person before any use beyond research"
-        rows.append({"id": own, "title": f"Target {name}", "consent": consent, "images": files})
+        rows.append(TargetRow(id=own, title=f"Target {name}", consent=consent, images=files))
     return rows
 
 

@@ -62,6 +62,17 @@ def population(identities: int, pictures: int, seed: int, size_px: int, wearing:
     return Portraits(torch.cat(images), faces, people)
 
 
+def draw_portraits(count: int, seed: int, size_px: int, wearing: float = 0.0, at_once: int = 16) -> Tensor:
+    """`(count, 3, size, size)` in [-1, 1] of as many people, of whom a share `wearing` is made up.
+
+    at_once: how many are drawn together. It decides, with the seed, which random numbers a picture gets.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    faces = sample_faces(torch.arange(count), seed, generator, wearing)
+    rows = torch.arange(count).split(at_once)
+    return torch.cat([render_portraits(take(faces, some), size_px, generator).image for some in rows])
+
+
 def to_uint8(image: Tensor) -> Tensor:
     """[-1, 1] to rounded bytes, on 8 bits as a file would hold them."""
     return ((image + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

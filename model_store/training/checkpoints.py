@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from diffam_core.generation import latents
 from diffam_core.models import Models
+from diffam_core.networks.unet import EpsModel
 from diffam_core.tuning import Keep, State, Tuning
 from model_store.additions import finished
 
@@ -32,14 +33,22 @@ def fingerprint(*parts: object) -> str:
     return digest.hexdigest()
 
 
-def resume(tuning: Tuning, folder: Path | None, made_by: tuple[object, ...]) -> Keep | None:
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where unfinished and finished stages are kept, one file for each `fingerprint`, and after how many steps."""
+
+    folder: Path
+    every: int = 10
+
+
+def resume(tuning: Tuning, checkpoints: Checkpoints | None, made_by: tuple[object, ...]) -> Keep | None:
     """Go on from the checkpoint of the same training, if there is one; returns what writes the next."""
-    if folder is None:
+    if checkpoints is None:
         return None
-    path = folder / f"{fingerprint(*made_by, *tuning.parameters)}.pt"
+    path = checkpoints.folder / f"{fingerprint(*made_by, *tuning.parameters)}.pt"
     if (state := _read_checkpoint(path)) is not None:
         tuning.restore(state)
-    return Keep(lambda state: _write_checkpoint(state, path))
+    return Keep(lambda state: _write_checkpoint(state, path), checkpoints.every)
 
 
 def _read_checkpoint(path: Path) -> State | None:
@@ -69,6 +78,11 @@ def save_weights(weights: dict[str, Tensor], path: Path) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def base_weights(eps: EpsModel) -> list[Tensor]:
+    """The noise predictor's own, whatever styles are attached."""
+    return [weight for key, weight in eps.named_parameters() if "lora_" not in key]
+
+
 class CachedLatents:
     """`diffam_core.generation.latents` that remembers, in a folder, by what made each latent.
 
@@ -84,8 +98,7 @@ class CachedLatents:
         """Latents of portraits `(n, 3, s, s)` in [-1, 1]; only those never seen are inverted."""
         process = models.process
         made_by = fingerprint(
-            process.return_timestep, process.invert_points, process.alpha_bar,
-            *(p for key, p in models.eps.named_parameters() if "lora_" not in key and "full_styles" not in key),
+            process.return_timestep, process.invert_points, process.alpha_bar, *base_weights(models.eps)
         )  # fmt: skip
         files = [self.folder / f"{fingerprint(made_by, portrait)}.safetensors" for portrait in portraits]
         found = [load(file.read_bytes())["latent"] if file.is_file() else None for file in files]

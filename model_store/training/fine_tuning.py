@@ -1,96 +1,95 @@
-"""Fine-tunes styles of an opened bundle; a training that was stopped, even by force, goes on where it was."""
+"""Fine-tunes a style, or make-up removal; what was stopped, even by force, goes on where it was and ends the same."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from diffam_core.losses import ReferenceColours
-from diffam_core.models import Models, Process, Recogniser
-from diffam_core.removal import Critic, RemovalLesson, RemovalRecipe, tune_removal
+from diffam_core.models import Models
+from diffam_core.networks.unet import EpsModel
+from diffam_core.removal import RemovalLesson, RemovalRecipe, tune_removal
 from diffam_core.styles import add_full_style, add_style, remove_style, style_weights
-from diffam_core.transfer import Attack, Lesson, Mode, Prepared, StageRecipe, tune
+from diffam_core.transfer import Lesson, Mode, StageRecipe, tune
 from diffam_core.tuning import OnLoss, Tuning, ignore_loss
-from model_store.training.checkpoints import resume
+from model_store.training.checkpoints import Checkpoints, base_weights, resume
 
 IN_TRAINING = "in-training"
 """The name of a style while it is fine-tuned."""
 
 
+@dataclass(frozen=True)
+class Form:
+    """What is trained: all weights, or LoRA of a `rank`.
+
+    seed: of all random numbers, those of a LoRA's first weights included.  start: None begins at the base model.
+    """
+
+    seed: int = 0
+    mode: Mode = "lora"
+    rank: int = 8
+    start: dict[str, Tensor] | None = None
+
+
 def fine_tune(
     models: Models,
-    colours: ReferenceColours,
-    data: Prepared,
     recipe: StageRecipe,
-    seed: int,
-    mode: Mode = "lora",
-    rank: int = 8,
-    start: dict[str, Tensor] | None = None,
-    attack: Attack | None = None,
-    checkpoints: Path | None = None,
+    lesson: Lesson,
+    form: Form,
+    checkpoints: Checkpoints | None = None,
     on_loss: OnLoss = ignore_loss,
 ) -> dict[str, Tensor]:
-    """The weights of a style after one stage; without `attack` it is the make-up alone.
+    """The weights of a style after one stage.
 
-    start: the weights to begin with; None begins at the base model.  checkpoints: a folder for the state of unfinished
-    and finished stages, one file for each `fingerprint` of everything handed in; None keeps nothing.
-    Raises OSError when a checkpoint cannot be written; what `on_loss` raises ends the training, to be resumed.
+    Without `checkpoints` nothing is kept.  Raises OSError when one cannot be written; what `on_loss` raises ends the
+    training, to be resumed.
     """
-    surrogates = attack.surrogates if attack else []
-    _attach(models, seed, mode, rank, start)
-    try:
-        tuning = Tuning(models.eps, IN_TRAINING, recipe, seed)
+    colours, data, attack = lesson.colours, lesson.data, lesson.attack
+    with _attached(models.eps, form):
+        tuning = Tuning(models.eps, IN_TRAINING, recipe, form.seed)
         made_by = (
-            recipe, seed, colours.direction, *colours.tables.values(), data.latents, data.reconstructions, data.photos,
-            data.clip, models.process.denoise_points, *(data.own[r.name] for r in surrogates),
-            *([attack.aim] if attack else []),
+            recipe, form.seed, colours.direction, *colours.tables.values(), data.latents, data.reconstructions,
+            data.photos, data.clip, models.process.denoise_points,
+            *((*(data.own[surrogate.name] for surrogate in attack.surrogates), attack.aim) if attack else ()),
         )  # fmt: skip
-        keep = resume(tuning, checkpoints, made_by)
-        tune(models, tuning, recipe, Lesson(colours, data, attack), on_loss, keep)
+        tune(models, tuning, recipe, lesson, on_loss, resume(tuning, checkpoints, made_by))
         return style_weights(models.eps, IN_TRAINING)
-    finally:
-        remove_style(models.eps, IN_TRAINING)
 
 
 def fine_tune_removal(
     models: Models,
-    process: Process,
     recipe: RemovalRecipe,
-    made_up: Tensor,
-    bare: Tensor,
-    identity: Recogniser,
-    seed: int,
-    mode: Mode = "lora",
-    rank: int = 16,
-    critics: Sequence[Critic] = (),
-    checkpoints: Path | None = None,
+    lesson: RemovalLesson,
+    form: Form,
+    checkpoints: Checkpoints | None = None,
     on_loss: OnLoss = ignore_loss,
 ) -> dict[str, Tensor]:
-    """The weights of a style that takes make-up off, trained on portraits `(n, 3, s, s)` in [-1, 1]; never pairs.
+    """The weights of a style that takes make-up off. Keeps and raises as `fine_tune`.
 
-    models: those whose `eps` is to be fine-tuned, from its base.  process: the walk in training.  bare: may be empty
-    when the recipe's `bare_batch` is 0.  Raises what `fine_tune` raises.
+    models: with the network that is to be fine-tuned as `eps`, and the walk in training as `process`.
     """
-    _attach(models, seed, mode, rank, None)
-    try:
-        tuning = Tuning(models.eps, IN_TRAINING, recipe, seed)
+    process, critics = models.process, lesson.critics
+    with _attached(models.eps, form):
+        tuning = Tuning(models.eps, IN_TRAINING, recipe, form.seed)
         made_by = (
-            recipe, seed, made_up, bare, process.return_timestep, process.invert_points, process.denoise_points,
-            identity.name, *(part for critic in critics for part in (critic.axes, critic.mean, critic.spread)),
+            recipe, form.seed, lesson.made_up, lesson.bare, lesson.identity.name, *base_weights(models.eps),
+            process.return_timestep, process.invert_points, process.denoise_points, process.alpha_bar,
+            *(part for critic in critics for part in (critic.axes, critic.mean, critic.spread)),
         )  # fmt: skip
-        keep = resume(tuning, checkpoints, made_by)
-        lesson = RemovalLesson(made_up, bare, identity, critics)
-        tune_removal(replace(models, process=process), tuning, recipe, lesson, on_loss, keep)
+        tune_removal(models, tuning, recipe, lesson, on_loss, resume(tuning, checkpoints, made_by))
         return style_weights(models.eps, IN_TRAINING)
-    finally:
-        remove_style(models.eps, IN_TRAINING)
 
 
-def _attach(models: Models, seed: int, mode: Mode, rank: int, start: dict[str, Tensor] | None) -> None:
-    torch.manual_seed(seed)
-    if mode == "lora":
-        add_style(models.eps, IN_TRAINING, rank, start)
+@contextmanager
+def _attached(eps: EpsModel, form: Form) -> Iterator[None]:
+    """The style to be trained, on the noise predictor while the block lasts."""
+    torch.manual_seed(form.seed)
+    if form.mode == "lora":
+        add_style(eps, IN_TRAINING, form.rank, form.start)
     else:
-        add_full_style(models.eps, IN_TRAINING, start)
+        add_full_style(eps, IN_TRAINING, form.start)
+    try:
+        yield
+    finally:
+        remove_style(eps, IN_TRAINING)

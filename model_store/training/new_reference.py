@@ -1,4 +1,4 @@
-"""A make-up look from one picture: found, framed, read, given a bare twin, checked, stored."""
+"""A make-up reference from one picture: found, framed, read, given a bare twin, checked, stored."""
 
 import os
 import shutil
@@ -20,7 +20,6 @@ from model_store.additions import DRAFT, check_name, with_additions
 from model_store.bundle import Bundle, Reference
 from model_store.catalog import ReferenceCard
 from model_store.errors import ReferenceExists, ReferenceGrey, ReferenceRegionTooSmall, ReferenceWithoutMakeup
-from model_store.rendered.captions import prompts
 
 LARGEST_GREY_CHROMA = 2.0
 """Mean difference between a pixel's channels, in levels of 255, up to which a picture counts as grey."""
@@ -37,7 +36,7 @@ def _portrait(picture: bytes, models: Models) -> tuple[Tensor, Photo]:
 
 @torch.inference_mode()
 def read_new_reference(bundle: Bundle, picture: bytes, bare: bytes | None) -> Reference:
-    """A picture with make-up as a look; without a bare twin, removal makes one.
+    """A picture with make-up as a reference; without a bare twin, removal makes one.
 
     picture, bare: encoded files.  Raises PhotoUnreadable, NoFaceFound, FaceTooSmall, ReferenceRefused.
     """
@@ -60,7 +59,7 @@ def read_new_reference(bundle: Bundle, picture: bytes, bare: bytes | None) -> Re
             )
     elif bundle.removal is None:
         raise ReferenceWithoutMakeup("this bundle cannot remove make-up; add the bare twin of the picture")
-    elif not _is_made_up(models, small):
+    elif not is_made_up(bundle, small):
         raise ReferenceWithoutMakeup("this face looks bare: CLIP finds that it wears no make-up")
     else:
         twin = remove_makeup(models, made_up, bundle.removal)
@@ -68,13 +67,12 @@ def read_new_reference(bundle: Bundle, picture: bytes, bare: bytes | None) -> Re
     return Reference(made_up.cpu(), twin.cpu(), (grown > 0.5).float().cpu())
 
 
-def _is_made_up(models: Models, portrait: Tensor) -> bool:
+def is_made_up(bundle: Bundle, portrait: Tensor) -> bool:
     """What CLIP says: right on 99.5 % of rendered faces (docs/measurements/mini.json), less sure on others."""
-    with_makeup, without = (
-        models.clip.embed_texts(prompts(f"face {how} makeup")).mean(dim=0) for how in ("with", "without")
-    )
-    seen = models.clip.embed_images(portrait)
-    return bool((seen @ functional.normalize(with_makeup, dim=0) > seen @ functional.normalize(without, dim=0)).all())
+    clip, asked = bundle.models.clip, (bundle.prompts.made_up, bundle.prompts.bare)
+    worn, bare = (functional.normalize(clip.embed_texts(list(prompts)).mean(dim=0), dim=0) for prompts in asked)
+    seen = clip.embed_images(portrait)
+    return bool((seen @ worn > seen @ bare).all())
 
 
 def makeup_shown(made_up: Tensor, bare: Tensor, regions: Tensor) -> float:
@@ -86,15 +84,13 @@ def makeup_shown(made_up: Tensor, bare: Tensor, regions: Tensor) -> float:
 def add_reference(
     bundle: Bundle, name: str, picture: bytes, bare: bytes | None, title: str = "", description: str = ""
 ) -> ReferenceCard:
-    """Store a new look beside the bundle, complete or not at all; from then on it is on offer.
+    """Store a new reference beside the bundle, complete or not at all; from then on it is on offer.
 
     Raises NameInvalid, ReferenceExists, what `read_new_reference` raises, OSError when it cannot be written.
     """
-    if bundle.added is None:
-        raise ValueError("the bundle was opened without a folder for additions")
+    shelf = bundle.additions / "references"
     check_name(with_additions(bundle.catalog, bundle.added), name)
     reference = read_new_reference(bundle, picture, bare)
-    shelf = bundle.added / "references"
     shelf.mkdir(parents=True, exist_ok=True)
     draft = shelf / f"{DRAFT}{token_hex(8)}"
     draft.mkdir()  # as open to others as this user's new folders are

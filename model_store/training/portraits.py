@@ -1,7 +1,8 @@
-"""The faces that styles are fine-tuned on: rendered ones where a bundle says so, else those of a published dataset."""
+"""Whom styles and removal are fine-tuned on: rendered people where a bundle says so, else those of a dataset."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -15,12 +16,25 @@ from model_store.datasets import PUBLISHED
 from model_store.datasets.people import PublishedDataset, choose
 from model_store.datasets.pictures import read_photo
 from model_store.errors import DatasetMissing, DatasetTooSmall
-from model_store.miniature.styling import style_photos
-
-Portraits = Callable[[int], Tensor]
-"""`portraits(count)`: that many aligned faces `(count, 3, view, view)` in [-1, 1], the same ones every time."""
+from model_store.rendered.portraits import draw_portraits
 
 
+@dataclass(frozen=True)
+class Training:
+    """On how many photos of whom is trained, from which seed, and how many steps lie between two checkpoints.
+
+    dataset, folder: a published dataset and where it lies; None are the bundle's own people.
+    """
+
+    photos: int = 192
+    dataset: str | None = None
+    folder: Path | None = None
+    seed: int = 0
+    keep_every: int = 10
+
+
+Kind = Literal["portraits", "made_up", "bare"]
+"""Whom styles are fine-tuned on, whom removal undresses, and whom removal must leave alone."""
 RENDERED = "rendered"
 
 
@@ -31,33 +45,34 @@ def find_dataset(name: str) -> PublishedDataset:
     return PUBLISHED[name]
 
 
-def training_portraits(bundle: Bundle, dataset: str | None = None, folder: Path | None = None) -> Portraits:
-    """Faces of the dataset's training side, the first photo of each person; "rendered" or None are the bundle's own.
+def training_portraits(bundle: Bundle, training: Training, kind: Kind = "portraits") -> Tensor:
+    """Faces `(photos, 3, view, view)` in [-1, 1], each of another person, the same ones every time.
 
-    Raises DatasetMissing when there is neither.
+    Raises DatasetMissing with neither a dataset nor people of the bundle's own, DatasetDamaged, DatasetTooSmall.
     """
-    if dataset in (None, RENDERED):
+    if training.dataset in (None, RENDERED):
         row = read_manifest(bundle.catalog.folder).get("portraits", {})
         if "seed" not in row:
             raise DatasetMissing(
                 f"the bundle {bundle.catalog.name!r} has no portraits of its own: name a dataset and its folder"
             )
-        return lambda count: style_photos(count, row["seed"])
-    published = find_dataset(dataset)
-    if folder is None:
+        seed, wearing = (row["seed"] + 1, 1.0) if kind == "made_up" else (row["seed"], 0.0)
+        return draw_portraits(training.photos, seed, bundle.models.view_px, wearing)
+    published = find_dataset(training.dataset)
+    if training.folder is None:
         raise DatasetMissing(f"where is {published.title}? Name its folder")
-    return lambda count: cut_portraits(bundle.models, published, folder, count)
+    return cut_portraits(bundle.models, published, training.folder, training.photos, kind)
 
 
 def cut_portraits(
-    models: Models, dataset: PublishedDataset, folder: Path, count: int, is_made_up: bool = False, seed: int = 0
+    models: Models, dataset: PublishedDataset, folder: Path, count: int, kind: Kind = "portraits"
 ) -> Tensor:
     """The first `count` faces `(count, 3, view, view)` of the training side that the detector finds, in their framing.
 
-    is_made_up: of those that removal trains on, else of those that transfer trains on.  Raises DatasetMissing,
-    DatasetDamaged, DatasetTooSmall.
+    Raises DatasetMissing, DatasetDamaged, DatasetTooSmall.
     """
-    people = choose((dataset.made_up if is_made_up else dataset.portraits)(folder), "train", seed)
+    read = {"portraits": dataset.portraits, "made_up": dataset.made_up, "bare": dataset.bare}[kind]
+    people = choose(read(folder), "train", seed=0)
     found: list[Tensor] = []
     for person in people:
         if len(found) == count:

@@ -102,12 +102,17 @@ class TransferTable(_Table):
 
 
 class RemovalTable(_Table):
-    """Make-up removal. `training_points` are walked back in training, `denoise_points` in use."""
+    """Make-up removal. `training_points` are walked back in training, `denoise_points` in use.
+
+    rank: of LoRA.  identity: the recogniser of the identity term.
+    """
 
     objective: RemovalObjective
     dataset: Dataset | None = None
     portraits: PositiveInt
     mode: Mode = "lora"
+    rank: PositiveInt = 16
+    identity: str = "irse50"
     return_timestep: PositiveInt
     invert_points: Annotated[int, Field(ge=2)]
     training_points: Annotated[int, Field(ge=2)]

@@ -12,6 +12,7 @@ from redis import Redis
 
 from jobs.job import JobError
 from jobs.ledger import Ledger
+from jobs.report import Progress
 
 Post = Callable[..., httpx.Response]
 Finish = Callable[[str], None]
@@ -105,6 +106,16 @@ def test_a_failed_job_is_read_like_any_other(client: httpx.Client, post: Post, l
     result = client.get(f"{job['links']['self']}/result")
     assert (result.status_code, result.json()["code"]) == (409, "job_failed")
     assert "no_face_found" in result.json()["detail"]
+
+
+def test_a_running_job_tells_how_far_it_is(client: httpx.Client, post: Post, ledger: Ledger) -> None:
+    job = post().json()
+    claim = ledger.claim(job["id"])
+    assert claim is not None
+    assert ledger.progress(claim, Progress(stage="invert", step=3, steps=6))
+    assert client.get(job["links"]["self"]).json()["progress"] == {
+        "stage": "invert", "step": 3, "steps": 6, "fraction": 0.25, "losses": None, "eta_s": None,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("what", ["result", "comparison"])

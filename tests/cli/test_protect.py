@@ -1,5 +1,6 @@
 """`diffam protect PHOTO`: the wishes of the command line reach the pipeline, and what came of them is told."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.protect import numbered
+from cli.make import Picture
+from cli.protect import as_facts, numbered
+from jobs.report import FaceReport
+from tests.finished import protected_face, seen_face
 from tests.people import shot
 
 
@@ -39,6 +43,19 @@ def test_a_face_that_is_not_there_is_refused_with_its_code(photo: Path) -> None:
     assert answer.exit_code == 1
     assert "face_unknown" in answer.output
     assert not out.exists()
+
+
+def test_json_tells_the_first_pictures_faces_on_top_and_all_that_one_can_choose_from() -> None:
+    faces: list[FaceReport] = [protected_face(), seen_face(index=1, status="left_alone", code="face_not_chosen")]
+    made = [Picture(b"", "rose", "ada", strength, faces, {"name": "mini"}, {"invert": 0.5}) for strength in (1.0, 0.5)]
+    facts = as_facts(made, [Path("a.png"), Path("a-2.png")])
+    assert json.loads(json.dumps(facts)) == facts
+    assert (facts["out"], facts["seconds"], facts["bundle"]) == ("a.png", {"invert": 0.5}, {"name": "mini"})
+    assert facts["faces"] == [face.model_dump(mode="json") for face in faces]
+    assert "threshold_far_0.01" in json.dumps(facts["faces"])
+    assert isinstance(facts["candidates"], list)
+    assert [row["out"] for row in facts["candidates"]] == ["a.png", "a-2.png"]
+    assert "candidates" not in as_facts(made[:1], [Path("a.png")])
 
 
 def test_a_single_picture_has_the_name_that_was_asked_for() -> None:

@@ -1,4 +1,4 @@
-"""The looks at the command line: listed, added, trained for a few steps, refused in one line."""
+"""References at the command line: listed, added, fine-tuned for a few steps, refused in one line."""
 
 import tomllib
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_a_look_is_added_and_trained_and_shown(looks: Path, tmp_path: Path) -> N
     said = call("add", str(EMBER / "look.png"), "--name", "dusk", "--bare", str(EMBER / "bare.png"), "--title", "Dusk")
     assert said.startswith("0"), said
     steps = ("--steps", "3", "--makeup-steps", "2", "--photos", "4", "--out", str(tmp_path / "sheets"))
-    said = call("train", "dusk", "--target", "celia", "--held-out", "facenet", *steps)
+    said = call("fine-tune", "dusk", "--target", "celia", "--held-out", "facenet", *steps)
     assert said.startswith("0"), said
     assert (looks / "mini/styles/dusk-celia.toml").is_file()
     with Image.open(tmp_path / "sheets/dusk-celia.jpg") as sheet:
@@ -124,7 +124,7 @@ def test_a_recipe_trains_and_options_go_before_what_it_says(looks: Path, tmp_pat
     assert call(*add).startswith("0")
     people = write_mt(tmp_path / "MT", on_side("train", "non-makeup/xfsy_{:04d}", 4))
     words = ("--recipe", str(recipe), "--held-out", "facenet", "--dataset", "mt", "--dataset-dir", str(people))
-    said = call("train", "dusk", *words, "--out", str(tmp_path / "sheets"))
+    said = call("fine-tune", "dusk", *words, "--out", str(tmp_path / "sheets"))
     assert said.startswith("0"), said
     row = tomllib.loads((looks / "mini/styles/dusk-bruno.toml").read_text())
     assert (row["reference"], row["held_out"], row["objective"], row["mode"]) == (
@@ -145,7 +145,7 @@ def test_a_recipe_trains_and_options_go_before_what_it_says(looks: Path, tmp_pat
 )
 def test_a_recipe_that_cannot_be_is_one_line(recipe: Path, old: str, new: str, code: str) -> None:
     recipe.write_text(RECIPE.replace(old, new))
-    said = call("train", "--recipe", str(recipe))
+    said = call("fine-tune", "--recipe", str(recipe))
     assert said.startswith("1"), said
     assert code in said
 
@@ -155,14 +155,15 @@ def test_a_recipe_that_does_not_fit_the_bundle_or_lacks_its_dataset_trains_nothi
     fitting = RECIPE.replace('"vit"', '"facenet"')
     for old, new, code in (("= 60", "= 40", "recipe_invalid"), ("mode", 'dataset = "mt"\nmode', "dataset_missing")):
         recipe.write_text(fitting.replace(old, new))
-        said = call("train", "dusk", "--recipe", str(recipe))
+        said = call("fine-tune", "dusk", "--recipe", str(recipe))
         assert said.startswith("1"), said
         assert code in said
     assert not list(looks.rglob("styles/*.toml"))
 
 
-def test_a_training_without_a_target_asks_for_one() -> None:
-    said = call("train", "rose", "--held-out", "ir152")
+@pytest.mark.parametrize("word", ["fine-tune", "train"])
+def test_a_training_without_a_target_asks_for_one_under_its_old_name_too(word: str) -> None:
+    said = call(word, "rose", "--held-out", "ir152")
     assert said.startswith("1")
     assert "--target" in said
 
@@ -175,9 +176,9 @@ def test_a_training_without_a_target_asks_for_one() -> None:
             "reference_without_makeup",
         ),
         (("add", str(EMBER / "look.png"), "--name", "rose"), "reference_exists"),
-        (("train", "rose", "--target", "nobody", "--held-out", "ir152"), "unknown_target"),
-        (("train", "rose", "--target", "aurora", "--held-out", "ir152"), "style_exists"),
-        (("train", "nowhere", "--target", "aurora", "--held-out", "ir152"), "unknown_reference"),
+        (("fine-tune", "rose", "--target", "nobody", "--held-out", "ir152"), "unknown_target"),
+        (("fine-tune", "rose", "--target", "aurora", "--held-out", "ir152"), "style_exists"),
+        (("fine-tune", "nowhere", "--target", "aurora", "--held-out", "ir152"), "unknown_reference"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_status_1(words: tuple[str, ...], code: str, looks: Path) -> None:

@@ -5,9 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from cli.errors import CliError
-from cli.wishes import FORMATS, form_of, format_of, read_wish, suffix_of
+from cli.main import app
+from cli.wishes import FORMATS, OPTIONS, form_of, format_of, read_wish, suffix_of
 from jobs.wish import Wish
 from tests.people import shot
 
@@ -29,6 +32,14 @@ def wish(**fields: str) -> Wish:
 def test_a_wrong_value_is_refused_with_what_the_option_takes(option: str, value: str) -> None:
     with pytest.raises(CliError, match=f"{option} must be .*; not '{value}'"):
         wish(**{option.removeprefix("--"): value})
+
+
+@pytest.mark.parametrize("field", Wish.model_fields)
+def test_whatever_may_be_asked_of_a_photo_has_an_option(field: str) -> None:
+    command = get_command(app)
+    assert isinstance(command, TyperGroup)
+    spelled = {spelling for option in command.commands["protect"].params for spelling in option.opts}
+    assert f"--{OPTIONS.get(field, field)}" in spelled
 
 
 def test_options_that_contradict_each_other_are_refused() -> None:

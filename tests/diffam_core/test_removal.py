@@ -10,8 +10,9 @@ from diffam_core.removal import RemovalLesson, RemovalObjective, RemovalRecipe, 
 from diffam_core.styles import add_style, remove_style
 from diffam_core.tuning import Tuning
 from model_store.bundle import Bundle
-from model_store.miniature.removal import draw, measure_removal, parts, whole
+from model_store.miniature.removal import measure_removal, parts, whole
 from model_store.rendered.captions import prompts
+from model_store.rendered.portraits import draw_portraits
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def process(bundle: Bundle) -> Process:
 
 def test_a_critic_scores_bare_pictures_around_zero_and_made_up_ones_above(bundle: Bundle) -> None:
     pairs = [(prompts("face with makeup"), prompts("face without makeup"))]
-    bare, worn = draw(40, 91, 0.0)[0], draw(40, 92, 1.0)[0]
+    bare, worn = draw_portraits(40, 91, 64), draw_portraits(40, 92, 64, wearing=1.0)
     critic = make_critic(bundle.models.clip, whole, pairs, bare)
     with torch.inference_mode():
         assert float(critic.score(bare).mean()) == pytest.approx(0, abs=1e-3)
@@ -40,9 +41,9 @@ def test_the_view_of_parts_is_a_picture_of_eyes_above_the_mouth() -> None:
 
 @pytest.mark.parametrize("objective", ["direction", "critics"])
 def test_each_objective_lowers_its_own_term(bundle: Bundle, process: Process, objective: RemovalObjective) -> None:
-    models, (worn, bare) = bundle.models, (draw(2, 93, 1.0)[0], draw(2, 94, 0.0)[0])
+    models, (worn, bare) = bundle.models, (draw_portraits(2, 93, 64, wearing=1.0), draw_portraits(2, 94, 64))
     pairs = [(prompts("face with makeup"), prompts("face without makeup"))]
-    critics = [make_critic(models.clip, whole, pairs, draw(32, 95, 0.0)[0])]
+    critics = [make_critic(models.clip, whole, pairs, draw_portraits(32, 95, 64))]
     torch.manual_seed(0)
     add_style(models.eps, "undressing", 8)
     try:
@@ -62,7 +63,7 @@ def test_each_objective_lowers_its_own_term(bundle: Bundle, process: Process, ob
 
 
 def test_an_untrained_style_removes_nothing(bundle: Bundle, process: Process) -> None:
-    worn = draw(2, 96, 1.0)[0]
+    worn = draw_portraits(2, 96, 64, wearing=1.0)
     add_style(bundle.models.eps, "untrained", 8)
     try:
         with torch.inference_mode():

@@ -15,9 +15,9 @@ from diffam_core.styles import add_full_style, add_style, remove_style, style_we
 from diffam_core.transfer import Attack, Lesson, Mode, Prepared, StageRecipe, TransferRecipe, prepare, tune
 from diffam_core.tuning import Tuning
 from model_store.bundle import Bundle
-from model_store.miniature.styling import style_photos
-from model_store.training.checkpoints import CachedLatents
-from model_store.training.fine_tuning import fine_tune
+from model_store.rendered.portraits import SEEDS, draw_portraits
+from model_store.training.checkpoints import CachedLatents, Checkpoints
+from model_store.training.fine_tuning import Form, fine_tune
 
 RECIPE = replace(TransferRecipe().attack, steps=6, batch=2, views=1)
 
@@ -35,12 +35,22 @@ def surrogates(bundle: Bundle) -> list[Recogniser]:
 
 @pytest.fixture(scope="module")
 def data(bundle: Bundle, surrogates: list[Recogniser]) -> Prepared:
-    return prepare(bundle.models, style_photos(6), surrogates)
+    return prepare(bundle.models, draw_portraits(6, SEEDS["portraits"], bundle.models.view_px), surrogates)
 
 
 @pytest.fixture(scope="module")
 def attack(bundle: Bundle, surrogates: list[Recogniser]) -> Attack:
     return Attack(surrogates, bundle.targets["bruno"].aim)
+
+
+@pytest.fixture(scope="module")
+def lesson(colours: ReferenceColours, data: Prepared, attack: Attack) -> Lesson:
+    return Lesson(colours, data, attack)
+
+
+@pytest.fixture(scope="module")
+def makeup_alone(colours: ReferenceColours, data: Prepared) -> Lesson:
+    return Lesson(colours, data)
 
 
 def same_weights(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
@@ -53,54 +63,47 @@ class Stopped(Exception):
 
 @pytest.mark.parametrize("mode", ["lora", "full"])
 def test_a_training_that_was_stopped_ends_with_the_same_bits(
-    bundle: Bundle, colours: ReferenceColours, data: Prepared, attack: Attack, mode: Mode, tmp_path: Path
+    bundle: Bundle, lesson: Lesson, mode: Mode, tmp_path: Path
 ) -> None:
-    recipe = replace(RECIPE, steps=12)
-    whole = fine_tune(bundle.models, colours, data, recipe, 3, mode, attack=attack)
+    asked = (bundle.models, replace(RECIPE, steps=4), lesson, Form(3, mode))
+    whole = fine_tune(*asked)
 
     def stop(step: int, _steps: int, _terms: dict[str, float]) -> None:
-        if step == 11:
+        if step == 3:
             raise Stopped
 
     with pytest.raises(Stopped):
-        fine_tune(bundle.models, colours, data, recipe, 3, mode, attack=attack, checkpoints=tmp_path, on_loss=stop)
+        fine_tune(*asked, Checkpoints(tmp_path, every=2), stop)
     seen: list[int] = []
-    resumed = fine_tune(
-        bundle.models, colours, data, recipe, 3, mode, attack=attack, checkpoints=tmp_path,
-        on_loss=lambda step, _steps, _terms: seen.append(step),
-    )  # fmt: skip
-    assert seen == [11, 12]
+    resumed = fine_tune(*asked, Checkpoints(tmp_path, every=2), lambda step, _steps, _terms: seen.append(step))
+    assert seen == [3, 4]
     assert same_weights(whole, resumed)
 
 
 def test_another_recipe_never_resumes_from_this_ones_checkpoint(
-    bundle: Bundle, colours: ReferenceColours, data: Prepared, tmp_path: Path
+    bundle: Bundle, makeup_alone: Lesson, tmp_path: Path
 ) -> None:
-    recipe = StageRecipe(2, Weights(), batch=2)
-    fine_tune(bundle.models, colours, data, recipe, 0, checkpoints=tmp_path)
-    fine_tune(bundle.models, colours, data, recipe, 1, checkpoints=tmp_path)
-    fine_tune(bundle.models, colours, data, replace(recipe, learning_rate=1e-3), 0, checkpoints=tmp_path)
+    recipe, kept = StageRecipe(1, Weights(), batch=1), Checkpoints(tmp_path)
+    fine_tune(bundle.models, recipe, makeup_alone, Form(0), kept)
+    fine_tune(bundle.models, recipe, makeup_alone, Form(1), kept)
+    fine_tune(bundle.models, replace(recipe, learning_rate=1e-3), makeup_alone, Form(0), kept)
     assert len(list(tmp_path.glob("*.pt"))) == 3
 
 
-def test_a_torn_checkpoint_is_left_aside(
-    bundle: Bundle, colours: ReferenceColours, data: Prepared, tmp_path: Path
-) -> None:
-    recipe = StageRecipe(2, Weights(), batch=2)
-    first = fine_tune(bundle.models, colours, data, recipe, 0, checkpoints=tmp_path)
+def test_a_torn_checkpoint_is_left_aside(bundle: Bundle, makeup_alone: Lesson, tmp_path: Path) -> None:
+    asked = (bundle.models, StageRecipe(1, Weights(), batch=1), makeup_alone, Form(), Checkpoints(tmp_path))
+    first = fine_tune(*asked)
     (kept,) = tmp_path.glob("*.pt")
     kept.write_bytes(kept.read_bytes()[:1000])
-    assert same_weights(first, fine_tune(bundle.models, colours, data, recipe, 0, checkpoints=tmp_path))
+    assert same_weights(first, fine_tune(*asked))
 
 
-def test_training_moves_the_style_and_nothing_else(
-    bundle: Bundle, colours: ReferenceColours, data: Prepared, attack: Attack
-) -> None:
+def test_training_moves_the_style_and_nothing_else(bundle: Bundle, lesson: Lesson, attack: Attack) -> None:
     models = bundle.models
     before = {key: value.clone() for key, value in models.eps.state_dict().items()}
     losses: list[dict[str, float]] = []
     weights = fine_tune(
-        models, colours, data, replace(RECIPE, steps=30, batch=3), 0, attack=attack,
+        models, replace(RECIPE, steps=30, batch=3), lesson, Form(),
         on_loss=lambda _step, _steps, terms: losses.append(terms),
     )  # fmt: skip
     after = models.eps.state_dict()
@@ -134,9 +137,7 @@ def test_full_weights_of_another_network_are_refused(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_gradient_checkpoints_change_memory_not_gradients(
-    bundle: Bundle, colours: ReferenceColours, data: Prepared, attack: Attack, batch: int
-) -> None:
+def test_gradient_checkpoints_change_memory_not_gradients(bundle: Bundle, lesson: Lesson, batch: int) -> None:
     ends: list[dict[str, Tensor]] = []
     for is_saving_memory in (False, True):
         torch.manual_seed(0)
@@ -145,7 +146,7 @@ def test_gradient_checkpoints_change_memory_not_gradients(
         tuning = Tuning(bundle.models.eps, "one", recipe, 0)
         losses: list[float] = []
         tune(
-            bundle.models, tuning, recipe, Lesson(colours, data, attack),
+            bundle.models, tuning, recipe, lesson,
             lambda _step, _steps, terms, losses=losses: losses.extend(terms.values()),  # type: ignore[misc]
         )  # fmt: skip
         ends.append({"loss": torch.tensor(losses), **style_weights(bundle.models.eps, "one")})
@@ -153,12 +154,10 @@ def test_gradient_checkpoints_change_memory_not_gradients(
     assert all(torch.allclose(ends[0][key], ends[1][key], atol=1e-5) for key in ends[0])
 
 
-def test_bfloat16_trains_and_stays_finite(
-    bundle: Bundle, colours: ReferenceColours, data: Prepared, attack: Attack
-) -> None:
+def test_bfloat16_trains_and_stays_finite(bundle: Bundle, lesson: Lesson) -> None:
     losses: list[dict[str, float]] = []
     fine_tune(
-        bundle.models, colours, data, replace(RECIPE, precision="bfloat16"), 0, attack=attack,
+        bundle.models, replace(RECIPE, precision="bfloat16"), lesson, Form(),
         on_loss=lambda _step, _steps, terms: losses.append(terms),
     )  # fmt: skip
     assert all(value == value and abs(value) < 100 for terms in losses for value in terms.values())
@@ -196,14 +195,14 @@ def test_latents_are_remembered_by_what_made_them(
     assert calls == [2, 2, 1]
 
 
-def test_make_up_alone_needs_no_recogniser(bundle: Bundle, colours: ReferenceColours, data: Prepared) -> None:
+def test_make_up_alone_needs_no_recogniser(bundle: Bundle, makeup_alone: Lesson) -> None:
     add_style(bundle.models.eps, "alone", 8)
     try:
         recipe = StageRecipe(2, Weights(), batch=2)
         tuning = Tuning(bundle.models.eps, "alone", recipe, 0)
         seen: list[set[str]] = []
         tune(
-            bundle.models, tuning, recipe, Lesson(colours, data),
+            bundle.models, tuning, recipe, makeup_alone,
             lambda _step, _steps, terms: seen.append(set(terms)),
         )  # fmt: skip
         assert len(seen) == 2

@@ -7,11 +7,20 @@ from redis import Redis
 
 from jobs.finished import Protected
 from jobs.job import BundleName, JobInput
-from jobs.ledger import Ledger
+from jobs.ledger import Claim, Ledger
+from jobs.report import Progress
 from tests.finished import FinishedPhoto
 
 INPUT = JobInput(reference_id="rose", target_id="ada", width=64, height=64, bytes=5)
 BUNDLE = BundleName(name="mini", grade="demonstration")
+
+
+def claimed(ledger: Ledger, job_id: str, *, is_begun: bool = False) -> Claim:
+    """The claim on a waiting job; `is_begun`: work on it has begun."""
+    claim = ledger.claim(job_id)
+    assert claim is not None
+    assert not is_begun or ledger.progress(claim, Progress(stage="detect", step=0, steps=1))
+    return claim
 
 
 @pytest.fixture

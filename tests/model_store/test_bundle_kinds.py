@@ -16,7 +16,7 @@ from diffam_core.networks.bisenet import BisenetParser
 from diffam_core.networks.unet import EpsModel
 from diffam_core.removal import REMOVAL, REMOVAL_BASE, remove_makeup
 from diffam_core.styles import add_full_style, has_style
-from model_store.bundle import Bundle, attach_removal_base, open_bundle
+from model_store.bundle import Bundle, Prompts, attach_removal_base, open_bundle
 from model_store.catalog import BUNDLES, read_manifest
 from model_store.errors import BundleDamaged
 from model_store.rendered.scenes import demo_scene
@@ -90,10 +90,20 @@ def test_a_kind_nobody_knows_or_a_file_of_another_kind_is_a_damaged_bundle(folde
         _open(folder, **rows)
 
 
+def test_a_bundle_that_says_no_prompts_asks_in_the_papers_words_and_one_that_says_nothing_at_all_is_damaged(
+    folder: Path,
+) -> None:
+    clip = read_manifest(folder)["clip"]
+    silent = {key: value for key, value in clip.items() if not key.endswith("_prompts")}
+    assert _open(folder, clip=silent).prompts == Prompts(("face with makeup",), ("face without makeup",))
+    with pytest.raises(BundleDamaged, match="empty list of prompts"):
+        _open(folder, clip=clip | {"bare_prompts": []})
+
+
 @torch.inference_mode()
 def test_a_remover_that_is_a_network_of_its_own_inverts_with_what_it_was_tuned_from(folder: Path) -> None:
     base = _write_network(folder, "removal_unet.safetensors", 1)
-    removal = {"file": "removal.safetensors", "return_timestep": 200, "points": 3}
+    removal = {"file": "removal.safetensors", "return_timestep": 200, "invert_points": 3, "denoise_points": 3}
     rows = {"removal_unet": {"file": "removal_unet.safetensors", "unshuffle": 1, "config": SIGMA_UNET}, "files": {}}
     save_file(base.state_dict(), folder / "removal.safetensors")
     views = torch.from_numpy(np.linspace(-1, 1, 64, dtype=np.float32)).expand(1, 3, 64, 64)

@@ -1,6 +1,7 @@
 """The story in one function, on the shipped bundle."""
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,17 @@ from jobs.report import Progress, protected
 from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.errors import UnknownReference
-from model_store.rendered.scenes import demo_scene
-from protection.pipeline import Candidate, ProtectedPhoto, protect_photos
-from protection.plan import Request
+from model_store.rendered.scenes import demo_scene, group_scene
+from protection.pipeline import (
+    Candidate,
+    MadeUp,
+    ProtectedPhoto,
+    finish_photo,
+    make_photos_up,
+    open_photo,
+    protect_photos,
+)
+from protection.plan import Request, Upload
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +111,93 @@ def test_stages_are_reported_in_the_order_of_the_story(bundle: Bundle, scenes: l
     seen: list[str] = []
     protect_photos(bundle, [Request(scenes[0], Wish(reference_id="rose"))], lambda at: seen.append(at.stage))
     assert list(dict.fromkeys(seen)) == ["detect", "invert", "make_up", "composite", "score"]
+
+
+@dataclass(frozen=True)
+class Trip:
+    """A batch on its way: a crowd that may choose between two pictures, and one person; with all that was told."""
+
+    uploads: list[Upload]
+    made_up: list[MadeUp]
+    finished: list[ProtectedPhoto]
+    told: list[list[Progress]]
+
+
+@pytest.fixture(scope="module")
+def trip(bundle: Bundle, scenes: list[bytes]) -> Trip:
+    crowd, _ = group_scene(seed=3, width=720, height=480, faces=3, tilt_deg=10, box_widths=(90, 150))
+    wishes = [Wish(reference_id="rose", faces=(0, 2), candidates=2), Wish(reference_id="rose")]
+    photos = [encode_photo(crowd, "png"), scenes[0]]
+    requests = [Request(photo, wish) for photo, wish in zip(photos, wishes, strict=True)]
+    uploads = [open_photo(bundle.models, None, request) for request in requests]
+    told: list[list[Progress]] = [[], [], []]
+    made_up = make_photos_up(bundle, uploads, told[0].append)
+    finished = [finish_photo(bundle, each, told[number].append) for number, each in enumerate(made_up, 1)]
+    return Trip(uploads, made_up, finished, told)
+
+
+def test_every_face_of_a_batch_keeps_its_photo_and_its_place_in_it(trip: Trip) -> None:
+    assert [each.upload for each in trip.made_up] == trip.uploads
+    for each in trip.made_up:
+        assert {id(wearing.face.photo) for wearing in each.worn} == {id(each.upload.photo)}
+        chosen = [each.upload.found[index] for index in each.upload.chosen]
+        assert [wearing.face.found for wearing in each.worn] == chosen * len(each.variants)
+    crowd, alone = trip.finished
+    for candidate in crowd.candidates:
+        assert [(face.index, face.status) for face in candidate.faces] == [
+            (0, "protected"), (1, "left_alone"), (2, "protected"),
+        ]  # fmt: skip
+    assert [len(candidate.faces) for candidate in alone.candidates] == [1]
+
+
+def test_every_picture_to_choose_from_wears_its_own_variant(trip: Trip) -> None:
+    crowd = trip.made_up[0]
+    assert [wearing.variant for wearing in crowd.worn] == [crowd.variants[0]] * 2 + [crowd.variants[1]] * 2
+    assert [candidate.strength for candidate in trip.finished[0].candidates] == [1.0, 0.5]
+    for candidate in trip.finished[0].candidates:
+        assert {face.strength for face in protected(candidate.faces)} == {candidate.strength}
+
+
+def test_seconds_of_the_shared_stages_are_the_batchs_and_the_others_are_the_photos_own(trip: Trip) -> None:
+    crowd, alone = (finished.seconds for finished in trip.finished)
+    assert list(crowd) == list(alone) == ["detect", "invert", "make_up", "composite", "score"]
+    for stage in ("invert", "make_up"):
+        assert crowd[stage] == alone[stage] > 0
+    assert [crowd["detect"], alone["detect"]] == [upload.seconds for upload in trip.uploads]
+    assert crowd["score"] > alone["score"]  # four faces to measure instead of one
+
+
+def test_finishing_one_photo_adds_no_seconds_to_its_batch_mates(trip: Trip) -> None:
+    assert [list(each.seconds) for each in trip.made_up] == [["invert", "make_up"]] * 2
+    assert trip.made_up[0].seconds is not trip.made_up[1].seconds
+
+
+def test_progress_never_falls_and_each_face_that_is_measured_is_a_step(trip: Trip) -> None:
+    for number in (1, 2):
+        fractions = [progress.fraction for progress in trip.told[0] + trip.told[number]]
+        assert fractions == sorted(fractions)
+        assert fractions[-1] == 1.0
+    scored = [(each.step, each.steps) for each in trip.told[1] if each.stage == "score"]
+    assert scored == [(0, 1), (0, 4), (1, 4), (2, 4), (3, 4), (1, 1)]
+
+
+def test_who_is_told_of_progress_can_stop_the_work(bundle: Bundle, scenes: list[bytes]) -> None:
+    seen: list[Progress] = []
+
+    def stop(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.stage == "make_up":
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        protect_photos(bundle, [Request(scenes[0], Wish(reference_id="rose"))], stop)
+    assert seen[-1] == Progress(stage="make_up", step=0, steps=1)
+
+
+def test_nothing_to_make_up_is_nothing_to_tell(bundle: Bundle) -> None:
+    seen: list[Progress] = []
+    assert make_photos_up(bundle, [], seen.append) == []
+    assert seen == []
 
 
 def test_a_jpeg_result_is_measured_as_the_jpeg_it_is(bundle: Bundle, scenes: list[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""What the worker of long jobs does with one: claim it, add the look or train the style, write down how it ended."""
+"""What the worker of long jobs does with one: claim it, add the reference or fine-tune the style, and end it."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,8 +19,8 @@ from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import find_bundle, read_catalog
 from model_store.errors import ReferenceExists, StyleExists, UnknownReference
 from model_store.training.new_reference import add_reference
-from model_store.training.new_style import train_style
-from model_store.training.portraits import training_portraits
+from model_store.training.new_style import fine_tune_style
+from model_store.training.portraits import Training
 from worker.outcome import Abandoned, is_ours, job_error, note_progress
 
 log = structlog.get_logger()
@@ -74,7 +74,7 @@ def is_unwanted(ledger: Ledger, job_id: str) -> bool:
 
 
 def take_back(settings: Settings, reference_id: str) -> None:
-    """Remove a look that was added for somebody who meanwhile erased the job; the next sweep deletes its picture."""
+    """Remove a reference that was added for somebody who erased the job meanwhile; the next sweep deletes it."""
     with suppress(UnknownReference):
         remove_reference(read_catalog(find_bundle(settings.bundle, settings.shelf)), settings.added, reference_id)
 
@@ -96,7 +96,7 @@ class Eta:
 
 
 def finetune(claim: Claim, ledger: Ledger, settings: Settings, on_progress: OnProgress) -> Output:
-    """Add a look, or train a style. Raises DiffAMError, StoreError, OSError, Abandoned."""
+    """Add a reference, or fine-tune a style. Raises DiffAMError, StoreError, OSError, Abandoned."""
     if settings.torch_threads:
         torch.set_num_threads(settings.torch_threads)
     on_progress(Progress(stage="load", step=0, steps=1))
@@ -115,23 +115,22 @@ def finetune(claim: Claim, ledger: Ledger, settings: Settings, on_progress: OnPr
     if not isinstance(wish, StyleInput):
         raise TypeError(f"job {claim.job_id} is about a photo")
     try:
-        _train(bundle, wish, settings, on_progress)
+        _fine_tune(bundle, wish, settings, on_progress)
     except StyleExists:
         if is_first:
             raise
     return Output(reference_id=wish.reference_id, target_id=wish.target_id)
 
 
-def _train(bundle: Bundle, wish: StyleInput, settings: Settings, on_progress: OnProgress) -> None:
+def _fine_tune(bundle: Bundle, wish: StyleInput, settings: Settings, on_progress: OnProgress) -> None:
     def on_loss(step: int, steps: int, losses: dict[str, float]) -> None:
         rounded = {name: round(value, 5) for name, value in losses.items()}
         on_progress(Progress(stage="fine_tune", step=step, steps=steps, losses=rounded))
 
-    train_style(
+    fine_tune_style(
         bundle,
         StyleOrder(wish.reference_id, wish.target_id, wish.held_out, wish.surrogates, wish.mode, wish.objective),
         TransferRecipe().with_steps(settings.finetune_makeup_steps, settings.finetune_steps),
-        settings.finetune_photos,
-        portraits=training_portraits(bundle, settings.dataset, settings.dataset_dir),
-        on_loss=on_loss,
+        Training(settings.finetune_photos, settings.dataset, settings.dataset_dir),
+        on_loss,
     )

@@ -1,4 +1,4 @@
-"""The worker of long jobs: `python -m worker.finetune.main`. It adds looks and trains styles, one at a time.
+"""The worker of long jobs: `python -m worker.finetune.main`. It adds references and fine-tunes styles, one at a time.
 
 Each job runs in a spawned process of its own: a fresh accelerator context, and a crash takes nothing else along. This
 process only waits for bells and never loads torch; what a job does is in `worker/finetune/jobs.py`.

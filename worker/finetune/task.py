@@ -11,7 +11,6 @@ from jobs.queue import FINETUNE
 from jobs.settings import Settings
 
 
-@shared_task(name=FINETUNE, ignore_result=True)  # type: ignore[untyped-decorator]
 def finetune_task(job_id: str) -> None:
     """Bring `job_id` to its end. A bell that comes late, for a job that no longer waits, costs no torch."""
     settings = Settings()
@@ -23,3 +22,6 @@ def finetune_task(job_id: str) -> None:
         from worker.finetune.jobs import finetune, finetune_job
 
         finetune_job(ledger, settings, job_id, finetune)
+
+
+shared_task(finetune_task, name=FINETUNE, ignore_result=True)

@@ -33,3 +33,22 @@ def test_half_a_line_costs_that_photo_only_and_does_not_spoil_the_next(tmp_path:
         journal.write(Entry("c.png", "1", "w", "failed"))
     with open_journal(tmp_path) as journal:
         assert sorted(journal.entries) == ["a.png", "c.png"]
+
+
+def test_a_line_of_another_version_costs_that_photo_only(tmp_path: Path) -> None:
+    with open_journal(tmp_path) as journal:
+        journal.write(ENTRY)
+    with (tmp_path / NAME).open("a") as file:
+        file.write(
+            '{"photo": "b.png", "upload_sha256": "1", "wish": "w", "status": "protected", "faces": [{"x": 1}]}\n'
+        )
+    with open_journal(tmp_path) as journal:
+        assert journal.entries == {"a.png": ENTRY}
+
+
+def test_a_photo_may_have_any_name(tmp_path: Path) -> None:
+    entry = Entry("Fête\u2028\U0001f984.png", "1", "w", "failed", code="no_face_found")
+    with open_journal(tmp_path) as journal:
+        journal.write(entry)
+    with open_journal(tmp_path) as journal:
+        assert journal.entries == {entry.photo: entry}

@@ -1,7 +1,13 @@
 """The sentence under an album says what the figures say, and no more."""
 
-from cli.album.report import sentence
-from protection.linkability import Links
+import pytest
+
+from cli.album.journal import Entry
+from cli.album.report import sentence, verdicts, worn
+from diffam_core.faces.face import FoundFace
+from jobs.report import FaceReport, Verdict
+from protection.linkability import KnownFace, Links
+from tests.finished import match, protected_face, seen_face
 
 NONE = Links(0, {"vit": None}, 0, None, None)
 
@@ -27,3 +33,33 @@ def test_pairs_that_share_a_target_are_told_apart() -> None:
 def test_without_pairs_or_without_judges_no_share_is_claimed() -> None:
     assert "%" not in sentence(links(NONE))
     assert "%" not in sentence(links(Links(1, {"vit": 0.0}, 0, None, None)))
+
+
+EVERYBODY = frozenset({"resnet", "vit"})
+KNOWN = KnownFace(FoundFace((100, 100, 60, 60), (120.0, 120.0), (140.0, 120.0)), {})
+MATCHES = [match(), match(name="vit", role="held_out")]
+
+
+@pytest.mark.parametrize(
+    ("face", "target", "judges"),
+    [
+        (protected_face(index=1, box=(95, 90, 80, 80), recognisers=MATCHES), "ada", frozenset({"vit"})),
+        (seen_face(index=1, box=(95, 90, 80, 80), status="left_alone", code="face_too_small"), None, EVERYBODY),
+        (protected_face(index=1, box=(300, 90, 80, 80), recognisers=MATCHES), None, EVERYBODY),
+    ],
+)
+def test_a_face_is_told_by_its_place_whatever_number_a_service_gave_it(
+    face: FaceReport, target: str | None, judges: frozenset[str]
+) -> None:
+    elsewhere = protected_face(index=0, box=(0, 0, 50, 50), target="bea")
+    assert worn(KNOWN, [elsewhere, face], EVERYBODY) == (target, judges)
+
+
+def test_verdicts_are_counted_over_all_faces_that_were_made_up() -> None:
+    strong = protected_face(verdict=Verdict(word="strong", sentence="Nobody."))
+    entries = [
+        Entry("a.png", "1", "w", "protected", faces=[strong, seen_face(index=1, status="left_alone")]),
+        Entry("b.png", "2", "w", "protected", faces=[protected_face(), strong]),
+        Entry("c.png", "3", "w", "failed", code="no_face_found"),
+    ]
+    assert verdicts(entries) == {"strong": 2, "partial": 0, "weak": 1}

@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 from cli.errors import CliError
 from cli.evaluation.verifiers import VerifierOrder, agree, print_verdicts
 from cli.main import app
-from evaluation.errors import VerifierUnavailable
+from evaluation.commercial.errors import VerifierUnavailable
+from evaluation.commercial.verification import Answer, Question, Verification
+from evaluation.commercial.verifier import Confidence
 from evaluation.methods import METHODS
-from evaluation.verification import Answer, Question, Verification
-from evaluation.verifier import Confidence
 from jobs.settings import Settings
-from tests.evaluation.verifier_server import KEY, SECRET, VerifierServer, serving
+from tests.evaluation.commercial.verifier_server import KEY, SECRET, VerifierServer, serving
 
 WORDS = [
     "evaluate", "--faces", "4", "--seed", "3", "--method", "makeup", "--reference", "rose", "--verifier-photos", "2",

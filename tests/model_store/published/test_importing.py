@@ -23,6 +23,7 @@ from model_store.errors import (
 )
 from model_store.published.importing import StyleFile
 from model_store.published.references import mt_regions
+from model_store.rendered.captions import prompts
 from model_store.training.recipe import read_recipe
 from tests.model_store.published.small import assets, bundle_of, everything, labels, picture, state, write
 
@@ -53,6 +54,12 @@ def test_every_file_tells_its_licence_source_and_origin(bundle: Path) -> None:
     assert rows["ir152.safetensors"]["original"] == "assets.zip: assets/models/ir152.pth"
     assert "research" in rows["ir152.safetensors"]["licence"]
     assert len(rows["unet.safetensors"]["original_sha256"]) == 64
+
+
+def test_the_bundle_says_how_its_clip_is_asked_for_make_up(bundle: Path) -> None:
+    row = read_manifest(bundle)["clip"]
+    assert row["made_up_prompts"] == prompts("face with makeup")
+    assert row["bare_prompts"] == prompts("face without makeup")
 
 
 def test_names_do_not_matter(files: Path, place: Path, tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_the_rows_of_a_manifest_survive_the_file_and_name_only_what_is_there() -
     rows = manifest.network_rows(files | two)
     assert tomllib.loads(tomli_w.dumps(rows)) == rows
     assert list(rows["recognisers"]) == ["ir152", "mobile_face"]
-    assert rows["clip"]["config"]["vision_cfg"]["patch_size"] == 16
+    assert rows["clip"]["config"] == manifest.CLIP["clip_vit_b16"]
     assert "removal_unet" not in rows
     assert "removal_unet" in manifest.network_rows(files | two | {"removal_unet.safetensors"})
     with pytest.raises(ValueError, match="irse50"):

@@ -77,6 +77,23 @@ def test_a_canceled_job_stops_at_its_next_step_and_stays_canceled(
     assert ledger.get(job_id).status == "canceled"
 
 
+def test_a_training_tells_its_losses_and_the_time_that_is_left(ledger: Ledger, settings: Settings, job_id: str) -> None:
+    told: list[Progress | None] = []
+
+    def work(claim: Claim, ledger: Ledger, _settings: Settings, on_progress: OnProgress) -> Output:
+        for step in (1, 2):
+            on_progress(Progress(stage="fine_tune", step=step, steps=4, losses={"histogram": 1 / step}))
+            told.append(ledger.get(claim.job_id).progress)
+        return Output(reference_id="dusk", target_id="bruno")
+
+    finetune_job(ledger, settings, job_id, work)
+    first, second = told
+    assert first is not None
+    assert second is not None
+    assert (first.eta_s, first.losses) == (None, {"histogram": 1.0})
+    assert (second.eta_s is not None, second.losses, second.fraction) == (True, {"histogram": 0.5}, 0.51)
+
+
 def test_a_finished_job_tells_what_is_new(ledger: Ledger, settings: Settings, job_id: str) -> None:
     finetune_job(ledger, settings, job_id, lambda *_: Output(reference_id="dusk", target_id="bruno"))
     job = ledger.get(job_id)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from diffam_core.images import encode_photo, to_pixels
-from evaluation.errors import VerifierError, VerifierNoFace, VerifierUnauthorised
+from evaluation.commercial.errors import VerifierError, VerifierNoFace, VerifierUnauthorised
+from evaluation.commercial.verifier import Confidence, Verifier
 from evaluation.evaluate import Evaluation, outcome_key
 from evaluation.method import Method
-from evaluation.verifier import Confidence, Verifier
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
 

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 import httpx
 
-from evaluation.errors import VerifierError, VerifierRefused, VerifierUnauthorised, VerifierUnavailable
-from evaluation.fitting import PictureLimits, fit_picture
+from evaluation.commercial.errors import VerifierError, VerifierRefused, VerifierUnauthorised, VerifierUnavailable
+from evaluation.commercial.fitting import PictureLimits, fit_picture
 
 FALSE_ACCEPTS = ("1e-3", "1e-4", "1e-5")
 DECISION = "1e-3"

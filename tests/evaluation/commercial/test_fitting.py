@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.fitting import PictureLimits, fit_picture
+from evaluation.commercial.fitting import PictureLimits, fit_picture
 
 LIMITS = PictureLimits(min_side_px=100, max_side_px=400, max_bytes=30_000)
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from evaluation.errors import VerifierNoFace
+from evaluation.commercial.errors import VerifierNoFace
+from evaluation.commercial.verification import Answer, Question, Verification
+from evaluation.commercial.verifier import DECISION
 from evaluation.judge import rate
 from evaluation.method import Method
-from evaluation.verification import Answer, Question, Verification
-from evaluation.verifier import DECISION
 
 
 def verdicts(verification: Verification) -> list[dict[str, Any]]:

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.errors import (
+from evaluation.commercial.errors import (
     VerifierError,
     VerifierNoFace,
     VerifierRefused,
     VerifierUnauthorised,
     VerifierUnavailable,
 )
-from evaluation.verifier import Access, Confidence, Patience, RemoteVerifier, Verifier
+from evaluation.commercial.verifier import Access, Confidence, Patience, RemoteVerifier, Verifier
 from evaluation.verifiers import VERIFIERS
 from evaluation.verifiers.aliyun import authorise
-from tests.evaluation.verifier_server import KEY, SECRET, Reply, VerifierServer, likeness, serving
+from tests.evaluation.commercial.verifier_server import KEY, SECRET, Reply, VerifierServer, likeness, serving
 
 SHORT = Patience(attempts=3, first_s=0.01)
 BUSY = {

@@ -8,17 +8,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from evaluation.errors import VerifierUnauthorised, VerifierUnavailable
+from evaluation.commercial.errors import VerifierUnauthorised, VerifierUnavailable
+from evaluation.commercial.verdicts import as_json, verdicts
+from evaluation.commercial.verification import Question, Verification, questions_of, verify
+from evaluation.commercial.verifier import Access, Patience, RemoteVerifier
 from evaluation.evaluate import Evaluation, evaluate
 from evaluation.methods import METHODS
 from evaluation.report import write_report
 from evaluation.subjects import Subjects
-from evaluation.verdicts import as_json, verdicts
-from evaluation.verification import Question, Verification, questions_of, verify
-from evaluation.verifier import Access, Patience, RemoteVerifier
 from evaluation.verifiers import VERIFIERS
 from model_store.bundle import Bundle
-from tests.evaluation.verifier_server import KEY, SECRET, Reply, VerifierServer, likeness, serving
+from tests.evaluation.commercial.verifier_server import KEY, SECRET, Reply, VerifierServer, likeness, serving
 
 METHOD = {"tint": METHODS["tint"]}
 GOOD = Reply(200, '{"confidence": 80, "thresholds": {"1e-3": 62, "1e-4": 69, "1e-5": 74}}')
