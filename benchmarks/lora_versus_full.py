@@ -16,6 +16,7 @@ import torch
 
 from cli.commit import commit
 from diffam_core.transfer import TransferRecipe
+from evaluation.cells import rate
 from evaluation.datasets import DATASETS
 from evaluation.evaluate import evaluate
 from evaluation.methods import METHODS
@@ -33,11 +34,11 @@ def judge(bundle: Bundle, reference: str, target: str, faces: int, seed: int) ->
     style = bundle.find_style(reference, target)
     one = replace(bundle, catalog=replace(bundle.catalog, styles=(style,)))
     found = evaluate(one, subjects, {"diffam": METHODS["diffam"]}, lambda *_: None)
-    rows = [row for row in found.rows if row["treatment"] == "clean"]
+    cells = [cell for cell in found.held_out if cell.treatment == "clean"]
     return {
-        "asr": {row["held_out"]: row["asr_far_0.01"] for row in rows},
-        "own_match": {row["held_out"]: row["own_match"] for row in rows},
-        "psnr_db": rows[0]["psnr_db"], "ssim": rows[0]["ssim"], "megabytes": style.file.stat().st_size / 1e6,
+        "asr": {cell.recogniser: rate(cell.taken()).value for cell in cells},
+        "own_match": {cell.recogniser: cell.known.value for cell in cells},
+        "psnr_db": cells[0].cost.psnr_db, "ssim": cells[0].cost.ssim, "megabytes": style.file.stat().st_size / 1e6,
     }  # fmt: skip
 
 

@@ -153,6 +153,7 @@ def evaluate(
     send_photos: Annotated[bool, typer.Option("--send-photos", help="Agree to that, without being asked.")] = False,
 ) -> None:
     """Measure protection against recognisers that were never attacked, beside noise attacks and controls."""
+    from cli.evaluation.evaluate import EvaluationOrder
     from cli.evaluation.evaluate import evaluate as measure
     from cli.evaluation.verifiers import VerifierOrder
     from jobs.settings import Settings
@@ -161,8 +162,9 @@ def evaluate(
         settings = Settings(bundle=bundle)
         if dataset_dir is not None:
             settings = settings.model_copy(update={"dataset_dir": dataset_dir})
-        order = VerifierOrder(tuple(dict.fromkeys(verifier or ())), verifier_photos, send_photos)
-        measure(Console(), settings, dataset, reference, method, faces, seed, noise_eps, json_file, out, order)
+        verifiers = VerifierOrder(tuple(dict.fromkeys(verifier or ())), verifier_photos, send_photos)
+        order = EvaluationOrder(dataset, reference, method, faces, seed, noise_eps, json_file, out, verifiers)
+        measure(Console(), settings, order)
 
 
 @app.command()

@@ -37,8 +37,8 @@ def read_wish(fields: Mapping[str, str]) -> Wish:
         if first["type"] == "value_error":  # two options contradict each other, and the message says how
             raise CliError(first["msg"].removeprefix("Value error, ")) from error
         name = str(first["loc"][0])
-        meant = MEANT.get(name, first["msg"])
-        raise CliError(f"--{OPTIONS.get(name, name)} must be {meant}; not {given.get(name)!r}") from error
+        meant = f" must be {MEANT[name]}" if name in MEANT else f": {first['msg']}"
+        raise CliError(f"--{OPTIONS.get(name, name)}{meant}; not {given.get(name)!r}") from error
 
 
 def form_of(wish: Wish) -> dict[str, str]:

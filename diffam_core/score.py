@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
-from diffam_core.models import Models
+from diffam_core.models import FalseAcceptRate, Models
 
-DECISION_FAR = "0.01"
+DECISION_FAR: FalseAcceptRate = "0.01"
 """The false accept rate at which `dodged` and `impersonated` are decided, as in the paper."""
 VIEWS = 50
 """Faces that recognisers see at a time."""

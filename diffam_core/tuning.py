@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -49,6 +49,7 @@ class Epoch:
     growth: float = 1.0
 
 
+@runtime_checkable
 class Pace(Protocol):
     """How long and how fast a style learns; the recipes are one.
 

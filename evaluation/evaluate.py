@@ -4,19 +4,17 @@ A task is what one shipped style was trained for: a reference, a target, the rec
 no style attacks are held out everywhere.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffam_core.faces.face import stack_portraits
 from diffam_core.images import Photo
-from diffam_core.models import FalseAcceptRate
 from diffam_core.score import Embeddings, compare, embed
-from evaluation.judge import MATCHING_FACES, VisibleCost, lip_distance, rate, views_of, visible_cost
+from evaluation.cells import Cell, Cost
+from evaluation.judge import MATCHING_FACES, VisibleCost, lip_distance, views_of, visible_cost
 from evaluation.method import Method
 from evaluation.noise import LITERATURE_EPS
 from evaluation.subjects import OnProgress, Subjects, save, save_and_open
@@ -25,18 +23,16 @@ from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
 from model_store.training.new_style import reference_pictures
 
-FALSE_ACCEPT_RATES: tuple[FalseAcceptRate, ...] = ("0.1", "0.01", "0.001")
 SHEET_FACES = 6
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one method made of all photos: embeddings per treatment and recogniser, what it costs, a few photos to show.
+    """What one method made of all photos: embeddings per treatment and recogniser, its cost, a few photos to show.
 
-    `files` are the first finished files, as many as were asked for.
+    lip_distance: by reference.  files: the first finished files, as many as were asked for.
     """
 
-    method: str
     embeddings: dict[str, Embeddings]
     cost: VisibleCost
     lip_distance: dict[str, float]
@@ -48,16 +44,16 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that was measured: `rows` one per method, judge never attacked, target and treatment; `matches` every judge.
+    """All that was measured; `outcomes` by method and `outcome_key`."""
 
-    `hits` keeps, per row, who was taken for the target, for intervals of means over rows.
-    """
-
-    rows: list[dict[str, Any]]
-    matches: list[dict[str, Any]]
-    hits: list[NDArray[np.bool_]]
+    cells: list[Cell]
     subjects: Subjects
     outcomes: dict[tuple[str, str], Outcome] = field(repr=False)
+
+    @property
+    def held_out(self) -> list[Cell]:
+        """The cells of recognisers that the task's style was never trained against."""
+        return [cell for cell in self.cells if cell.role == "held_out"]
 
 
 def outcome_key(method: Method, task: StyleCard) -> str:
@@ -90,23 +86,20 @@ def evaluate(
         if (name, key) in outcomes:
             continue
         if methods[name].kind == "noise" and name not in budgets:
-            ours = [outcome.cost.first_ssim for outcome in outcomes.values() if outcome.method == "diffam"]
+            ours = [outcome.cost.first_ssim for (other, _), outcome in outcomes.items() if other == "diffam"]
             if eps is None and ours:
                 budgets[name] = _match_eps(bundle, subjects, methods[name], task, float(np.mean(ours)))
             else:
                 budgets[name] = eps or LITERATURE_EPS
-        outcomes[name, key] = _outcome(bundle, subjects, name, methods[name], task, budgets.get(name), keep_files)
+        outcomes[name, key] = _outcome(bundle, subjects, methods[name], task, budgets.get(name), keep_files)
     on_progress("done", len(todo), len(todo))
-    rows, matches, hits = [], [], []
-    for name in methods:
-        for task in tasks:
-            outcome = outcomes[name, outcome_key(methods[name], task)]
-            for row, hit in _judge(bundle, task, outcome, own):
-                matches.append(row)
-                if row["role"] == "held_out":
-                    hits.append(hit)
-                    rows.append(row | _costs(outcome, task))
-    return Evaluation(rows, matches, hits, subjects, outcomes)
+    cells = [
+        cell
+        for name, method in methods.items()
+        for task in tasks
+        for cell in _cells(bundle, name, task, outcomes[name, outcome_key(method, task)], own)
+    ]
+    return Evaluation(cells, subjects, outcomes)
 
 
 def _match_eps(bundle: Bundle, subjects: Subjects, method: Method, task: StyleCard, ssim: float) -> float:
@@ -122,13 +115,7 @@ def _match_eps(bundle: Bundle, subjects: Subjects, method: Method, task: StyleCa
 
 
 def _outcome(
-    bundle: Bundle,
-    subjects: Subjects,
-    name: str,
-    method: Method,
-    task: StyleCard,
-    eps: float | None,
-    keep_files: int,
+    bundle: Bundle, subjects: Subjects, method: Method, task: StyleCard, eps: float | None, keep_files: int
 ) -> Outcome:
     models = bundle.models
     started = perf_counter()
@@ -139,7 +126,6 @@ def _outcome(
     seen = views_of(models, finished, subjects.found, treatments)
     views = stack_portraits(finished, subjects.found, models.view_px)
     return Outcome(
-        method=name,
         embeddings={label: embed(models, each) for label, each in seen.items()},
         cost=visible_cost(models, subjects, finished, views),
         lip_distance={
@@ -153,53 +139,22 @@ def _outcome(
     )
 
 
-def _judge(
-    bundle: Bundle, task: StyleCard, outcome: Outcome, own: Embeddings
-) -> Iterator[tuple[dict[str, Any], NDArray[np.bool_]]]:
-    """A row for each treatment and recogniser, with who was taken for the target at FAR 0.01."""
-    target = embed(bundle.models, bundle.targets[task.target].test)
+def _cells(bundle: Bundle, name: str, task: StyleCard, outcome: Outcome, own: Embeddings) -> Iterator[Cell]:
+    """A cell for each treatment and recogniser. own: embeddings of the subjects' other photos."""
+    models, cost = bundle.models, _cost(outcome, task)
+    target = embed(models, bundle.targets[task.target].test)
     for treatment, seen in outcome.embeddings.items():
-        people = compare(bundle.models, own, seen, target)
-        for name, recogniser in bundle.models.recognisers.items():
-            matches = [person[name] for person in people]
-            to_target = np.array([match.target_after for match in matches])
-            row: dict[str, Any] = {
-                "method": outcome.method, "held_out": name, "target": task.target, "treatment": treatment,
-                "reference": task.reference, "role": task.role_of(name), "n": len(to_target),
-            }  # fmt: skip
-            for far in FALSE_ACCEPT_RATES:
-                share, interval = rate(to_target >= recogniser.thresholds[far])
-                row |= {f"asr_far_{far}": share, f"asr_far_{far}_ci95": interval}
-            share, interval = rate(np.array([not match.is_dodged for match in matches]))
-            row |= {"own_match": share, "own_match_ci95": interval}
-            row |= {"dodging_rate": 1 - share, "dodging_rate_ci95": [round(1 - bound, 4) for bound in interval[::-1]]}
-            yield row, np.array([match.is_impersonating for match in matches])
+        people = compare(models, own, seen, target)
+        for judge, recogniser in models.recognisers.items():
+            matches = [person[judge] for person in people]
+            yield Cell(name, task, treatment, judge, recogniser.thresholds, matches, cost)
 
 
-def _costs(outcome: Outcome, task: StyleCard) -> dict[str, Any]:
-    rounded = {name: round(value, 4) for name, value in asdict(outcome.cost).items() if name != "first_ssim"}
-    return rounded | {
-        "lip_distance": round(outcome.lip_distance[task.reference], 2),
-        "seconds": round(outcome.seconds, 4),
-        "eps_255": None if outcome.eps is None else round(outcome.eps * 255 / 2, 2),
-    }
-
-
-def mean_rate(
-    evaluation: Evaluation, method: str, treatment: str, judges: Collection[str]
-) -> tuple[float, list[float]]:
-    """Mean ASR at FAR 0.01 over targets and judges, with a 95 % interval from 1000 draws of people (bootstrap)."""
-    picked = [
-        hit
-        for row, hit in zip(evaluation.rows, evaluation.hits, strict=True)
-        if (row["method"], row["treatment"]) == (method, treatment) and row["held_out"] in judges
-    ]
-    table = np.stack(picked).astype(float)
-    draws = np.random.default_rng(0).integers(0, table.shape[1], (1000, table.shape[1]))
-    means = table.mean(axis=0)[draws].mean(axis=1)
-    return float(table.mean()), [round(float(bound), 4) for bound in np.quantile(means, [0.025, 0.975])]
-
-
-def mean_of(rows: Sequence[dict[str, Any]], column: str) -> float:
-    """Mean of a column."""
-    return float(np.mean([row[column] for row in rows]))
+def _cost(outcome: Outcome, task: StyleCard) -> Cost:
+    seen = {name: round(value, 4) for name, value in asdict(outcome.cost).items() if name != "first_ssim"}
+    return Cost(
+        **seen,
+        lip_distance=round(outcome.lip_distance[task.reference], 2),
+        seconds=round(outcome.seconds, 4),
+        eps_255=None if outcome.eps is None else round(outcome.eps * 255 / 2, 2),
+    )

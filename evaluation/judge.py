@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
@@ -104,7 +102,7 @@ def visible_cost(models: Models, subjects: Subjects, finished: Sequence[Photo], 
     )
 
 
-def _mean_lab(views: Tensor, masks: Tensor) -> NDArray[Any]:
+def _mean_lab(views: Tensor, masks: Tensor) -> NDArray[np.float32]:
     """Mean CIELAB colour `(n, 3)` of masked views in [-1, 1]."""
     colours = (views * masks).sum(dim=(2, 3)) / masks.sum(dim=(2, 3)).clamp(min=1)
     rgb = ((colours + 1) / 2).clamp(0, 1).cpu().numpy().astype(np.float32)
@@ -119,9 +117,3 @@ def lip_distance(subjects: Subjects, views: Tensor, reference: Reference) -> flo
     masks = functional.interpolate(masks.float(), views.shape[-1], mode="nearest")
     wanted = _mean_lab(reference.made_up, (reference.regions[:, lips : lips + 1] > 0.5).float())
     return float(np.linalg.norm(_mean_lab(views, masks.to(views.device)) - wanted, axis=1).mean())
-
-
-def rate(hits: NDArray[np.bool_]) -> tuple[float, list[float]]:
-    """A share with its 95 % interval (Wilson)."""
-    interval = binomtest(int(hits.sum()), hits.size).proportion_ci(method="wilson")
-    return float(hits.mean()), [round(float(interval.low), 4), round(float(interval.high), 4)]

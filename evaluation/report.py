@@ -1,8 +1,9 @@
 """An evaluation as files: JSON with a row per cell, plots, a contact sheet, and one HTML page that shows it all."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -12,77 +13,40 @@ from PIL import Image, ImageDraw
 
 from diffam_core.faces.face import cut_portrait
 from diffam_core.images import Photo, to_pixels
+from evaluation.cells import Json, as_match, as_row, rate
 from evaluation.commercial.verdicts import as_json, plot_verdicts, verdicts
 from evaluation.commercial.verification import Verification
-from evaluation.evaluate import SHEET_FACES, Evaluation, mean_of, mean_rate
+from evaluation.evaluate import SHEET_FACES, Evaluation
 from evaluation.method import Method
 from evaluation.subjects import Subjects
+from evaluation.summary import Line, gain, judges, summary
 from evaluation.treatments import TREATMENTS
 from protection.batch import Face
 
 CELL_PX = 192
-MATCH_COLUMNS = (
-    "method", "reference", "target", "held_out", "role", "treatment", "n", "asr_far_0.01", "asr_far_0.01_ci95",
-    "own_match", "own_match_ci95",
-)  # fmt: skip
-PAPER_GAIN = 12.98
-"""Points by which the paper's method leads its best rival (table 1)."""
 
 
-def summary(evaluation: Evaluation, methods: dict[str, Method]) -> list[dict[str, Any]]:
-    """One row per method, on finished files: mean ASR over targets per held-out recogniser, and what it costs.
+@dataclass(frozen=True)
+class Facts:
+    """What was measured, where and when."""
 
-    `attacked` are recognisers that some style trains against; the rest, `unseen`, no style ever met.
-    """
-    attacked, unseen = judges(evaluation)
-    table = []
-    for name, method in methods.items():
-        rows = [row for row in evaluation.rows if row["method"] == name and row["treatment"] == "clean"]
-        line: dict[str, Any] = {"method": name, "title": method.title, "kind": method.kind, "n": rows[0]["n"]}
-        line["asr"] = {judge: mean_rate(evaluation, name, "clean", [judge]) for judge in (*attacked, *unseen)}
-        line["mean"] = mean_rate(evaluation, name, "clean", attacked)
-        line["own_match"] = mean_of([row for row in rows if row["held_out"] in attacked], "own_match")
-        line["own_match_unseen"] = mean_of([row for row in rows if row["held_out"] in unseen] or rows, "own_match")
-        for column in ("psnr_db", "ssim", "face_psnr_db", "face_ssim", "lpips", "fid", "lip_distance", "seconds"):
-            line[column] = mean_of(rows, column)
-        line["eps_255"] = rows[0]["eps_255"]
-        treated = {row["treatment"] for row in evaluation.rows if row["method"] == name}
-        line["treatments"] = {t: mean_rate(evaluation, name, t, attacked) for t in TREATMENTS if t in treated}
-        table.append(line)
-    return table
-
-
-def judges(evaluation: Evaluation) -> tuple[list[str], list[str]]:
-    """Recognisers held out from some styles and attacked by others, then those that none attacks."""
-    roles: dict[str, set[str]] = {}
-    for row in evaluation.matches:
-        roles.setdefault(row["held_out"], set()).add(row["role"])
-    both = [name for name, seen in roles.items() if len(seen) == 2]
-    never = [name for name, seen in roles.items() if seen == {"held_out"}]
-    return (both, never) if both else (never, [])
-
-
-def gain(table: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Points of mean ASR between `diffam` and the best noise; None when either was not run."""
-    noise = [line for line in table if line["kind"] == "noise"]
-    ours = [line for line in table if line["method"] == "diffam"]
-    if not noise or not ours:
-        return None
-    best = max(noise, key=lambda line: line["mean"][0])
-    return {
-        "over": best["title"],
-        "points": round(100 * (ours[0]["mean"][0] - best["mean"][0]), 2),
-        "paper_points": PAPER_GAIN,
-        "ssim": round(ours[0]["ssim"], 4),
-        "noise_ssim": round(best["ssim"], 4),
-    }
+    bundle: str
+    grade: str
+    dataset: str
+    faces: int
+    seed: int
+    not_found: int
+    fid_features: str
+    commit: str
+    machine: str
+    measured_at: str
 
 
 def write_json(
     path: Path,
     evaluation: Evaluation,
     methods: dict[str, Method],
-    facts: dict[str, Any],
+    facts: Facts,
     verification: Verification | None = None,
 ) -> None:
     """`facts` of the run, the summary, `rows`, and `matches` with every recogniser, surrogates included.
@@ -90,10 +54,11 @@ def write_json(
     `verifiers` holds what commercial verifiers said, where they were asked.
     """
     table = summary(evaluation, methods)
-    matches = [{column: row[column] for column in MATCH_COLUMNS} for row in evaluation.matches]
-    whole = {
-        **facts, "own_match_against": evaluation.subjects.own_match_against, "gain": gain(table), "summary": table,
-        "rows": evaluation.rows, "matches": matches,
+    lead = gain(table)
+    whole: Json = {
+        **asdict(facts), "own_match_against": evaluation.subjects.own_match_against, "gain": lead and asdict(lead),
+        "summary": [line.as_json() for line in table], "rows": [as_row(cell) for cell in evaluation.held_out],
+        "matches": [as_match(cell) for cell in evaluation.cells],
     }  # fmt: skip
     if verification is not None:
         whole["verifiers"] = as_json(verification)
@@ -102,7 +67,7 @@ def write_json(
     path.write_text(lines + "\n", encoding="utf-8")
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: object) -> object:
     """Floats to four places, inside lists and dicts too."""
     match value:
         case float():
@@ -119,7 +84,7 @@ def write_report(
     folder: Path,
     evaluation: Evaluation,
     methods: dict[str, Method],
-    facts: dict[str, Any],
+    facts: Facts,
     verification: Verification | None = None,
 ) -> Path:
     """Plots, contact sheet and `index.html` in `folder`; returns the page."""
@@ -138,8 +103,7 @@ def write_report(
     page = environment.get_template("report.html.j2").render(
         facts=facts, table=table, gain=gain(table), attacked=attacked, unseen=unseen, treatments=TREATMENTS,
         against=evaluation.subjects.own_match_against,
-        rows=[row for row in evaluation.rows if row["treatment"] == "clean"],
-        matches=[row for row in evaluation.matches if row["method"] == "diffam" and row["treatment"] == "clean"],
+        cells=[cell for cell in evaluation.cells if cell.method == "diffam" and cell.treatment == "clean"], rate=rate,
         verdicts=said, stopped=verification.stopped if verification else {},
         titles={name: method.title for name, method in methods.items()},
     )  # fmt: skip
@@ -148,7 +112,7 @@ def write_report(
     return path
 
 
-def _plot_held_out(table: list[dict[str, Any]], evaluation: Evaluation) -> Figure:
+def _plot_held_out(table: Sequence[Line], evaluation: Evaluation) -> Figure:
     attacked, unseen = judges(evaluation)
     names = [*attacked, *unseen]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -156,27 +120,27 @@ def _plot_held_out(table: list[dict[str, Any]], evaluation: Evaluation) -> Figur
     width = 0.8 / len(table)
     for index, line in enumerate(table):
         middle = np.arange(len(names)) + (index - (len(table) - 1) / 2) * width
-        shares = [100 * line["asr"][name][0] for name in names]
-        low = [100 * (line["asr"][name][0] - line["asr"][name][1][0]) for name in names]
-        high = [100 * (line["asr"][name][1][1] - line["asr"][name][0]) for name in names]
+        shares = [100 * line.asr[name].value for name in names]
+        low = [100 * (line.asr[name].value - line.asr[name].ci95[0]) for name in names]
+        high = [100 * (line.asr[name].ci95[1] - line.asr[name].value) for name in names]
         errors = np.maximum([low, high], 0)
-        axes.bar(middle, shares, width, yerr=errors, label=line["title"], error_kw={"elinewidth": 0.8})
+        axes.bar(middle, shares, width, yerr=errors, label=line.title, error_kw={"elinewidth": 0.8})
     axes.set_xticks(np.arange(len(names)), names)
     axes.set(ylabel="taken for the target (%), FAR 0.01", ylim=(0, 105), title="By the recogniser that was held out")
     axes.legend(fontsize=7, ncols=2)
     return figure
 
 
-def _plot_treatments(table: list[dict[str, Any]]) -> Figure:
+def _plot_treatments(table: Sequence[Line]) -> Figure:
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     axes = figure.subplots()
     for line in table:
-        if len(line["treatments"]) > 1:
+        if len(line.treatments) > 1:
             axes.plot(
-                list(line["treatments"]),
-                [100 * v[0] for v in line["treatments"].values()],
+                list(line.treatments),
+                [100 * share.value for share in line.treatments.values()],
                 marker="o",
-                label=line["title"],
+                label=line.title,
             )
     axes.set(ylabel="taken for the target (%)", ylim=(0, 105), title="After what happens to photos online")
     if axes.lines:  # controls are measured on the finished file alone
@@ -184,15 +148,15 @@ def _plot_treatments(table: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def _plot_quality(table: list[dict[str, Any]]) -> Figure:
+def _plot_quality(table: Sequence[Line]) -> Figure:
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     axes = figure.subplots()
     for line in table:
-        if line["kind"] != "nothing":
-            axes.scatter(line["face_ssim"], 100 * line["mean"][0])
+        if line.kind != "nothing":
+            axes.scatter(line.cost.face_ssim, 100 * line.mean.value)
             axes.annotate(
-                line["title"],
-                (line["face_ssim"], 100 * line["mean"][0]),
+                line.title,
+                (line.cost.face_ssim, 100 * line.mean.value),
                 fontsize=7,
                 xytext=(4, 4),
                 textcoords="offset points",

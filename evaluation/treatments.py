@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from diffam_core.faces.face import FoundFace
+from jobs import wish
 from protection.survival import PROFILES, Profile
 
 
@@ -27,7 +28,7 @@ def _off_centre(face: FoundFace) -> FoundFace:
     )
 
 
-SURVIVED = ("jpeg75", "jpeg50", "half", "blur", "screenshot")
+SURVIVED: tuple[wish.Treatment, ...] = ("jpeg75", "jpeg50", "half", "blur", "screenshot")
 TREATMENTS = {
     "clean": Treatment("the finished file"),
     **{name: Treatment(PROFILES[name].title, PROFILES[name]) for name in SURVIVED},

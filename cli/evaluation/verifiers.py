@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 from pydantic import SecretStr
@@ -15,6 +15,7 @@ from cli.errors import CliError
 from jobs.settings import Settings
 
 if TYPE_CHECKING:
+    from evaluation.commercial.verdicts import Tally
     from evaluation.commercial.verification import Question, Verification
     from evaluation.commercial.verifier import Access
     from evaluation.evaluate import Evaluation
@@ -153,18 +154,16 @@ def print_verdicts(console: Console, verification: "Verification | None", method
         "owner known, %", "no face", title="Commercial verifiers: confidence, and matches at their own 1e-3 threshold",
     )  # fmt: skip
     for row in verdicts(verification):
-        table.add_row(
-            row["verifier"], methods[row["method"]].title, row["variant"] or "-", row["target"],
-            *_cells(row, "target"), *_cells(row, "own"), str(row["target_no_face"] + row["own_no_face"]),
-        )  # fmt: skip
+        cells = [cell for said in (row.of_target, row.of_owner) for cell in _cells(said)]
+        no_face = row.of_target.no_face + row.of_owner.no_face
+        table.add_row(row.verifier, methods[row.method].title, row.variant or "-", row.target, *cells, str(no_face))
     console.print(table)
     for error in verification.stopped.values():
         raise error
 
 
-def _cells(row: dict[str, Any], column: str) -> tuple[str, str]:
-    if not row[f"{column}_n"]:
+def _cells(said: "Tally") -> tuple[str, str]:
+    if said.match is None:
         return "-", "-"
-    low, high = row[f"{column}_match_ci95"]
-    share = f"{100 * row[f'{column}_match']:.0f} ({100 * low:.0f}-{100 * high:.0f})"
-    return f"{row[f'{column}_confidence']:.1f}", share
+    share, (low, high) = said.match
+    return f"{said.confidence:.1f}", f"{100 * share:.0f} ({100 * low:.0f}-{100 * high:.0f})"

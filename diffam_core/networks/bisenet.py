@@ -152,6 +152,9 @@ LEAST = 1e-6
 class BisenetParser(nn.Module):
     """The contract of `FaceParser` through BiSeNet: `(batch, 3, s, s)` in [-1, 1] -> logits `(batch, 4, s, s)`."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.network = BiSeNet()
@@ -160,7 +163,7 @@ class BisenetParser(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         large = functional.interpolate(x, (PARSED_PX, PARSED_PX), mode="bilinear", antialias=True)
-        classes = self.network(((large + 1) / 2 - self.mean) / self.std).softmax(dim=1)  # type: ignore[operator]
+        classes = self.network(((large + 1) / 2 - self.mean) / self.std).softmax(dim=1)
         found = functional.interpolate(regions(classes).float(), x.shape[-2:], mode="bilinear", antialias=True)
         return found.logit(LEAST)
 

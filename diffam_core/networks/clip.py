@@ -17,6 +17,9 @@ class Clip(nn.Module):
     mean, std: of the pixels the image tower was trained on, for images in [0, 1].
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self, config: dict[str, Any], vocabulary: list[int] | None, mean: tuple[float, ...], std: tuple[float, ...]
     ) -> None:
@@ -40,11 +43,11 @@ class Clip(nn.Module):
     def embed_images(self, portraits: Tensor) -> Tensor:
         """Unit embeddings `(batch, embed_dim)` of portraits in [-1, 1]; differentiable."""
         x = functional.interpolate(portraits, self.image_px, mode="bicubic", antialias=True)
-        pixels = ((x + 1) / 2 - self.mean) / self.std  # type: ignore[operator]
+        pixels = ((x + 1) / 2 - self.mean) / self.std
         embedding: Tensor = self.model.encode_image(pixels, normalize=True)
         return embedding
 
     def embed_texts(self, texts: list[str]) -> Tensor:
         """Unit embeddings `(n, embed_dim)` of captions."""
-        embedding: Tensor = self.model.encode_text(self.tokens(texts).to(self.mean.device), normalize=True)  # type: ignore[arg-type]
+        embedding: Tensor = self.model.encode_text(self.tokens(texts).to(self.mean.device), normalize=True)
         return embedding

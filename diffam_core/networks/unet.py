@@ -1,7 +1,7 @@
 """The noise predictor: a diffusers `UNet2DModel`, optionally behind pixel-unshuffle to stay cheap."""
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 from diffusers import UNet2DModel
 from torch import Tensor, nn
@@ -31,8 +31,8 @@ class EpsModel(nn.Module):
         eps: Tensor = self.unet(folded, timesteps).sample
         return functional.pixel_shuffle(eps[:, : folded.shape[1]], self.unshuffle)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "EpsModel":
         for network in self.full_styles.values():
             network._apply(fn, recurse)
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        nn.Module._apply(self, fn, recurse)
         return self

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from random import Random
 from time import monotonic, sleep
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import httpx
 
@@ -22,6 +22,8 @@ FALSE_ACCEPTS = ("1e-3", "1e-4", "1e-5")
 DECISION = "1e-3"
 TIMEOUT = httpx.Timeout(30, connect=10)
 SAID_CHARS = 120
+Said = Mapping[str, Any]
+"""The JSON object that a service answered, with whatever it holds."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,15 @@ class Access:
     secret: str = field(repr=False)
 
 
+class Form(TypedDict, total=False):
+    """Arguments of one POST: fields and files of a multipart form, or a body, with its headers."""
+
+    data: dict[str, str]
+    files: dict[str, tuple[str, bytes, str]]
+    content: bytes
+    headers: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Service:
     """A verifier that one can subscribe to: who runs it, which pictures it takes, how it is asked and read.
@@ -77,8 +88,8 @@ class Service:
     operator: str
     path: str
     limits: PictureLimits
-    form: Callable[[Access, bytes, bytes], dict[str, Any]]
-    read: Callable[[dict[str, Any]], Confidence]
+    form: Callable[[Access, bytes, bytes], Form]
+    read: Callable[[Said], Confidence]
 
 
 def refusal(said: str, unauthorised: tuple[str, ...], busy: tuple[str, ...]) -> VerifierError:

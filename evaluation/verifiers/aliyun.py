@@ -9,7 +9,6 @@ from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -17,7 +16,7 @@ import httpx
 
 from evaluation.commercial.errors import VerifierNoFace
 from evaluation.commercial.fitting import PictureLimits
-from evaluation.commercial.verifier import FALSE_ACCEPTS, Access, Confidence, Service, refusal
+from evaluation.commercial.verifier import FALSE_ACCEPTS, Access, Confidence, Form, Said, Service, refusal
 
 ALGORITHM = "ACS3-HMAC-SHA256"
 NO_FACE = "InvalidImage.NotFoundFace"
@@ -42,7 +41,7 @@ def authorise(headers: Mapping[str, str], access: Access, query: str = "") -> st
     return f"{ALGORITHM} Credential={access.key},SignedHeaders={names},Signature={signature}"
 
 
-def _form(access: Access, a: bytes, b: bytes) -> dict[str, Any]:
+def _form(access: Access, a: bytes, b: bytes) -> Form:
     """Nothing in the address: it, and a key in it, would end up in logs."""
     body = urlencode({"ImageDataA": b64encode(a).decode(), "ImageDataB": b64encode(b).decode()}).encode()
     headers = {
@@ -58,7 +57,7 @@ def _form(access: Access, a: bytes, b: bytes) -> dict[str, Any]:
     return {"content": body, "headers": headers | signed}
 
 
-def _read(facts: dict[str, Any]) -> Confidence:
+def _read(facts: Said) -> Confidence:
     """Only the code of an error is told on: the message of a wrong signature repeats the whole request."""
     if "Data" in facts:
         data = facts["Data"]

@@ -4,24 +4,22 @@ Source: "Compare API" in the Face++ documentation (console.faceplusplus.com): fi
 limits, `confidence` and `thresholds`, "Unique ERROR_MESSAGE of this API" and "Common ERROR_MESSAGE".
 """
 
-from typing import Any
-
 from evaluation.commercial.errors import VerifierNoFace
 from evaluation.commercial.fitting import PictureLimits
-from evaluation.commercial.verifier import FALSE_ACCEPTS, Access, Confidence, Service, refusal
+from evaluation.commercial.verifier import FALSE_ACCEPTS, Access, Confidence, Form, Said, Service, refusal
 
 UNAUTHORISED = ("AUTHENTICATION_ERROR", "AUTHORIZATION_ERROR")
 BUSY = ("CONCURRENCY_LIMIT_EXCEEDED", "IMAGE_DOWNLOAD_TIMEOUT", "INTERNAL_ERROR")
 
 
-def _form(access: Access, a: bytes, b: bytes) -> dict[str, Any]:
+def _form(access: Access, a: bytes, b: bytes) -> Form:
     return {
         "data": {"api_key": access.key, "api_secret": access.secret},
         "files": {"image_file1": ("1.jpg", a, "image/jpeg"), "image_file2": ("2.jpg", b, "image/jpeg")},
     }
 
 
-def _read(facts: dict[str, Any]) -> Confidence:
+def _read(facts: Said) -> Confidence:
     said = str(facts.get("error_message", ""))
     if said:
         raise refusal(said, UNAUTHORISED, BUSY)

@@ -34,6 +34,11 @@ def test_a_wrong_value_is_refused_with_what_the_option_takes(option: str, value:
         wish(**{option.removeprefix("--"): value})
 
 
+def test_an_option_without_words_of_its_own_is_refused_in_those_of_its_field() -> None:
+    with pytest.raises(CliError, match="--target: String should have at most 64 characters; not 'xxx"):
+        wish(target_id="x" * 65)
+
+
 @pytest.mark.parametrize("field", Wish.model_fields)
 def test_whatever_may_be_asked_of_a_photo_has_an_option(field: str) -> None:
     command = get_command(app)

@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 
 from cli.evaluation.evaluate import print_tables
 from cli.main import app
+from evaluation.cells import Cost, Share
 from evaluation.methods import METHODS
+from evaluation.summary import Line
 from model_store.catalog import BUNDLES
 from tests.published_trees import on_side, write_mt
 
@@ -37,10 +39,11 @@ def test_a_small_evaluation_writes_its_cells_and_its_page(tmp_path: Path) -> Non
 
 def test_the_tables_fit_80_columns_with_every_name_whole() -> None:
     """At the widest values that shares can have."""
-    columns = ("own_match", "fid", "psnr_db", "ssim", "face_psnr_db", "face_ssim", "lpips", "lip_distance", "seconds")
-    every = {"asr": dict.fromkeys(RECOGNISERS, (1.0, (1.0, 1.0))), "mean": (1.0, (1.0, 1.0))}
+    whole = Share(1.0, (1.0, 1.0))
+    cost = Cost(1.0, 1.0, 1.0, 1.0, 1.0, fid=123.45, lip_distance=1.0, seconds=1.0, eps_255=None)
     table = [
-        every | dict.fromkeys(columns, 1.0) | {"title": method.title, "fid": 123.45} for method in METHODS.values()
+        Line(name, method.title, method.kind, 4, dict.fromkeys(RECOGNISERS, whole), whole, 1.0, 1.0, cost, {})
+        for name, method in METHODS.items()
     ]
     console = Console(width=80, record=True, file=StringIO())
     print_tables(console, table, None, "another photo")
@@ -78,7 +81,9 @@ def test_what_one_style_alone_cannot_be_measured_with_is_left_out_unless_asked_f
         del row["makeup"]
     (shelf / "one/bundle.toml").write_text(tomli_w.dumps(manifest))
     monkeypatch.setenv("DIFFAM_BUNDLES_DIR", str(shelf))
-    monkeypatch.setattr("evaluation.methods.METHODS", {n: METHODS[n] for n in ("nothing", "makeup", "wrong_identity")})
+    monkeypatch.setattr(
+        "cli.evaluation.evaluate.METHODS", {n: METHODS[n] for n in ("nothing", "makeup", "wrong_identity")}
+    )
     words = ["evaluate", "--bundle", "one", "--faces", "4"]
     answer = runner.invoke(app, [*words, "--json", str(tmp_path / "cells.json")])
     assert answer.exit_code == 0, answer.output

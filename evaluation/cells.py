@@ -1,0 +1,104 @@
+"""What was measured: a cell for each method, task, treatment and recogniser, and how cells are written down."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from diffam_core.models import FalseAcceptRate
+from diffam_core.score import DECISION_FAR, Match
+from model_store.catalog import StyleCard
+
+FALSE_ACCEPT_RATES: tuple[FalseAcceptRate, ...] = ("0.1", "0.01", "0.001")
+Json = dict[str, object]
+
+
+class Share(NamedTuple):
+    """A share, or a mean of shares, with its 95 % interval."""
+
+    value: float
+    ci95: tuple[float, float]
+
+
+def rate(hits: NDArray[np.bool_]) -> Share:
+    """The share of hits, with Wilson's interval."""
+    interval = binomtest(int(hits.sum()), hits.size).proportion_ci(method="wilson")
+    return Share(float(hits.mean()), (round(float(interval.low), 4), round(float(interval.high), 4)))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What is seen of a method's photos, as means over people.
+
+    psnr_db, ssim: of the whole photo.  face_psnr_db, face_ssim, lpips: of the aligned face.  fid: faces against
+    unprotected ones, on the CLIP features of the bundle.  lip_distance: from the reference's, in CIELAB.
+    seconds: per photo.  eps_255: largest change of a pixel in grey levels, of noise alone.
+    """
+
+    psnr_db: float
+    ssim: float
+    face_psnr_db: float
+    face_ssim: float
+    lpips: float
+    fid: float
+    lip_distance: float
+    seconds: float
+    eps_255: float | None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one recogniser makes of a method's photos for a task after a treatment: a match per person."""
+
+    method: str
+    task: StyleCard
+    treatment: str
+    recogniser: str
+    thresholds: Mapping[str, float]
+    matches: Sequence[Match]
+    cost: Cost
+
+    @property
+    def role(self) -> str:
+        """Whether the task's style was trained against the recogniser, "surrogate" or "held_out"."""
+        return self.task.role_of(self.recogniser)
+
+    def taken(self, far: FalseAcceptRate = DECISION_FAR) -> NDArray[np.bool_]:
+        """Who is taken for the target."""
+        return np.array([match.target_after >= self.thresholds[far] for match in self.matches])
+
+    @property
+    def known(self) -> Share:
+        """How many are still taken for themselves."""
+        return rate(np.array([not match.is_dodged for match in self.matches]))
+
+
+def as_match(cell: Cell) -> Json:
+    """A cell as it is written for every recogniser."""
+    taken, known = rate(cell.taken()), cell.known
+    return _place(cell) | {
+        "asr_far_0.01": taken.value, "asr_far_0.01_ci95": taken.ci95,
+        "own_match": known.value, "own_match_ci95": known.ci95,
+    }  # fmt: skip
+
+
+def as_row(cell: Cell) -> Json:
+    """A cell as it is written for a recogniser that was held out: at every false accept rate, and with its cost."""
+    row, known = _place(cell), cell.known
+    for far in FALSE_ACCEPT_RATES:
+        share = rate(cell.taken(far))
+        row |= {f"asr_far_{far}": share.value, f"asr_far_{far}_ci95": share.ci95}
+    low, high = known.ci95
+    row |= {"own_match": known.value, "own_match_ci95": known.ci95}
+    row |= {"dodging_rate": 1 - known.value, "dodging_rate_ci95": (round(1 - high, 4), round(1 - low, 4))}
+    return row | asdict(cell.cost)
+
+
+def _place(cell: Cell) -> Json:
+    return {
+        "method": cell.method, "reference": cell.task.reference, "target": cell.task.target,
+        "held_out": cell.recogniser, "role": cell.role, "treatment": cell.treatment, "n": len(cell.matches),
+    }  # fmt: skip
