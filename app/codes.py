@@ -38,16 +38,16 @@ FACTS: Mapping[str, Fact] = {
     "photo_animated": Fact(422, "The photo has several frames; send a single picture.", "photo"),
     "photo_too_small": Fact(422, "The photo has too few pixels for a face.", "photo"),
     "photo_transparent": Fact(422, "Every pixel of the photo is transparent.", "photo"),
-    # Looks, targets and styles
-    "unknown_reference": Fact(422, "No make-up look has this id; /v1/references lists them.", "reference_id"),
+    # References, targets and styles
+    "unknown_reference": Fact(422, "No make-up reference has this id; /v1/references lists them.", "reference_id"),
     "unknown_target": Fact(422, "No target identity has this id; /v1/targets lists them.", "target_id"),
     "unknown_recogniser": Fact(422, "No recogniser of this name may be held out or attacked.", "held_out"),
-    "style_not_trained": Fact(422, "The look is there, but nobody trained it for this target yet.", "target_id"),
-    "style_exists": Fact(409, "The look was trained for this target already.", "target_id"),
+    "style_not_trained": Fact(422, "The reference has no style for this target yet; fine-tune one.", "target_id"),
+    "style_exists": Fact(409, "The reference has a style for this target already.", "target_id"),
     "held_out_attacked": Fact(422, "The recogniser to hold out is among those to attack.", "held_out"),
-    "reference_exists": Fact(409, "A look of this id is there already.", "reference_id"),
-    "reference_shipped": Fact(409, "The look belongs to the models and cannot be removed.", "reference_id"),
-    "name_invalid": Fact(422, "Ids of looks are 1 to 40 lower-case letters, digits and underscores.", "reference_id"),
+    "reference_exists": Fact(409, "A reference of this id is there already.", "reference_id"),
+    "reference_shipped": Fact(409, "The reference belongs to the models and cannot be removed.", "reference_id"),
+    "name_invalid": Fact(422, "Such ids are 1 to 40 lower-case letters, digits and underscores.", "reference_id"),
     # The job
     "unknown_job": Fact(404, "No job has this id, or it is not yours."),
     "erased_job": Fact(410, "The job was erased or has expired; nothing of it is left."),
@@ -77,7 +77,7 @@ FACTS: Mapping[str, Fact] = {
     "worker_lost": Fact(IN_A_JOB, "The workers that held the job all died.", is_retryable=True),
     "queue_timeout": Fact(IN_A_JOB, "No worker was free in time.", is_retryable=True),
     "out_of_memory": Fact(IN_A_JOB, "The accelerator ran out of memory.", is_retryable=True),
-    "store_unwritable": Fact(IN_A_JOB, "The store of looks cannot be written.", is_retryable=True),
+    "store_unwritable": Fact(IN_A_JOB, "The store of references cannot be written.", is_retryable=True),
     "core_error": Fact(IN_A_JOB, "The method refused the photo."),
     "store_error": Fact(IN_A_JOB, "The service's models refused the work."),
     "bundle_damaged": Fact(IN_A_JOB, "A file of the service's models is missing or damaged."),
@@ -87,10 +87,10 @@ FACTS: Mapping[str, Fact] = {
     "dataset_missing": Fact(IN_A_JOB, "The service does not find the faces to train on."),
     "dataset_damaged": Fact(IN_A_JOB, "The faces to train on are incomplete or cannot be read."),
     "dataset_too_small": Fact(IN_A_JOB, "There are fewer faces to train on than the training needs."),
-    "reference_refused": Fact(IN_A_JOB, "The picture cannot serve as a look.", "picture"),
-    "reference_grey": Fact(IN_A_JOB, "The picture of the look has no colours.", "picture"),
+    "reference_refused": Fact(IN_A_JOB, "The picture cannot serve as a reference.", "picture"),
+    "reference_grey": Fact(IN_A_JOB, "The picture of the reference has no colours.", "picture"),
     "reference_without_makeup": Fact(IN_A_JOB, "Nothing tells the picture from its bare twin.", "picture"),
-    "reference_region_too_small": Fact(IN_A_JOB, "Lips or eyes of the look show too few pixels.", "picture"),
+    "reference_region_too_small": Fact(IN_A_JOB, "Lips or eyes of the reference show too few pixels.", "picture"),
 }
 
 

@@ -8,7 +8,7 @@ from jobs.wish import Id
 
 
 class ReferenceSubmission(BaseModel):
-    """The fields beside the pictures of a new look."""
+    """The fields beside the pictures of a new reference."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -71,7 +71,7 @@ class ReferenceInput(Frozen):
 
 
 class StyleInput(Frozen):
-    """A style to train."""
+    """A style to fine-tune."""
 
     reference_id: str = Field(description="The make-up: an id of /v1/references")
     target_id: str = Field(description="Whom to resemble: an id of /v1/targets")
@@ -154,7 +154,7 @@ class Job(Frozen):
     id: str = Field(description="Nobody can guess it: whoever knows it may read and erase the job")
     kind: Kind = Field(
         "protect",
-        description="`protect` a photo, `detect` its faces, or `finetune`: add a reference or train a style",
+        description="`protect` a photo, `detect` its faces, or `finetune`: add a reference or fine-tune a style",
     )
     status: Status = Field(description="`succeeded`, `failed` and `canceled` are for ever")
     revision: int = Field(description="Grows with every change")

@@ -50,8 +50,8 @@ class Progress(Told):
     step: int = Field(description="How many steps of the stage are done")
     steps: int = Field(description="How many it has")
     fraction: float = Field(default_factory=_fraction, description="Of the whole job, from 0 to 1; rough")
-    losses: dict[str, float] | None = Field(None, description="Terms of the loss, by name; while a style is trained")
-    eta_s: float | None = Field(None, description="Seconds left of the stage; while a style is trained")
+    losses: dict[str, float] | None = Field(None, description="Terms of the loss, by name; while a style is fine-tuned")
+    eta_s: float | None = Field(None, description="Seconds left of the stage; while a style is fine-tuned")
 
 
 OnProgress = Callable[[Progress], None]

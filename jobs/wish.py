@@ -72,7 +72,7 @@ class Wish(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reference_id: Id = Field(description="The make-up to wear: an id from /v1/references")
-    target_id: Id | None = Field(None, description="Whom to resemble: an id from /v1/targets; default: the look's own")
+    target_id: Id | None = Field(None, description="Whom to resemble: an id from /v1/targets; or the first on offer")
     output_format: OutputFormat = Field(
         "png",
         description="png keeps every pixel outside the make-up bit for bit; avif and heic where allowed",

@@ -1,4 +1,4 @@
-"""What happens to a finished photo before somebody looks at it, as data: `docs/survival.md` tells what it imitates."""
+"""What happens to a finished photo before anybody looks, as data; `docs/journey/score.md` has what it imitates."""
 
 import io
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is on offer: make-up looks and identities to resemble, from the bundle's manifest."""
+"""What is on offer: make-up references and identities to resemble, from the bundle's manifest."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/v1", tags=["catalog"], responses=PROBLEMS)
 
 
 class Reference(BaseModel):
-    """A make-up look; `targets` are the identities it has a trained style for, the first one being the default."""
+    """A make-up reference; `targets` are the identities it has a style for, the first one being the default."""
 
     id: str
     title: str
@@ -33,20 +33,20 @@ class Target(BaseModel):
 
 
 class References(BaseModel):
-    """All looks of the bundle."""
+    """All references on offer."""
 
     references: list[Reference]
 
 
 class Targets(BaseModel):
-    """All identities of the bundle."""
+    """All identities on offer."""
 
     targets: list[Target]
 
 
 @router.get("/references")
 def list_references(service: ServiceDep) -> References:
-    """The make-up looks a photo can wear."""
+    """The make-up references a photo can wear."""
     styles = service.catalog.styles
     return References(
         references=[
@@ -64,15 +64,15 @@ def list_references(service: ServiceDep) -> References:
 
 @router.get("/references/{reference_id}/image", response_class=FileResponse)
 def show_reference(reference_id: str, service: ServiceDep) -> FileResponse:
-    """The look, worn."""
+    """The reference, worn."""
     return _image({card.id: card.image for card in service.catalog.references}, reference_id)
 
 
 @router.delete("/references/{reference_id}", status_code=204, responses={202: {"description": "Jobs still wear it"}})
 def remove_added_reference(reference_id: str, service: ServiceDep) -> Response:
-    """Remove a look that was added, and its styles. From now on no job can ask for it.
+    """Remove a reference that was added, and its styles. From now on no job can ask for it.
 
-    204: it is gone. 202: jobs that wear it, or train it, finish first; then it goes.
+    204: it is gone. 202: jobs that wear it, or fine-tune it, finish first; then it goes.
     """
     if not any(card.id == reference_id for card in service.catalog.references):
         raise Problem("not_found", f"no reference {reference_id!r}")

@@ -1,4 +1,4 @@
-"""New looks and new styles over HTTP: long jobs, watched like any other."""
+"""New references and new styles over HTTP: long jobs, watched like any other."""
 
 from contextlib import AsyncExitStack
 
@@ -25,13 +25,13 @@ router = APIRouter(
 )
 FORM = form_schema(
     ReferenceSubmission,
-    {"picture": "One face wearing the look", "bare": "The same picture without make-up; made by the model if absent"},
+    {"picture": "One face wearing the make-up", "bare": "The same face without make-up; made by the model if absent"},
     ["picture"],
 )
 
 
 class Finetune(BaseModel):
-    """A style to train."""
+    """A style to fine-tune."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,7 +44,7 @@ class Finetune(BaseModel):
 
 @router.post("", status_code=202, response_model=Job, openapi_extra=FORM)
 async def add_reference(request: Request, service: ServiceDep, prefer: Prefer = "") -> Response:
-    """Make a look of a picture with make-up. The job fails with a code when the picture cannot serve as one."""
+    """Make a reference of a picture with make-up. The job fails with a code when the picture cannot serve as one."""
     limit = service.settings.max_upload_bytes
     async with AsyncExitStack() as held:
         sent = await held.enter_async_context(read_form(request, ReferenceSubmission, "picture", ("bare",), limit))
@@ -66,7 +66,7 @@ async def add_reference(request: Request, service: ServiceDep, prefer: Prefer = 
 
 @router.post("/{reference_id}/finetune", status_code=202, response_model=Job)
 async def train_style(reference_id: str, order: Finetune, service: ServiceDep, prefer: Prefer = "") -> Response:
-    """Train a look's style for a target. When the job ends, photos can wear it at once."""
+    """Fine-tune a reference's style for a target. When the job ends, photos can wear it at once."""
     catalog = service.catalog
     if not any(card.id == reference_id for card in catalog.references):
         raise Problem("not_found", f"no reference {reference_id!r}")

@@ -26,7 +26,7 @@ HALF_OPEN = 150
 LARGE = 30
 PRESSURE_S = 6.0
 MOST_GROWTH_BYTES = 64 * 2**20
-"""As docs/http.md promises; so is SMALL_S."""
+"""As docs/journey/upload.md promises; so is SMALL_S."""
 SMALL_S = 2.0
 FIELD = b'--x\r\nContent-Disposition: form-data; name="reference_id"\r\n\r\nrose\r\n'
 FILE = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from diffusers import DDIMInverseScheduler, DDIMScheduler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -27,6 +28,18 @@ def test_the_same_eps_inverts_and_returns(t: int, s: int, seed: int) -> None:
     alpha_t, alpha_s = float(ALPHA_BAR[t]), float(ALPHA_BAR[s])
     there = ddim_step(x, eps, alpha_t, alpha_s)
     assert torch.allclose(ddim_step(there, eps, alpha_s, alpha_t), x, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scheduler", [DDIMScheduler, DDIMInverseScheduler])
+@pytest.mark.parametrize("timestep", [20, 60, 300, 980])
+def test_a_step_is_the_one_that_diffusers_takes(scheduler: type, timestep: int) -> None:
+    theirs = scheduler(beta_start=1e-4, beta_end=0.02, clip_sample=False)
+    theirs.set_timesteps(50)  # 20 timesteps apart
+    generator = torch.Generator().manual_seed(timestep)
+    x, eps = (torch.randn(2, 3, 8, 8, generator=generator) for _ in range(2))
+    clean, noisy = float(ALPHA_BAR[timestep - 20]), float(ALPHA_BAR[timestep])
+    ours = ddim_step(x, eps, noisy, clean) if scheduler is DDIMScheduler else ddim_step(x, eps, clean, noisy)
+    assert torch.allclose(theirs.step(eps, timestep, x).prev_sample, ours, atol=1e-5)
 
 
 def test_a_walk_there_and_back_with_constant_noise_ends_where_it_began() -> None:

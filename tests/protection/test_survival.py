@@ -66,6 +66,6 @@ def test_a_photo_of_one_pixel_is_treated_too(name: str) -> None:
 
 
 def test_the_page_shows_the_profiles_as_they_are() -> None:
-    page = (DOCS / "survival.md").read_text(encoding="utf-8")
+    page = (DOCS / "journey/score.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
     assert rows == [f"| `{p.name}` | {p.title} | {p.imitates} |" for p in PROFILES.values()]
