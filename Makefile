@@ -12,16 +12,19 @@ PHOTO ?=
 REFERENCE ?=
 TARGET ?=
 
-# Test workers: whole files each, in the order of tests/conftest.py. Bare `pytest` runs everything in one process.
+# Test workers: whole files each, or files that share a stack, in the order of tests/conftest.py. Bare `pytest` runs everything in one process.
 WORKERS ?= 2
+SPREAD := --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help demo serve test chaos check fix clean
+.PHONY: help demo serve test durations rehearsal chaos check fix clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    start everything, protect a photo over HTTP, show the scores, stop (PHOTO=me.jpg REFERENCE=...)"
 	@echo "make serve   keep the service running until Ctrl-C"
 	@echo "make test    the test suite            make chaos   the minutes-long process-killing tier"
+	@echo "make durations    the test suite, and what each file costs (docs/tests.md)"
+	@echo "make rehearsal    pull, import, protect and evaluate on networks of the published sizes: minutes, 5 GB of disk"
 	@echo "make check   lint, format, types, import directions        make fix   what can be fixed by itself"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -38,7 +41,13 @@ serve: $(STAMP)
 	@$(BIN)/diffam up
 
 test: $(STAMP)
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest $(SPREAD)
+
+durations: $(STAMP)
+	$(BIN)/python -m pytest -p tests.durations $(SPREAD)
+
+rehearsal: $(STAMP)
+	$(BIN)/pytest -m slow tests/rehearsal
 
 chaos: $(STAMP)
 	$(BIN)/pytest -m chaos

@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     models = open_bundle(BUNDLE).models
-    find = partial(models.find_faces, smallest_share=arguments.smallest_share)
+    find = partial(models.detector.all, smallest_share=arguments.smallest_share)
     drawn, errors, found_count, rows = 0, [], 0, []
     for index in range(arguments.scenes):
         width, height = SIZES[index % len(SIZES)]
@@ -68,7 +68,7 @@ def main() -> None:
     times = {}
     for name, (width, height) in MEGAPIXELS.items() if arguments.repeats else ():
         photo = np.ascontiguousarray(cv2.resize(group_scene(90, 1155, 866, 4, 35, (60, 250))[0], (width, height)))
-        times[name] = {"find_face": milliseconds(models.find_face, photo, arguments.repeats),
+        times[name] = {"find_face": milliseconds(models.detector.largest, photo, arguments.repeats),
                        "find_faces": milliseconds(find, photo, arguments.repeats)}  # fmt: skip
         print(name, json.dumps(times[name]), flush=True)  # noqa: T201
     facts: dict[str, Any] = {

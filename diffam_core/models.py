@@ -3,18 +3,12 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import cv2
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffam_core.faces.detection import SMALLEST_SHARE, find_face, find_faces
-from diffam_core.faces.face import FoundFace
-from diffam_core.faces.framing import MINIATURE, Framing
-from diffam_core.faces.plausibility import parser_check
-from diffam_core.faces.turned import try_turned
-from diffam_core.images import Photo
+from diffam_core.faces.detection import Detector
 from diffam_core.networks.clip import Clip
 from diffam_core.networks.unet import EpsModel
 
@@ -61,28 +55,7 @@ class Models:
     recognisers: dict[str, Recogniser]
     portrait_px: int
     view_px: int
-    framing: Framing = MINIATURE
-    yunet: cv2.FaceDetectorYN | None = None
-    parser_checks_faces: bool = False
-
-    def find_face(self, photo: Photo) -> FoundFace:
-        """The largest face of a photo, framed as these networks expect. Raises NoFaceFound, FaceTooSmall."""
-        return find_face(photo, self.framing, self.yunet)
-
-    def find_faces(
-        self, photo: Photo, smallest_share: float = SMALLEST_SHARE, may_be_turned: bool = True
-    ) -> list[FoundFace]:
-        """All faces of a photo, largest first; those with a `code` are reported, not protected.
-
-        Only the largest upright one with neither YuNet nor a parser whose scores are known to tell faces. With such a
-        parser, the photo is tried in other turns where none is surely upright and seen from the front.
-        """
-        is_checked = self.yunet is None and self.parser_checks_faces
-        check = parser_check(self.parser, self.portrait_px, self.device) if is_checked else None
-        faces = find_faces(photo, self.framing, self.yunet, check, smallest_share)
-        if check is None or not may_be_turned:
-            return faces
-        return try_turned(photo, faces, self.framing, check, smallest_share)
+    detector: Detector
 
     def to(self, device: str) -> "Models":
         """The same networks, moved in place to a torch device."""

@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -13,8 +12,11 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from diffam_core.diffusion import alpha_bars
-from diffam_core.faces.framing import EYE_DISTANCE, EYE_MIDDLE, Framing
-from diffam_core.faces.yunet import open_yunet
+from diffam_core.faces.cascades import CascadeDetector
+from diffam_core.faces.detection import Detector
+from diffam_core.faces.framing import Framing
+from diffam_core.faces.plausibility import parser_check
+from diffam_core.faces.yunet import YunetDetector, open_yunet
 from diffam_core.images import to_portrait
 from diffam_core.models import Models, Process, Recogniser
 from diffam_core.networks.bisenet import BisenetParser
@@ -29,7 +31,7 @@ from model_store.additions import with_additions
 from model_store.catalog import Catalog, Mode, StyleCard, read_catalog, read_manifest
 from model_store.digest import sha256_of
 from model_store.errors import BundleDamaged, StyleNotTrained, UnknownReference
-from model_store.manifest import ClipRow, DetectorRow, Manifest, ParserRow, PicturesRow
+from model_store.manifest import ClipRow, Manifest, ParserRow, PicturesRow
 
 
 @dataclass(frozen=True)
@@ -162,19 +164,28 @@ def _build_parser(row: ParserRow) -> nn.Module:
     return BisenetParser() if kind == "bisenet" else FaceParser(row["widths"])
 
 
-def _open_detector(folder: Path, row: DetectorRow) -> cv2.FaceDetectorYN | None:
-    """The detector of a manifest's row: "yunet" with its file, or None for "opencv-haar", which needs no file."""
+def _open_detector(folder: Path, manifest: Manifest, parser: nn.Module) -> Detector:
+    """The detector that a manifest names: "yunet" with its file, or "opencv-haar", which needs none.
+
+    What the latter finds is looked at again by a parser that is known to tell faces.
+    """
+    row, portrait = manifest.get("detector", {}), manifest["portrait"]
     kind = row.get("kind", "opencv-haar")
-    if kind not in ("opencv-haar", "yunet"):
+    x, y = portrait["eye_middle"]
+    framing = Framing((x, y), portrait["eye_distance"])
+    if kind == "yunet":
+        return YunetDetector(framing, open_yunet(folder / row["file"]))
+    if kind != "opencv-haar":
         raise ValueError(f"no detector is called {kind!r}")
-    return open_yunet(folder / row["file"]) if kind == "yunet" else None
+    is_checked = manifest["parser"].get("checks_faces", False)
+    return CascadeDetector(framing, parser_check(parser, portrait["size_px"]) if is_checked else None)
 
 
 def load_models(folder: Path, manifest: Manifest) -> Models:
     """The networks of a bundle, without styles."""
     schedule, unet, clip = manifest["schedule"], manifest["unet"], manifest["clip"]
-    perceptual, parser, portrait = manifest["perceptual"], manifest["parser"], manifest["portrait"]
-    eye_x, eye_y = portrait.get("eye_middle", EYE_MIDDLE)
+    perceptual, portrait = manifest["perceptual"], manifest["portrait"]
+    parser = _load(_build_parser(manifest["parser"]), folder / manifest["parser"]["file"])
     eps = EpsModel(unet["unshuffle"], unet["config"])
     tower = Clip(clip["config"], clip.get("vocabulary"), tuple(clip["mean"]), tuple(clip["std"]))
     recognisers = {}
@@ -194,13 +205,11 @@ def load_models(folder: Path, manifest: Manifest) -> Models:
         ),
         clip=tower,
         perceptual=_load(build_perceptual(perceptual["trunk"], perceptual["calibrated"]), folder / perceptual["file"]),
-        parser=_load(_build_parser(parser), folder / parser["file"]),
-        parser_checks_faces=parser.get("checks_faces", False),
+        parser=parser,
         recognisers=recognisers,
         portrait_px=portrait["size_px"],
         view_px=portrait["view_px"],
-        framing=Framing((eye_x, eye_y), portrait.get("eye_distance", EYE_DISTANCE)),
-        yunet=_open_detector(folder, manifest.get("detector", {})),
+        detector=_open_detector(folder, manifest, parser),
     )
 
 

@@ -8,8 +8,8 @@ class PortraitRow(TypedDict):
 
     size_px: int
     view_px: int
-    eye_middle: NotRequired[list[float]]
-    eye_distance: NotRequired[float]
+    eye_middle: list[float]
+    eye_distance: float
 
 
 class ScheduleRow(TypedDict):

@@ -51,7 +51,7 @@ def find_again(models: Models, photo: Photo, known: FoundFace) -> FoundFace | No
     scale = min(1.0, LOOK_PX / max(part.shape[:2]))
     small = part if scale == 1 else cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     upright = np.ascontiguousarray(np.rot90(small.astype(np.uint8), quarters))
-    found = models.find_faces(upright, OWN_SHARE, may_be_turned=False)
+    found = models.detector.all(upright, OWN_SHARE, may_be_turned=False)
     height, width = small.shape[:2]
     seen = [scale_face(turn_back(face, quarters, width, height), 1 / scale) for face in found if face.is_protectable]
 

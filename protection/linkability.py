@@ -63,7 +63,7 @@ class Links:
 
 def know_faces(models: Models, photo: Photo) -> list[KnownFace]:
     """The faces of a photo that can be protected, largest first."""
-    found = [face for face in models.find_faces(photo) if face.is_protectable]
+    found = [face for face in models.detector.all(photo) if face.is_protectable]
     return [KnownFace(face, seen) for face, seen in zip(found, _embed(models, photo, found), strict=True)]
 
 

@@ -89,7 +89,7 @@ def open_photo(models: Models, max_faces: int | None, request: Request) -> Uploa
     """
     started = perf_counter()
     photo, alpha = decode_rgba(request.photo)
-    found = models.find_faces(photo)
+    found = models.detector.all(photo)
     most = None if max_faces is None else min(max_faces, max(1, max_faces * AUTO_ROWS // rows_per_face(request.wish)))
     chosen = choose_faces(found, request.wish.faces, most)
     return Upload(request.wish, photo, alpha, found, chosen.within, chosen.beyond, round(perf_counter() - started, 4))
@@ -137,7 +137,7 @@ def finish_photo(bundle: Bundle, made_up: MadeUp, on_progress: OnProgress) -> Pr
 
 def detect_faces(models: Models, photo: bytes) -> list[FaceReport]:
     """The first stop alone: every face in an encoded photo, largest first. Raises PhotoUnreadable."""
-    return [seen_face(index, face) for index, face in enumerate(models.find_faces(decode_photo(photo)))]
+    return [seen_face(index, face) for index, face in enumerate(models.detector.all(decode_photo(photo)))]
 
 
 def _composite(upload: Upload, worn: Sequence[Wearing]) -> bytes:

@@ -54,11 +54,15 @@ LONGEST = (
 ASSETS = Path(__file__).parents[2] / "shared" / "assets"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; the order inside a file stays."""
+    """Put the longest files first, each with one worker unless it names a group; the order inside a file stays."""
     here = Path(__file__).parent
     places = {here / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(here).as_posix()))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diffam_core.faces.framing import MINIATURE, Framing
+from diffam_core.faces.framing import Framing
 from diffam_core.images import Photo
 
 SMALLEST_EYE_DISTANCE_PX = 12.0
@@ -42,7 +42,7 @@ class FoundFace:
     box: tuple[int, int, int, int]
     left_eye: tuple[float, float]
     right_eye: tuple[float, float]
-    framing: Framing = MINIATURE
+    framing: Framing
     code: str | None = None
     notes: tuple[str, ...] = ()
     others: dict[str, tuple[float, float]] = field(default_factory=dict, hash=False)

@@ -11,6 +11,7 @@ only, and lets colour follow as it follows lightness in the photo itself: grey s
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +23,8 @@ from torch import Tensor
 from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.images import Photo
 
+Levels = NDArray[np.floating[Any]]
+"""Of grey, 0 to 255."""
 LOOK_PX = 64
 """Palettes are read from a portrait of this size, whatever the photo's: every figure below was measured there."""
 LUMA = (0.299, 0.587, 0.114)
@@ -77,7 +80,7 @@ class Palette:
 
     contrast: float
     colour: float
-    tone: NDArray[np.float64]
+    tone: Levels
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -96,7 +99,7 @@ def fit_palette(
     return change if palette.contrast == 1 else palette.contrast * change
 
 
-def _toned(change: Tensor, photo: Photo, face: FoundFace, tone: NDArray[np.float64]) -> Tensor:
+def _toned(change: Tensor, photo: Photo, face: FoundFace, tone: Levels) -> Tensor:
     """The change in lightness, with the colour that the photo has at the lightness it leads to."""
     luma, *colours = tone
     portrait = cut_portrait(photo, face, change.shape[-1])[0].numpy()
@@ -121,7 +124,7 @@ def palette_of(photo: Photo, face: FoundFace) -> Palette:
     return Palette(RANGE.share(range_), colour, _tone(whole))
 
 
-def _face_of(levels: NDArray[np.float64], face: FoundFace) -> NDArray[np.float64]:
+def _face_of(levels: Levels, face: FoundFace) -> Levels:
     """The part of a portrait `(s, s, 3)` between brows and chin."""
     unit = face.framing.eye_distance * LOOK_PX
     x, y = (place * LOOK_PX for place in face.framing.eye_middle)
@@ -134,20 +137,20 @@ def _way(value: float, start: float, end: float) -> float:
     return min(1.0, max(0.0, (value - start) / (end - start)))
 
 
-def _apart(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+def _apart(pixels: Levels) -> Levels:
     """Colour of pixels `(n, 3)`: red less green and blue less green, exactly 0 for grey."""
     return pixels[:, [0, 2]] - pixels[:, [1]]
 
 
-def _by_lightness(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+def _by_lightness(pixels: Levels) -> Levels:
     return pixels[np.argsort(pixels @ LUMA, kind="stable")]
 
 
-def _saturation(pixels: NDArray[np.float64]) -> float:
+def _saturation(pixels: Levels) -> float:
     return float(np.sqrt((_apart(pixels) ** 2).sum(axis=1).mean()))
 
 
-def _variety(pixels: NDArray[np.float64]) -> float:
+def _variety(pixels: Levels) -> float:
     """Levels by which the colours of equally light pixels differ.
 
     Half the mean squared step between neighbours in the order of lightness (von Neumann's estimate): whatever curve a
@@ -157,7 +160,7 @@ def _variety(pixels: NDArray[np.float64]) -> float:
     return float(np.sqrt((steps**2).sum(axis=1).mean() / 2))
 
 
-def _tone(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+def _tone(pixels: Levels) -> Levels:
     ordered = _by_lightness(pixels)
     knots = np.array_split(np.column_stack([ordered @ LUMA, _apart(ordered)]), KNOTS)
     return np.stack([knot.mean(axis=0) for knot in knots], axis=1)

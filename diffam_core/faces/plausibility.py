@@ -34,7 +34,7 @@ LEANING_DEG = 20.0
 BATCH = 16
 
 
-def parser_check(parser: nn.Module, portrait_px: int, device: torch.device) -> Check:
+def parser_check(parser: nn.Module, portrait_px: int) -> Check:
     """The check of a bundle: the sum of the parser's highest probabilities of each eye and the lips in their places.
 
     0 where it sees no face. Eyes are moved to where the parser sees them, if that looks no worse.
@@ -42,12 +42,12 @@ def parser_check(parser: nn.Module, portrait_px: int, device: torch.device) -> C
 
     def check(photo: Photo, faces: Sequence[FoundFace]) -> list[tuple[float, FoundFace]]:
         looks, moved = [], []
-        for index, (face, regions) in enumerate(_regions(parser, photo, faces, portrait_px, device)):
+        for index, (face, regions) in enumerate(_regions(parser, photo, faces, portrait_px)):
             looks.append((_score(face, regions), face))
             straightened = _straightened(face, regions)
             if straightened is not face:
                 moved.append((index, straightened))
-        again = _regions(parser, photo, [face for _, face in moved], portrait_px, device)
+        again = _regions(parser, photo, [face for _, face in moved], portrait_px)
         for (index, _), (face, regions) in zip(moved, again, strict=True):
             looks[index] = max((_score(face, regions), face), looks[index], key=lambda look: look[0])
         return looks
@@ -56,9 +56,10 @@ def parser_check(parser: nn.Module, portrait_px: int, device: torch.device) -> C
 
 
 def _regions(
-    parser: nn.Module, photo: Photo, faces: Sequence[FoundFace], portrait_px: int, device: torch.device
+    parser: nn.Module, photo: Photo, faces: Sequence[FoundFace], portrait_px: int
 ) -> Iterator[tuple[FoundFace, NDArray[np.float32]]]:
     """Each face with the parser's probabilities `(4, s, s)` on its portrait."""
+    device = next(parser.parameters()).device
     for start in range(0, len(faces), BATCH):
         some = list(faces[start : start + BATCH])
         with torch.inference_mode():

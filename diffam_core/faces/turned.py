@@ -4,13 +4,14 @@ The photo itself is never turned: only the faces' places say how they lie, and e
 follows the eyes.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
-from diffam_core.faces.detection import SEARCH_PX, SMALLEST_SHARE, Check, bounded, find_faces, upright_score
+from diffam_core.faces.detection import SEARCH_PX, SMALLEST_SHARE, bounded
 from diffam_core.faces.face import FoundFace
-from diffam_core.faces.framing import Framing
 from diffam_core.images import Photo
 
 TURNED_SCORE = 2.1
@@ -29,24 +30,31 @@ are. Upright, a wrong turn led 3 of them, by 0.43 at most.
 """
 
 
+class Upright(Protocol):
+    """A detector that finds upright faces, and can say how surely a photo shows one."""
+
+    def as_it_lies(self, photo: Photo, smallest_share: float) -> list[FoundFace]: ...
+    def score(self, photo: Photo, faces: Sequence[FoundFace] | None = None) -> float: ...
+
+
 def try_turned(
-    photo: Photo, upright: list[FoundFace], framing: Framing, check: Check, smallest_share: float = SMALLEST_SHARE
+    photo: Photo, upright: list[FoundFace], detector: Upright, smallest_share: float = SMALLEST_SHARE
 ) -> list[FoundFace]:
     """The faces of a photo that lies turned by a quarter, a half or three quarters, largest first; else `upright`.
 
     Three quick searches on small copies where `upright`, what was found of the photo as it is, holds no sure face from
     the front, and a thorough one in the turn that convinces, of which profiles are left out.
     """
-    seen = max((score for score, _ in check(photo, [face for face in upright if _is_frontal(face)])), default=0.0)
+    seen = detector.score(photo, [face for face in upright if _is_frontal(face)])
     if seen > SURE_SCORE:
         return upright
     small, _ = bounded(photo, SEARCH_PX)
-    scores = {quarters: upright_score(_turned(small, quarters), framing, check) for quarters in (1, 2, 3)}
+    scores = {quarters: detector.score(_turned(small, quarters)) for quarters in (1, 2, 3)}
     best = max(scores, key=lambda quarters: scores[quarters])
     if scores[best] < max(TURNED_SCORE, seen + LEAD):
         return upright
     height, width = photo.shape[:2]
-    found = find_faces(_turned(photo, best), framing, None, check, smallest_share)
+    found = detector.as_it_lies(_turned(photo, best), smallest_share)
     faces = [turn_back(face, best, width, height) for face in found if _is_frontal(face)]
     return [replace(face, notes=(*face.notes, "face_turned")) for face in faces] or upright
 

@@ -1,6 +1,8 @@
 """YuNet through OpenCV, for bundles that bring its ONNX file: faces with eyes, also turned and half hidden ones."""
 
+import math
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,56 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from diffam_core.faces.cascades import Find
+from diffam_core.faces.detection import (
+    GROUP_SEARCH_PX,
+    SEARCH_PX,
+    SMALLEST_SHARE,
+    Find,
+    bounded,
+    distinct,
+    inside,
+    padded,
+    protectable,
+    to_photo,
+    told,
+)
+from diffam_core.faces.face import FoundFace
+from diffam_core.faces.framing import Framing
+from diffam_core.images import Photo
 
 LEAST_SCORE = 0.7
 _ONE_AT_A_TIME = threading.Lock()
 """A detector keeps the picture's size between two calls, so threads that share it take turns."""
+
+
+@dataclass(frozen=True)
+class YunetDetector:
+    """YuNet: it needs no second look, and finds leaning heads by itself; a photo is searched as it lies."""
+
+    framing: Framing
+    network: cv2.FaceDetectorYN
+
+    def largest(self, photo: Photo) -> FoundFace:
+        """The largest face of a photo. Raises NoFaceFound, FaceTooSmall."""
+        return protectable(self._largest(photo), photo)
+
+    def all(self, photo: Photo, smallest_share: float = SMALLEST_SHARE, may_be_turned: bool = True) -> list[FoundFace]:
+        """All faces, as `Detector` says; the network has a smallest size of its own."""
+        del smallest_share, may_be_turned
+        copy, scale = bounded(photo, GROUP_SEARCH_PX)
+        surest = self._largest(copy)
+        small, _, margin = padded(copy, GROUP_SEARCH_PX, 16)
+        seen = [to_photo(find, 1.0, margin, self.framing) for find in self._search(small, margin)]
+        first = [] if surest is None else [(math.inf, surest)]
+        return told(photo, distinct(first + [(0.0, face) for face in seen]), scale)
+
+    def _largest(self, photo: Photo) -> FoundFace | None:
+        small, scale, margin = padded(photo, SEARCH_PX)
+        found = max(self._search(small, margin), key=lambda find: find.box[2], default=None)
+        return None if found is None else to_photo(found, scale, margin, self.framing)
+
+    def _search(self, small: Photo, margin: int) -> list[Find]:
+        return inside(yunet_faces(self.network, small), margin, small)
 
 
 def open_yunet(file: Path) -> cv2.FaceDetectorYN:

@@ -34,6 +34,7 @@ from model_store.miniature.styling import (
 )
 from model_store.rendered.captions import BANK, prompts
 from model_store.rendered.portraits import SEEDS, population
+from model_store.rendered.renderer import FRAMING
 from model_store.training.checkpoints import save_weights
 
 NETWORKS = ("unet", "clip", "vit", "ir152", "irse50", "facenet", "mobile_face", "perceptual", "parser")
@@ -118,7 +119,10 @@ def _manifest(folder: Path) -> Manifest:
         "grade": "demonstration",
         "format": 1,
         "never_attacked": [NEVER_ATTACKED],
-        "portrait": {"size_px": recognition.SIZE_PX, "view_px": VIEW_PX},
+        "portrait": {
+            "size_px": recognition.SIZE_PX, "view_px": VIEW_PX,
+            "eye_middle": list(FRAMING.eye_middle), "eye_distance": FRAMING.eye_distance,
+        },
         "portraits": {"seed": SEEDS["portraits"], "count": STYLE_PHOTOS},
         "schedule": {
             "steps": 1000, "beta_start": 1e-4, "beta_end": 0.02,

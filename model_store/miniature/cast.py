@@ -5,11 +5,10 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from diffam_core.faces.framing import EYE_DISTANCE, EYE_MIDDLE
 from diffam_core.images import to_pixels
 from model_store.rendered.people import Face, bare, sample_identities, sample_makeup, sample_nuisance, take
 from model_store.rendered.portraits import SEEDS
-from model_store.rendered.renderer import Frame, Rendering, render
+from model_store.rendered.renderer import FRAMING, Frame, Rendering, render
 
 PICTURE_PX = 256
 CALM = {"yaw": 0.0, "pitch": 0.0, "light_x": 0.1, "light_y": -0.3, "ambient": 0.7, "exposure": 1.0, "shine": 0.04,
@@ -26,7 +25,9 @@ TARGETS = {"aurora": "Aurora", "bruno": "Bruno", "celia": "Celia"}
 MID_TONE = 0.45
 
 
-def _still(n: int, x: float = EYE_MIDDLE[0], y: float = EYE_MIDDLE[1], distance: float = EYE_DISTANCE) -> Frame:
+def _still(
+    n: int, x: float = FRAMING.eye_middle[0], y: float = FRAMING.eye_middle[1], distance: float = FRAMING.eye_distance
+) -> Frame:
     one = torch.ones(n)
     return Frame(one * x, one * y, one * distance, one * 0)
 

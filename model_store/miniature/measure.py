@@ -10,8 +10,7 @@ from torch.nn import functional
 
 from diffam_core.diffusion import denoise
 from diffam_core.errors import DiffAMError
-from diffam_core.faces.detection import find_face
-from diffam_core.faces.framing import EYE_MIDDLE
+from diffam_core.faces.cascades import CascadeDetector
 from diffam_core.generation import generate, latents
 from diffam_core.images import to_pixels
 from diffam_core.models import Models
@@ -31,7 +30,7 @@ from model_store.rendered.people import (
     take,
 )
 from model_store.rendered.portraits import population, render_portraits, sample_faces, to_float
-from model_store.rendered.renderer import Frame, render
+from model_store.rendered.renderer import FRAMING, Frame, render
 
 MEASURING_SEEDS = 1_000_000
 """Added to the caller's seed: no person met in training has such a seed."""
@@ -163,15 +162,15 @@ def _detector(identities: int, seed: int) -> dict[str, float]:
         distance = 0.12 + 0.14 * torch.rand(count, generator=generator)
         for row in range(count):
             one = torch.ones(1)
-            frame = Frame(one * 0.5, one * EYE_MIDDLE[1], distance[row] * one, one * 0)
+            frame = Frame(one * 0.5, one * FRAMING.eye_middle[1], distance[row] * one, one * 0)
             photo = to_pixels(render(take(faces, torch.tensor([row])), size, frame, generator).image[0])
             total += 1
             try:
-                face = find_face(photo)
+                face = CascadeDetector(FRAMING).largest(photo)
             except DiffAMError:
                 continue
             middle = (np.array(face.left_eye) + np.array(face.right_eye)) / 2
-            error = float(np.hypot(*(middle / size - [0.5, EYE_MIDDLE[1]]))) / float(distance[row])
+            error = float(np.hypot(*(middle / size - [0.5, FRAMING.eye_middle[1]]))) / float(distance[row])
             found += error < 0.35
             errors.append(error)
     return {"recall": found / total, "median_eye_error_in_eye_distances": float(np.median(errors)), "photos": total}

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from diffam_core.faces.framing import EYE_DISTANCE, EYE_MIDDLE
 from model_store.rendered.people import Face, sample_identities, sample_makeup, sample_nuisance, take
-from model_store.rendered.renderer import Frame, Rendering, render
+from model_store.rendered.renderer import FRAMING, Frame, Rendering, render
 
 SEEDS = {"train": 11, "calibrate": 23, "portraits": 37, "references": 41, "targets": 43}
 """One world, disjoint people: whoever trains a network is never asked to judge it."""
@@ -31,9 +30,9 @@ def portrait_frame(n: int, generator: torch.Generator, jitter: float = 1.0) -> F
         return centre + jitter * spread * torch.randn(n, generator=generator)
 
     return Frame(
-        around(EYE_MIDDLE[0], 0.012),
-        around(EYE_MIDDLE[1], 0.014),
-        around(EYE_DISTANCE, 0.013),
+        around(FRAMING.eye_middle[0], 0.012),
+        around(FRAMING.eye_middle[1], 0.014),
+        around(FRAMING.eye_distance, 0.013),
         around(0.0, 0.04),
     )
 

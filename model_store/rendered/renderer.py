@@ -1,7 +1,7 @@
 """Draws faces: implicit shapes, anti-aliased by the gradient of their own field, lit through a height field.
 
 `render(face, size_px, frame)` is deterministic but for sensor noise, which takes its own generator. A `Frame` says
-where the eyes are, in fractions of the picture: portraits use the product's own framing (`diffam_core.faces.face`).
+where the eyes are, in fractions of the picture; in rendered portraits they lie as `FRAMING` says.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from diffam_core.faces.framing import Framing
 from model_store.rendered.people import HAIR, IRIS, SKIN, Face, along
+
+FRAMING = Framing(eye_middle=(0.5, 0.46), eye_distance=0.28)
+"""Of rendered portraits, and so of every network that is trained on them."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ LEAST_MAKEUP = 6.0
 
 def _portrait(picture: bytes, models: Models) -> tuple[Tensor, Photo]:
     photo = decode_photo(picture)
-    return cut_portrait(photo, models.find_face(photo), models.view_px).to(models.device), photo
+    return cut_portrait(photo, models.detector.largest(photo), models.view_px).to(models.device), photo
 
 
 @torch.inference_mode()

@@ -79,7 +79,7 @@ def cut_portraits(
             break
         photo = read_photo(person.photos[0])
         try:
-            found.append(cut_portrait(photo, models.find_face(photo), models.view_px))
+            found.append(cut_portrait(photo, models.detector.largest(photo), models.view_px))
         except (NoFaceFound, FaceTooSmall):
             continue
     if len(found) < count:

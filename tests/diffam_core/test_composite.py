@@ -13,6 +13,7 @@ from diffam_core.networks import parser as face_parser
 from model_store.bundle import load_models
 from model_store.catalog import BUNDLES, read_manifest
 from model_store.rendered.portraits import render_portraits, sample_faces
+from model_store.rendered.renderer import FRAMING
 
 
 def _disc(size: int = 64, radius: float = 14.0) -> torch.Tensor:
@@ -56,7 +57,7 @@ def test_a_checkerboard_does_not_survive_the_low_pass() -> None:
 @settings(deadline=None, max_examples=25)
 def test_a_change_lands_where_the_portrait_was_cut(x: float, y: float, distance: float, roll: float) -> None:
     half = np.array([np.cos(roll), np.sin(roll)]) * distance / 2
-    face = FoundFace((0, 0, 1, 1), (x - half[0], y - half[1]), (x + half[0], y + half[1]))
+    face = FoundFace((0, 0, 1, 1), (x - half[0], y - half[1]), (x + half[0], y + half[1]), FRAMING)
     photo = np.random.default_rng(0).integers(60, 190, (260, 280, 3), dtype=np.uint8)
     delta = torch.zeros(3, 64, 64)
     delta[:, 24:36, 26:38] = 0.4
@@ -75,7 +76,7 @@ def test_a_change_lands_where_the_portrait_was_cut(x: float, y: float, distance:
 def test_a_portrait_has_the_eyes_in_their_place() -> None:
     photo = np.full((300, 300, 3), 128, dtype=np.uint8)
     photo[118:123, 98:103] = photo[118:123, 178:183] = 255
-    portrait = cut_portrait(photo, FoundFace((0, 0, 1, 1), (100.0, 120.0), (180.0, 120.0)), 64)[0, 0]
+    portrait = cut_portrait(photo, FoundFace((0, 0, 1, 1), (100.0, 120.0), (180.0, 120.0), FRAMING), 64)[0, 0]
     bright = (portrait > 0.2).nonzero().float().mean(dim=0) + 0.5
     assert bright[1] / 64 == pytest.approx(0.5, abs=0.01)
     assert bright[0] / 64 == pytest.approx(0.46, abs=0.015)

@@ -79,7 +79,10 @@ def test_a_face_is_compressed_with_its_surroundings_as_in_the_whole_photo(
     x, y = corner
     whole, face = np.ascontiguousarray(subjects.photos[0][y:, x:]), subjects.found[0]
     shifted = FoundFace(
-        face.box, (face.left_eye[0] - x, face.left_eye[1] - y), (face.right_eye[0] - x, face.right_eye[1] - y)
+        face.box,
+        (face.left_eye[0] - x, face.left_eye[1] - y),
+        (face.right_eye[0] - x, face.right_eye[1] - y),
+        face.framing,
     )
     delta = 0.3 * torch.ones(3, native_px(shifted, 64), native_px(shifted, 64))
     part, moved = around(whole, shifted)

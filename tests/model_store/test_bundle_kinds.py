@@ -57,14 +57,14 @@ def _write_network(folder: Path, name: str, seed: int) -> EpsModel:
 
 def test_the_miniature_keeps_its_framing_and_another_bundle_names_its_own(folder: Path) -> None:
     portrait = read_manifest(folder)["portrait"]
-    assert _open(folder).models.framing == Framing((0.5, 0.46), 0.28)
+    assert _open(folder).models.detector.framing == Framing((0.5, 0.46), 0.28)
     framed = portrait | {"eye_middle": [0.5, 0.47], "eye_distance": 0.25}
-    assert _open(folder, portrait=framed).models.framing == Framing((0.5, 0.47), 0.25)
+    assert _open(folder, portrait=framed).models.detector.framing == Framing((0.5, 0.47), 0.25)
 
 
 def test_a_portrait_has_its_eyes_where_the_framing_of_its_bundle_wants_them(folder: Path) -> None:
     framed = read_manifest(folder)["portrait"] | {"eye_middle": [0.5, 0.6], "eye_distance": 0.2}
-    face = _open(folder, portrait=framed).models.find_face(np.array(demo_scene(seed=0, size=768)))
+    face = _open(folder, portrait=framed).models.detector.largest(np.array(demo_scene(seed=0, size=768)))
     eyes = np.array([[*face.left_eye, 1.0], [*face.right_eye, 1.0]])
     placed = eyes @ portrait_transform(face, 100).T
     assert placed.tolist() == [pytest.approx([39.5, 59.5]), pytest.approx([59.5, 59.5])]

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from diffam_core.faces.cascades import CascadeDetector
 from diffam_core.faces.face import scale_face
 from diffam_core.faces.framing import Framing
+from diffam_core.faces.plausibility import parser_check
 from model_store.bundle import open_bundle
 from model_store.rendered.scenes import group_scene
 from protection.again import find_again, meet_again
@@ -21,7 +23,7 @@ def test_leaning_and_upright_faces_are_found_again_where_they_were() -> None:
     for seed in (1, 2):
         photo, _ = group_scene(seed, 900, 675, faces=4, tilt_deg=35, box_widths=(60, 220))
         treated = treat(photo, PROFILES["jpeg75"])
-        for face in models.find_faces(photo):
+        for face in models.detector.all(photo):
             again = find_again(models, treated, face)
             known, lost = known + 1, lost + (again is None)
             if again is not None:
@@ -36,7 +38,7 @@ def test_leaning_and_upright_faces_are_found_again_where_they_were() -> None:
 def test_a_face_is_met_where_it_is_found_in_a_smaller_copy_and_where_it_was_when_it_is_gone() -> None:
     models = open_bundle(BUNDLE).models
     photo, _ = group_scene(1, 900, 675, faces=2, tilt_deg=0, box_widths=(120, 220))
-    face = models.find_faces(photo)[0]
+    face = models.detector.all(photo)[0]
     small = treat(photo, PROFILES["half"])
     met = meet_again(models, small, face, photo.shape[1])
     assert met.is_found
@@ -47,8 +49,10 @@ def test_a_face_is_met_where_it_is_found_in_a_smaller_copy_and_where_it_was_when
 
 def test_a_face_is_found_again_in_the_frame_that_the_bundle_cuts() -> None:
     models = open_bundle(BUNDLE).models
-    wider = replace(models, framing=Framing((0.5, 0.47), 0.2))
+    wider = replace(
+        models, detector=CascadeDetector(Framing((0.5, 0.47), 0.2), parser_check(models.parser, models.portrait_px))
+    )
     photo, _ = group_scene(1, 900, 675, faces=1, tilt_deg=0, box_widths=(120, 220))
-    again = find_again(wider, photo, models.find_faces(photo)[0])
+    again = find_again(wider, photo, models.detector.all(photo)[0])
     assert again is not None
-    assert again.framing == wider.framing
+    assert again.framing == wider.detector.framing

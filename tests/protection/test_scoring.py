@@ -10,6 +10,7 @@ from diffam_core.images import decode_photo, encode_photo
 from jobs.report import ProtectedFace
 from jobs.wish import Wish
 from model_store.bundle import Bundle
+from model_store.rendered.renderer import FRAMING
 from model_store.rendered.scenes import demo_scene
 from protection.makeup import Wearing
 from protection.pipeline import make_photos_up, open_photo
@@ -17,7 +18,7 @@ from protection.plan import Request, Upload
 from protection.scoring import REASONS, score_faces, seen_face
 
 FOUND = FoundFace(
-    (10, 20, 50, 60), (25.04, 40.26), (45.0, 40.0), notes=("face_cut_off",), others={"nose": (35.55, 51.0)}
+    (10, 20, 50, 60), (25.04, 40.26), (45.0, 40.0), FRAMING, notes=("face_cut_off",), others={"nose": (35.55, 51.0)}
 )
 SMALL = replace(FOUND, code="face_too_small")
 

@@ -1,6 +1,7 @@
-"""The way of the published models, rehearsed in full size: pull, import, verify, protect, evaluate.
+"""The way of the published models, rehearsed: pull, import, verify, protect, evaluate.
 
-Read beside README's "Run it for real": the same commands, on files of the published keys and shapes with random values.
+Read beside docs/published.md: the same commands, on files of the published keys with random values. The networks are
+small by default, and of the published sizes with `make rehearsal`.
 """
 
 import hashlib
@@ -11,21 +12,44 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import tomli_w
 from PIL import Image
+from typer.testing import CliRunner
 
+from cli.main import app
 from model_store.published.sources import PUBLISHED
 from model_store.rendered.scenes import demo_scene
 from tests.model_store.published.file_server import Hosted, file_host
 from tests.rehearsal.published_files import BY_HAND, SERVED, write_pickle
+from tests.rehearsal.shrunk import shrunk
 
 LARGEST_PROCESS_BYTES = 12 * 2**30
 pytestmark = pytest.mark.timeout(1200)
+
+
+Run = Callable[[Sequence[str], dict[str, str]], tuple[int, str]]
+"""The exit status of a command, by its words and its environment, and what it printed."""
+
+
+def in_a_process_of_its_own(words: Sequence[str], environment: dict[str, str]) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", *words], cwd=Path(__file__).parents[2], env=environment,
+        capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def at_once(words: Sequence[str], environment: dict[str, str]) -> tuple[int, str]:
+    """In this process, on small networks."""
+    with shrunk():
+        done = CliRunner().invoke(app, words, env=dict.fromkeys(os.environ) | environment)
+    return done.exit_code, done.output
 
 
 @dataclass(frozen=True)
@@ -33,6 +57,7 @@ class Place:
     """A folder of the user's own, and the commands in it."""
 
     folder: Path
+    run: Run
 
     @property
     def bundle(self) -> Path:
@@ -43,12 +68,9 @@ class Place:
         """What a command printed; it must end well, or with `fails` must not."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DIFFAM_")}
         environment |= {"DIFFAM_DATA_DIR": str(self.folder / "data"), "COLUMNS": "200"} | settings
-        done = subprocess.run(
-            [sys.executable, "-m", "cli.main", *words], cwd=Path(__file__).parents[2], env=environment,
-            capture_output=True, text=True, timeout=900, check=False,
-        )  # fmt: skip
-        assert (done.returncode != 0) == fails, done.stdout[-3000:] + done.stderr[-3000:]
-        return done.stdout + done.stderr
+        status, said = self.run(words, environment)
+        assert (status != 0) == fails, said[-6000:]
+        return said
 
 
 def sources_of(host: str, served: dict[str, bytes], by_hand: dict[str, bytes]) -> str:
@@ -64,36 +86,44 @@ def sources_of(host: str, served: dict[str, bytes], by_hand: dict[str, bytes]) -
     return tomli_w.dumps(table | {"files": rows})
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+SIZES = ["small", pytest.param("published", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A user who pulled the bundle: what can be fetched from a host, the rest put there by hand."""
-    folder = tmp_path_factory.mktemp("published")
-    served = {name: write(folder / name).read_bytes() for name, write in SERVED.items()}
+    folder, is_small = tmp_path_factory.mktemp("published"), request.param == "small"
     downloads = folder / "data/downloads/celebahq-256"
     downloads.mkdir(parents=True)
-    by_hand = {name: write(downloads / name).read_bytes() for name, write in BY_HAND.items()}
-    user = Place(folder)
+    with shrunk() if is_small else nullcontext():
+        served = {name: write(folder / name).read_bytes() for name, write in SERVED.items()}
+        by_hand = {name: write(downloads / name).read_bytes() for name, write in BY_HAND.items()}
+        write_pickle("celeba_hq_ddpm", folder / "tuned.ckpt", seed=1)
+    user = Place(folder, at_once if is_small else in_a_process_of_its_own)
     with file_host() as host:
         host.files = {f"/{name}": Hosted(data, cut_after=[len(data) // 2]) for name, data in served.items()}
         (folder / "sources.toml").write_text(sources_of(host.address, served, by_hand), encoding="utf-8")
-        pull = ("models", "pull", "celebahq-256", "--sources", str(folder / "sources.toml"))
-        (downloads / "79999_iter.pth").rename(folder / "79999_iter.pth")
-        said = user.diffam(*pull, "--accept-licences", fails=True)
-        assert "79999_iter.pth" in said
-        assert not user.bundle.exists()
-        (folder / "79999_iter.pth").rename(downloads / "79999_iter.pth")
-        user.diffam(*pull)
+        pull_in_two_goes(user, downloads / "79999_iter.pth")
         resumed = [asked for asked in host.asked if asked[1]]
         assert len(resumed) == len(served), "each download broke off once and went on where it was"
     for name in served:
         (folder / name).unlink()
-    write_pickle("celeba_hq_ddpm", folder / "tuned.ckpt", seed=1)
     user.diffam(
         "models", "import", "--style", str(folder / "tuned.ckpt"), "--reference", "xmy_060", "--target", "005869",
         "--held-out", "facenet",
     )  # fmt: skip
     yield user
     shutil.rmtree(folder)
+
+
+def pull_in_two_goes(user: Place, late: Path) -> None:
+    """At first one of the files that people fetch themselves is not there yet."""
+    pull = ("models", "pull", "celebahq-256", "--sources", str(user.folder / "sources.toml"))
+    late.rename(user.folder / late.name)
+    assert late.name in user.diffam(*pull, "--accept-licences", fails=True)
+    assert not user.bundle.exists()
+    (user.folder / late.name).rename(late)
+    user.diffam(*pull)
 
 
 def test_the_pulled_bundle_is_whole_and_runs_here(place: Place) -> None:

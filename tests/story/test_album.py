@@ -20,6 +20,8 @@ from tests.cli.conftest import eventually
 from tests.people import shot
 from tests.story.conftest import Service
 
+pytestmark = pytest.mark.xdist_group("service")
+
 PHOTOS = {"beach/a.png": (1, 1), "b.png": (1, 2), "c.jpeg": (2, 1)}
 """Who is on which photo; two are of one person. The last one's name lies about its format."""
 DIFFAM = Path(sys.executable).with_name("diffam")

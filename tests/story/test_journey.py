@@ -15,6 +15,8 @@ from cli.errors import RequestFailed
 from model_store.rendered.scenes import demo_scene
 from tests.story.conftest import Service, png
 
+pytestmark = pytest.mark.xdist_group("service")
+
 
 def pixels(photo: Image.Image | bytes) -> np.ndarray:
     """(height, width, 3) in 0..255, signed so that differences can be taken."""

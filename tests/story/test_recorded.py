@@ -8,6 +8,8 @@ import pytest
 from tests.story.conftest import Service
 from tests.story.recording import FOLDER, answer, requests, settled
 
+pytestmark = pytest.mark.xdist_group("service")
+
 TOLERANCE = 2e-3
 """Machines sum in different orders."""
 

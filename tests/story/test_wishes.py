@@ -16,6 +16,8 @@ from protection.plan import Request
 from tests.story.conftest import Service, png
 from tests.story.test_journey import pixels
 
+pytestmark = pytest.mark.xdist_group("service")
+
 
 @pytest.fixture(scope="module")
 def friends() -> bytes:

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from diffam_core.errors import NoFaceFound
 from diffam_core.faces.face import FoundFace
+from diffam_core.faces.framing import Framing
 from jobs.logs import configure_logging
 from jobs.report import FaceReport, OnProgress, Progress, Stage
 from jobs.settings import Settings
@@ -38,7 +39,9 @@ def open_photo(request: Request) -> Upload:
     if not photo[0, 0].any():
         raise NoFaceFound("no face in the photo")
     height, width = photo.shape[:2]
-    face = FoundFace((0, 0, width, height), (width / 3, height / 3), (2 * width / 3, height / 3))
+    face = FoundFace(
+        (0, 0, width, height), (width / 3, height / 3), (2 * width / 3, height / 3), Framing((0.5, 0.46), 0.28)
+    )
     return Upload(request.wish, photo, None, [face], (0,), (), 0.0)
 
 

@@ -5,6 +5,7 @@ import pytest
 from cli.album.journal import Entry
 from cli.album.report import sentence, verdicts, worn
 from diffam_core.faces.face import FoundFace
+from diffam_core.faces.framing import Framing
 from jobs.report import FaceReport, Verdict
 from protection.linkability import KnownFace, Links
 from tests.finished import match, protected_face, seen_face
@@ -36,7 +37,7 @@ def test_without_pairs_or_without_judges_no_share_is_claimed() -> None:
 
 
 EVERYBODY = frozenset({"resnet", "vit"})
-KNOWN = KnownFace(FoundFace((100, 100, 60, 60), (120.0, 120.0), (140.0, 120.0)), {})
+KNOWN = KnownFace(FoundFace((100, 100, 60, 60), (120.0, 120.0), (140.0, 120.0), Framing((0.5, 0.46), 0.28)), {})
 MATCHES = [match(), match(name="vit", role="held_out")]
 
 

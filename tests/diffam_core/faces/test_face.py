@@ -10,11 +10,12 @@ from diffam_core.faces import paste
 from diffam_core.faces.face import FACE_CODES, FACE_NOTES, FoundFace, cut_portrait
 from diffam_core.faces.paste import paste_change, paste_changes
 from diffam_core.images import Photo
+from model_store.rendered.renderer import FRAMING
 
 
 def _face(x: float, y: float, distance: float, roll: float = 0.0) -> FoundFace:
     half = np.array([np.cos(roll), np.sin(roll)]) * distance / 2
-    return FoundFace((0, 0, 1, 1), (x - half[0], y - half[1]), (x + half[0], y + half[1]))
+    return FoundFace((0, 0, 1, 1), (x - half[0], y - half[1]), (x + half[0], y + half[1]), FRAMING)
 
 
 def _noise(height: int, width: int) -> Photo:
@@ -83,4 +84,4 @@ def test_the_order_of_faces_that_meet_does_not_matter() -> None:
 def test_codes_and_notes_have_sentences() -> None:
     for sentence in (FACE_CODES | FACE_NOTES).values():
         assert sentence.endswith(".")
-    assert not FoundFace((0, 0, 1, 1), (0.0, 0.0), (20.0, 0.0), code="face_too_small").is_protectable
+    assert not FoundFace((0, 0, 1, 1), (0.0, 0.0), (20.0, 0.0), FRAMING, code="face_too_small").is_protectable

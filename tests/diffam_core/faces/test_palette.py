@@ -9,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from diffam_core.faces.detection import find_face
+from diffam_core.faces.cascades import CascadeDetector
 from diffam_core.faces.face import FoundFace
 from diffam_core.faces.palette import LUMA, fit_palette, palette_of
 from diffam_core.faces.paste import paste_change
 from diffam_core.images import Photo, decode_photo, encode_photo
+from model_store.rendered.renderer import FRAMING
 from model_store.rendered.scenes import demo_scene
 
 Colouring = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -23,7 +24,7 @@ CYAN = np.array([0.55, 0.85, 1.0])
 
 def scene(seed: int = 3) -> tuple[Photo, FoundFace]:
     photo = np.array(demo_scene(seed, 256))
-    return photo, find_face(photo)
+    return photo, CascadeDetector(FRAMING).largest(photo)
 
 
 def altered(photo: Photo, how: Colouring) -> Photo:
@@ -62,7 +63,7 @@ def test_ordinary_photos_get_the_change_itself() -> None:
 def test_ordinary_colour_photos_of_any_skin_do_too(assets: Path, name: str) -> None:
     photo = decode_photo((assets / name).read_bytes())
     change = violet()
-    assert fit_palette(change, photo, find_face(photo)) is change
+    assert fit_palette(change, photo, CascadeDetector(FRAMING).largest(photo)) is change
 
 
 def test_grey_stays_grey_to_the_last_bit_and_still_changes() -> None:

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from diffam_core.errors import NoFaceFound
-from diffam_core.faces.detection import find_face, find_faces
 from diffam_core.faces.framing import Framing
-from diffam_core.faces.yunet import open_yunet
+from diffam_core.faces.yunet import YunetDetector, open_yunet
+from model_store.rendered.renderer import FRAMING
 
 SIDE_PX = 96
 """What OpenCV shows the network of a 72-pixel photo: that and a sixth of it on each side."""
@@ -76,7 +76,7 @@ def detector_file(tmp_path: Path) -> Path:
 
 def test_a_face_has_its_box_and_eyes_in_the_photos_own_pixels(detector_file: Path) -> None:
     framing = Framing((0.5, 0.4), 0.25)
-    face = find_face(np.zeros((72, 72, 3), np.uint8), framing, open_yunet(detector_file))
+    face = YunetDetector(framing, open_yunet(detector_file)).largest(np.zeros((72, 72, 3), np.uint8))
     margin = 12
     assert face.left_eye == pytest.approx((4 * CELL_PX - margin, 4 * CELL_PX - margin))
     assert face.right_eye == pytest.approx((8 * CELL_PX - margin, 4 * CELL_PX - margin))
@@ -85,7 +85,7 @@ def test_a_face_has_its_box_and_eyes_in_the_photos_own_pixels(detector_file: Pat
 
 
 def test_landmarks_below_the_eyes_are_handed_on(detector_file: Path) -> None:
-    (face,) = find_faces(np.zeros((72, 72, 3), np.uint8), yunet=open_yunet(detector_file))
+    (face,) = YunetDetector(FRAMING, open_yunet(detector_file)).all(np.zeros((72, 72, 3), np.uint8))
     assert set(face.landmarks) == {"left_eye", "right_eye", "nose", "left_mouth", "right_mouth"}
     assert face.landmarks["left_mouth"][0] < face.landmarks["nose"][0] < face.landmarks["right_mouth"][0]
     assert face.landmarks["nose"][1] > face.left_eye[1]
@@ -93,7 +93,7 @@ def test_landmarks_below_the_eyes_are_handed_on(detector_file: Path) -> None:
 
 def test_a_face_that_is_only_in_the_margin_was_made_up_by_the_padding(detector_file: Path) -> None:
     with pytest.raises(NoFaceFound):
-        find_face(np.zeros((24, 72, 3), np.uint8), yunet=open_yunet(detector_file))
+        YunetDetector(FRAMING, open_yunet(detector_file)).largest(np.zeros((24, 72, 3), np.uint8))
 
 
 def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:

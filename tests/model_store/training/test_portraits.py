@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from diffam_core.faces.cascades import CascadeDetector
 from diffam_core.faces.framing import Framing
 from diffam_core.losses import shrink
 from model_store.bundle import Bundle
@@ -68,7 +69,7 @@ def test_removal_leaves_alone_whom_no_photo_shows_made_up(bundle: Bundle, tmp_pa
 
 
 def test_faces_are_framed_as_the_bundle_frames_them(bundle: Bundle, tree: Path) -> None:
-    wider = replace(bundle, models=replace(bundle.models, framing=Framing((0.5, 0.47), 0.2)))
+    wider = replace(bundle, models=replace(bundle.models, detector=CascadeDetector(Framing((0.5, 0.47), 0.2))))
     close, far = (training_portraits(opened, Training(1, "mt", tree)) for opened in (bundle, wider))
     assert float((close - far).abs().mean()) > 0.02
 
