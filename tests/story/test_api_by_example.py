@@ -18,6 +18,8 @@ from jobs.wish import Wish
 from model_store.rendered.scenes import group_scene
 from tests.story.conftest import Service, png
 
+pytestmark = pytest.mark.xdist_group("service")
+
 PAGE = (Path(__file__).parents[2] / "docs/api.md").read_text(encoding="utf-8")
 EXAMPLE = re.compile(r"^```sh\n(.*?)^```\n\n```(?:http|text)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 SERVED_AT = "http://127.0.0.1:8000"
