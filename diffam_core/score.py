@@ -13,8 +13,8 @@ DECISION_FAR: FalseAcceptRate = "0.01"
 """The false accept rate at which `dodged` and `impersonated` are decided, as in the paper."""
 VIEWS = 50
 """Faces that recognisers see at a time."""
-Embeddings = dict[str, Float[Tensor, "views dim"]]
-"""Unit vectors of faces, by recogniser."""
+Embeddings = dict[str, Float[Tensor, "_ _"]]
+"""Unit vectors of faces `(faces, dim)`, by recogniser; each has a dim of its own."""
 
 
 @dataclass(frozen=True)

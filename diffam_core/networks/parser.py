@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -11,8 +11,8 @@ REGIONS = ("lips", "eyes", "skin", "face")
 """Channels of the parser's output. Eyes means the lids around them, without eyeball and brow."""
 
 
-def region(regions: Float[Tensor, "batch channels height width"], name: str) -> Float[Tensor, "batch 1 height width"]:
-    """One region's channel of what a parser tells. Raises ValueError for a name that is none of `REGIONS`."""
+def region(regions: Shaped[Tensor, "batch channels height width"], name: str) -> Shaped[Tensor, "batch 1 height width"]:
+    """One region's channel of masks, or of what a parser tells. Raises ValueError for a name not in `REGIONS`."""
     index = REGIONS.index(name)
     return regions[:, index : index + 1]
 

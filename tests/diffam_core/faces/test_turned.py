@@ -27,7 +27,7 @@ def test_points_and_boxes_go_back_to_where_they_were(quarters: int) -> None:
     marks = np.zeros((40, 60), np.uint8)
     marks[5, 20], marks[6, 30], marks[9:14, 3:10] = 1, 2, 3
     turned = np.rot90(marks, quarters)
-    ((y_1, x_1),), ((y_2, x_2),) = np.argwhere(turned == 1), np.argwhere(turned == 2)
+    ((y_1, x_1),), ((y_2, x_2),) = np.argwhere(turned == 1).tolist(), np.argwhere(turned == 2).tolist()
     rows, columns = np.nonzero(turned == 3)
     box = (int(columns.min()), int(rows.min()), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
     face = turn_back(FoundFace(box, (x_1, y_1), (x_2, y_2), FRAMING, others={"nose": (x_1, y_1)}), quarters, 60, 40)
