@@ -30,24 +30,31 @@ install_import_hook(
 )
 
 LONGEST = (
-    "rehearsal/test_rehearsal.py",
-    "story/test_finetune.py",
-    "model_store/training/test_new_style.py",
-    "story/test_album.py",
-    "protection/test_photos.py",
     "story/test_journey.py",
-    "diffam_core/test_transfer.py",
+    "story/test_album.py",
+    "story/test_wishes.py",
+    "story/test_recorded.py",
+    "protection/test_photos.py",
+    "cli/stack/test_forgetting.py",
+    "cli/stack/test_stack.py",
+    "story/test_demo.py",
+    "story/test_finetune.py",
+    "cli/stack/test_one_bad_photo.py",
     "diffam_core/faces/test_detection.py",
     "protection/test_wishes.py",
-    "diffam_core/test_removal.py",
+    "model_store/training/test_new_style.py",
+    "diffam_core/test_transfer.py",
+    "protection/test_palette.py",
+    "protection/test_any_photo.py",
+    "cli/test_references.py",
+    "diffam_core/faces/test_turned.py",
+    "cli/evaluation/test_evaluate.py",
     "model_store/test_measure.py",
-    "story/test_demo.py",
-    "cli/stack/test_stack.py",
+    "rehearsal/test_rehearsal.py",
+    "protection/test_pipeline.py",
+    "diffam_core/test_removal.py",
     "model_store/training/test_fine_tuning.py",
     "evaluation/test_evaluate.py",
-    "story/test_wishes.py",
-    "protection/test_any_photo.py",
-    "protection/test_pipeline.py",
 )
 """Files of many seconds, longest first: begun first, they leave no worker alone in the end."""
 
@@ -103,6 +110,25 @@ def bundle() -> "Bundle":
     from model_store.catalog import BUNDLES
 
     return open_bundle(BUNDLES / "mini")
+
+
+@pytest.fixture(scope="session")
+def thin_shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of bundles with one in it, `thin`: for services and commands that tests start."""
+    from tests.thin import NAME, write_thin
+
+    shelf = tmp_path_factory.mktemp("thin")
+    write_thin(shelf / NAME)
+    return shelf
+
+
+@pytest.fixture(scope="session")
+def thin(thin_shelf: Path) -> "Bundle":
+    """An untrained bundle that finds faces as the shipped one does: for tests of plumbing."""
+    from model_store.bundle import open_bundle
+    from tests.thin import NAME
+
+    return open_bundle(thin_shelf / NAME)
 
 
 @pytest.fixture(scope="session")

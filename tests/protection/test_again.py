@@ -1,7 +1,6 @@
 """Known faces, found anew in another state of their photo."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -9,16 +8,14 @@ from diffam_core.faces.cascades import CascadeDetector
 from diffam_core.faces.face import scale_face
 from diffam_core.faces.framing import Framing
 from diffam_core.faces.plausibility import parser_check
-from model_store.bundle import open_bundle
+from model_store.bundle import Bundle
 from model_store.rendered.scenes import group_scene
 from protection.again import find_again, meet_again
 from protection.survival import PROFILES, treat
 
-BUNDLE = Path(__file__).parents[2] / "model_store" / "bundles" / "mini"
 
-
-def test_leaning_and_upright_faces_are_found_again_where_they_were() -> None:
-    models = open_bundle(BUNDLE).models
+def test_leaning_and_upright_faces_are_found_again_where_they_were(bundle: Bundle) -> None:
+    models = bundle.models
     known, misplaced, lost = 0, 0, 0
     for seed in (1, 2):
         photo, _ = group_scene(seed, 900, 675, faces=4, tilt_deg=35, box_widths=(60, 220))
@@ -35,8 +32,8 @@ def test_leaning_and_upright_faces_are_found_again_where_they_were() -> None:
     assert misplaced <= 1
 
 
-def test_a_face_is_met_where_it_is_found_in_a_smaller_copy_and_where_it_was_when_it_is_gone() -> None:
-    models = open_bundle(BUNDLE).models
+def test_a_face_is_met_where_it_is_found_in_a_smaller_copy_and_where_it_was_when_it_is_gone(bundle: Bundle) -> None:
+    models = bundle.models
     photo, _ = group_scene(1, 900, 675, faces=2, tilt_deg=0, box_widths=(120, 220))
     face = models.detector.all(photo)[0]
     small = treat(photo, PROFILES["half"])
@@ -47,11 +44,10 @@ def test_a_face_is_met_where_it_is_found_in_a_smaller_copy_and_where_it_was_when
     assert (gone.face, gone.is_found) == (scale_face(face, 0.5), False)
 
 
-def test_a_face_is_found_again_in_the_frame_that_the_bundle_cuts() -> None:
-    models = open_bundle(BUNDLE).models
-    wider = replace(
-        models, detector=CascadeDetector(Framing((0.5, 0.47), 0.2), parser_check(models.parser, models.portrait_px))
-    )
+def test_a_face_is_found_again_in_the_frame_that_the_bundle_cuts(bundle: Bundle) -> None:
+    models = bundle.models
+    check = parser_check(models.parser, models.portrait_px)
+    wider = replace(models, detector=CascadeDetector(Framing((0.5, 0.47), 0.2), check))
     photo, _ = group_scene(1, 900, 675, faces=1, tilt_deg=0, box_widths=(120, 220))
     again = find_again(wider, photo, models.detector.all(photo)[0])
     assert again is not None

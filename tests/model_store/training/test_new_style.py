@@ -31,8 +31,9 @@ FEW = Training(photos=4, keep_every=1)
 
 
 @pytest.fixture
-def own(own: Bundle) -> Bundle:
-    return elsewhere(own)
+def own(thin: Bundle, tmp_path: Path) -> Bundle:
+    """An untrained bundle with additions of the test's own."""
+    return elsewhere(replace(thin, added=tmp_path / "added"))
 
 
 def elsewhere(bundle: Bundle) -> Bundle:
@@ -48,7 +49,7 @@ def test_a_fine_tuned_style_is_found_without_opening_the_bundle_again(own: Bundl
     seen: list[int] = []
     style = fine_tune_style(own, ORDER, SHORT, FEW, lambda step, _steps, _terms: seen.append(step))
     assert seen == [1, 2, 3, 4]
-    assert style.file.stat().st_size < 1_200_000
+    assert style.file.stat().st_size < 100_000
     assert server.find_style("dusk", "bruno") == style
     with pytest.raises(StyleExists):
         fine_tune_style(own, ORDER, SHORT, FEW)
@@ -57,7 +58,7 @@ def test_a_fine_tuned_style_is_found_without_opening_the_bundle_again(own: Bundl
 def test_a_full_disk_while_a_style_is_stored_leaves_no_half_of_it(own: Bundle, look: bytes, bare: bytes) -> None:
     add_reference(own, "dusk", look, bare)
     before = files_of(own.added)
-    with full_disk(200_000), pytest.raises(OSError, match=r"large|space"):
+    with full_disk(20_000), pytest.raises(OSError, match=r"large|space"):
         fine_tune_style(own, ORDER, SHORT, FEW)
     assert [name for name in files_of(own.added) if not name.startswith("training/")] == before
     assert not [name for name in files_of(own.added) if "partial" in name]
@@ -89,7 +90,7 @@ def test_a_reference_added_again_under_its_old_name_wears_its_new_style(own: Bun
 def test_a_recipe_that_walks_elsewhere_than_the_bundle_is_refused_before_anything_is_drawn(own: Bundle) -> None:
     order = StyleOrder("rose", "bruno", "ir152")
     without = replace(own, catalog=replace(own.catalog, styles=()))
-    with pytest.raises(RecipeInvalid, match="walks to timestep 40, the bundle 'mini' protects from 60"):
+    with pytest.raises(RecipeInvalid, match="walks to timestep 40, the bundle 'thin' protects from 60"):
         fine_tune_style(without, order, replace(SHORT, return_timestep=40), FEW)
     assert files_of(own.added) == []
 
@@ -100,10 +101,9 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from model_store.bundle import open_bundle
-from model_store.catalog import BUNDLES
 from model_store.training.new_style import fine_tune_style
 from tests.model_store.training.test_new_style import FEW, ORDER, SHORT
-bundle = open_bundle(BUNDLES / "mini", added=Path(sys.argv[1]))
+bundle = open_bundle(Path(sys.argv[1]), added=Path(sys.argv[2]))
 def die(step, steps, terms):
     if step == 3:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -136,7 +136,7 @@ def test_a_training_killed_at_any_moment_ends_with_the_same_bits(
     style = fine_tune_style(whole, ORDER, SHORT, FEW)
     with pytest.raises(Stopped):
         fine_tune_style(killed, ORDER, SHORT, FEW, stop)
-    command = [sys.executable, "-c", KILLED, str(killed.added)]
+    command = [sys.executable, "-c", KILLED, str(killed.catalog.folder), str(killed.added)]
     assert subprocess.run(command, timeout=300, check=False).returncode == -9
     seen: list[int] = []
     again = fine_tune_style(killed, ORDER, SHORT, FEW, lambda step, _steps, _terms: seen.append(step))
