@@ -22,19 +22,24 @@ from torch import Tensor
 from cli.commit import commit
 from diffam_core.composite import change, face_probability
 from diffam_core.generation import generate, latents
-from diffam_core.losses import (
-    REGION_WEIGHTS,
-    Batch,
-    ReferenceColours,
-    attack_terms,
-    bar_terms,
-    read_colours,
-    shrink,
-    visual_terms,
-)
+from diffam_core.images import shrink
+from diffam_core.losses import REGION_WEIGHTS
 from diffam_core.models import Models
 from diffam_core.styles import add_full_style, add_style, remove_style
-from diffam_core.transfer import Attack, Lesson, StageRecipe, TransferRecipe, prepare, tune
+from diffam_core.transfer import (
+    Attack,
+    Batch,
+    Lesson,
+    ReferenceColours,
+    StageRecipe,
+    TransferRecipe,
+    attack_terms,
+    bar_terms,
+    prepare,
+    read_colours,
+    tune,
+    visual_terms,
+)
 from diffam_core.tuning import Tuning, weighted
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import BUNDLES
@@ -85,7 +90,7 @@ def released_step(
     moved = models.clip.embed_images(small) - batch.clip
     terms = {"histogram": histogram, "direction": 1 - torch.cosine_similarity(moved, colours.direction[None]).mean()}
     terms |= visual_terms(models, batch, small, residual)
-    terms |= attack_terms(surrogates, aims, batch, composite, recipe.views, tuning.generator)
+    terms |= attack_terms(attack, aims, batch, composite, recipe.views, tuning.generator)
     terms |= bar_terms(recipe.bar, recipe.weights, batch, composite)
     optimiser.zero_grad()
     weighted(recipe.weights, terms).backward()

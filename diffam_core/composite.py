@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffam_core.networks import parser as face_parser
+from diffam_core.networks.parser import region as region_of
 
 Region = Literal["lips", "eyes", "skin"]
 REGIONS: frozenset[Region] = frozenset({"lips", "eyes", "skin"})
@@ -92,18 +92,13 @@ def _grown(regions: Tensor, name: str) -> Tensor:
 
     A parser that is only nearly sure, as on bare lips, must not leave a tenth of the make-up where none is wanted.
     """
-    region = (regions[:, [face_parser.REGIONS.index(name)]] > 0.5).float()
+    region = (region_of(regions, name) > 0.5).float()
     reach, soft = (pixels * region.shape[-1] // 64 for pixels in (GROW[name], 1))
     grown = functional.max_pool2d(region, 2 * reach + 1, 1, reach)
     return functional.avg_pool2d(grown, 2 * soft + 1, 1, soft, count_include_pad=False)
 
 
-def face_channel(regions: Float[Tensor, "batch 4 size size"]) -> Float[Tensor, "batch 1 size size"]:
-    """The face among the parser's outputs."""
-    return regions[:, [face_parser.REGIONS.index("face")]]
-
-
 def face_probability(parser: nn.Module, portraits: Float[Tensor, "batch 3 size size"]) -> Tensor:
     """The parser's face channel as probability `(batch, 1, size, size)`."""
     regions: Tensor = parser(portraits).sigmoid()
-    return face_channel(regions)
+    return region_of(regions, "face")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
+from torch.nn import functional
 
 from diffam_core.errors import PhotoUnreadable, PhotoUnwritable
 
@@ -121,3 +122,8 @@ def to_pixels(portrait: Float[Tensor, "3 height width"]) -> UInt8[np.ndarray, "h
     """[-1, 1] to rounded bytes; values outside are clipped."""
     rounded = ((portrait + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return rounded.permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def shrink(x: Tensor, size_px: int) -> Tensor:
+    """Area-averaged down to `size_px`."""
+    return functional.interpolate(x, size_px, mode="area")

@@ -1,7 +1,42 @@
-"""The terms of the transfer loss L = L_MT + L_adv + L_vis (DiffAM eq. 9-14), each a mean over the batch.
+"""Every term of both losses, each a function that gives the mean over a batch; `removal` and `transfer` add them up.
 
-They judge the composite that users get, not the bare portrait. Beyond the paper: dodging (away from the owner), total
-variation, silence outside the face, calm bare skin, and hinges at a visual bar, so that runs can be compared.
+Both judge the composite that users get, not the bare portrait. x is the original, x' what came of it, E_I and E_T are
+CLIP's image and text towers, f a recogniser, y the reference, y_0 its bare twin, z the target's picture, HM histogram
+matching. DiffAM adds up L_MR, L_id and L_LPIPS (eq. 4-8), and L_MT, L_adv and L_vis (eq. 9-14).
+
+| paper | term | function | equation | weight |
+|---|---|---|---|---|
+| L_MR | direction | `direction` | 1 - cos(E_I(x') - E_I(x), E_T(bare) - E_T(made up)) | 5 |
+| L_id | identity | `identity` | 1 - cos(f(x'), f(x)) | 1 |
+| L_LPIPS | perceptual | `perceptual` | LPIPS(x', x) | 1 |
+| L_MT^dir | direction | `direction` | 1 - cos(E_I(x') - E_I(x), E_I(y) - E_I(y_0)) | 0.4 |
+| L_MT^px | histogram | `histogram` | mean abs(x' - HM(x', y)), region by region | 7 |
+| L_adv | impersonate | `impersonate` | 1 - cos(f(x'), f(z)), over surrogates and views (eq. 11) | 0 |
+| L_vis | perceptual | `perceptual` | LPIPS(x', x) | 1 |
+| L_vis | l1 | `l1` | mean abs(x' - x) | 3 |
+
+Beyond the paper, in removal:
+
+| term | function | what it asks for | weight |
+|---|---|---|---|
+| critics | `bareness` | as bare as bare pictures are, and not barer, in the eyes of several critics | 1 |
+| l1 | `l1` | little change | 2 |
+| total_variation | `total_variation` | a calm change | 4 |
+| keep_bare | `l1` | bare faces stay as they are | 12 |
+
+and in transfer:
+
+| term | function | what it asks for | weight |
+|---|---|---|---|
+| dodge | `dodge` | away from the owner | 0 |
+| total_variation | `total_variation` | a calm residual | 25 |
+| outside | `outside` | silence outside the face | 5 |
+| bare_skin | `bare_skin` | little change of skin without make-up, as the eye sees it | 25 |
+| colour_cast | `colour_cast` | no tint there | 400 |
+| psnr_hinge | `psnr_hinge` | a visual bar in dB | 2 |
+| ssim_hinge | `ssim_hinge` | the same in hundredths of SSIM | 0 |
+
+The weights of `impersonate` and `dodge` are those of a stage without an attack; recipes set them.
 """
 
 from collections.abc import Mapping
@@ -9,26 +44,42 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-from torch import Tensor
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from diffam_core.composite import low_pass
-from diffam_core.histogram import colour_table, match_colours
-from diffam_core.models import Models, Recogniser
-from diffam_core.views import random_view
+from diffam_core.histogram import match_colours
 
 REGION_WEIGHTS = {"lips": 1.0, "eyes": 1.0, "skin": 0.05}
-"""What each region counts in the histogram term; the order is that of the parser's channels."""
+"""What each region counts in the histogram term."""
 DARK = 0.25
 """Added to the lightness in [0, 1] that a change is seen against: the eye judges relative changes (Weber's law)."""
 MOUSTACHE = 4
 """Pixels of a 64-pixel portrait around the lips where bare skin counts three times: shade there is seen as a beard."""
+SLACK, OVERSHOOT = 0.2, 1.0
+"""Standard deviations of bare pictures' scores: tolerated towards make-up, and beyond bare."""
+Images = Float[Tensor, "batch 3 height width"]
+Embeddings = Float[Tensor, "batch dim"]
+Mean = Float[Tensor, ""]
+
+
+@dataclass(frozen=True)
+class RemovalWeights:
+    """What each term of removal counts; `direction` or `critics` is the objective's own."""
+
+    direction: float = 5.0
+    critics: float = 1.0
+    identity: float = 1.0
+    perceptual: float = 1.0
+    l1: float = 2.0
+    total_variation: float = 4.0
+    keep_bare: float = 12.0
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What each term counts; 0 leaves it out. `impersonate` and `dodge` are L_adv."""
+    """What each term of transfer counts; 0 leaves it out. `impersonate` and `dodge` are L_adv."""
 
     histogram: float = 7.0
     direction: float = 0.4
@@ -52,107 +103,105 @@ class VisualBar:
     ssim: float = 0.94
 
 
-@dataclass(frozen=True)
-class ReferenceColours:
-    """The reference as the loss sees it: colour tables per region, and the CLIP direction bare -> made up."""
-
-    tables: dict[str, Tensor]
-    direction: Tensor
+def direction(moved: Embeddings, wanted: Float[Tensor, " dim"]) -> Mean:
+    """How far pictures move in CLIP from where they should; `moved` is after minus before. In [0, 2]."""
+    return (1 - functional.cosine_similarity(moved, wanted[None], dim=1, eps=1e-4)).mean()
 
 
-@dataclass(frozen=True)
-class Batch:
-    """One step's photos: originals `(b, 3, view, view)`, their portraits `(b, 3, s, s)`, and what never changes."""
-
-    photos: Tensor
-    portraits: Tensor
-    face: Tensor
-    regions: dict[str, Tensor]
-    clip: Tensor
-    own: dict[str, Tensor]
+def identity(seen: Embeddings, own: Embeddings) -> Mean:
+    """How little unit embeddings still match their owners'. In [0, 2]."""
+    return 1 - (seen * own).sum(dim=1).mean()
 
 
-def shrink(x: Tensor, size_px: int) -> Tensor:
-    """Area-averaged down to `size_px`."""
-    return functional.interpolate(x, size_px, mode="area")
+def perceptual(lpips: nn.Module, after: Images, before: Images) -> Mean:
+    """LPIPS of pictures in [-1, 1]; 0 are the same."""
+    return cast(Tensor, lpips(after, before)).mean()
 
 
-@torch.no_grad()
-def read_colours(models: Models, made_up: Tensor, bare: Tensor, regions: Tensor) -> ReferenceColours:
-    """A reference's pictures `(1, 3, s, s)` in [-1, 1] and region masks `(1, 4, s, s)` as targets of the loss."""
-    size = models.portrait_px
-    made_up, bare, masks = shrink(made_up, size), shrink(bare, size), shrink(regions, size) > 0.5
-    tables = {name: colour_table(made_up[0], masks[0, index]) for index, name in enumerate(REGION_WEIGHTS)}
-    pair = models.clip.embed_images(torch.cat([made_up, bare]))
-    return ReferenceColours(tables, pair[0] - pair[1])
+def l1(after: Images, before: Images) -> Mean:
+    """Mean absolute change."""
+    return (after - before).abs().mean()
 
 
-def makeup_terms(
-    models: Models,
-    colours: ReferenceColours,
-    batch: Batch,
-    small: Tensor,
-    regions: Mapping[str, float] = REGION_WEIGHTS,
-) -> dict[str, Tensor]:
-    """L_MT: distance to the histogram-matched self per region (L_px), and CLIP direction (L_dir)."""
-    histogram = small.new_zeros(())
-    for name, weight in regions.items():
-        region = batch.regions[name]
-        apart = (small - match_colours(small, region, colours.tables[name])).abs() * region
+def histogram(
+    after: Images,
+    regions: Mapping[str, Bool[Tensor, "batch 1 height width"]],
+    tables: Mapping[str, Tensor],
+    weights: Mapping[str, float] = REGION_WEIGHTS,
+) -> Mean:
+    """Distance to oneself with the reference's colours, region by region.
+
+    tables: the reference's colours, see `histogram.colour_table`.
+    """
+    total = after.new_zeros(())
+    for name, weight in weights.items():
+        region = regions[name]
+        apart = (after - match_colours(after, region, tables[name])).abs() * region
         per_face = apart.sum(dim=(1, 2, 3)) / (3 * region.sum(dim=(1, 2, 3)).clamp(min=8))
-        histogram = histogram + weight * per_face.mean()
-    moved = models.clip.embed_images(small) - batch.clip
-    direction = 1 - functional.cosine_similarity(moved, colours.direction[None], dim=1, eps=1e-4)
-    return {"histogram": histogram, "direction": direction.mean()}
+        total = total + weight * per_face.mean()
+    return total
 
 
-def visual_terms(models: Models, batch: Batch, small: Tensor, residual: Tensor) -> dict[str, Tensor]:
-    """L_vis (LPIPS and L1) and what keeps the network's residual calm."""
-    smooth = low_pass(residual)
-    variation = (smooth.diff(dim=-1).abs().mean() + smooth.diff(dim=-2).abs().mean()) / 2
-    lightness = (batch.portraits.mean(dim=1, keepdim=True) + 1) / 2
-    seen = smooth / (lightness + DARK)
-    tint = seen - seen.mean(dim=1, keepdim=True)
-    lips = batch.regions["lips"]
+def impersonate(seen: Embeddings, aim: Float[Tensor, " dim"]) -> Mean:
+    """How little unit embeddings match the target's. In [0, 2]."""
+    return (1 - seen @ aim).mean()
+
+
+def dodge(seen: Embeddings, own: Embeddings) -> Mean:
+    """How much unit embeddings still match their owners'; strangers are far enough. In [0, 1]."""
+    return (seen * own).sum(dim=1).clamp(min=0).mean()
+
+
+def bareness(scores: Float[Tensor, "batch pairs"]) -> Mean:
+    """How far critics' standardised scores lie outside of what bare pictures get: 0 within SLACK and OVERSHOOT."""
+    return ((scores - SLACK).clamp(min=0) + (-OVERSHOOT - scores).clamp(min=0)).mean()
+
+
+def total_variation(residual: Images) -> Mean:
+    """Mean absolute difference of neighbours, across and down."""
+    return (residual.diff(dim=-1).abs().mean() + residual.diff(dim=-2).abs().mean()) / 2
+
+
+def outside(residual: Images, face: Float[Tensor, "batch 1 height width"]) -> Mean:
+    """Mean absolute residual where the parser sees no face."""
+    return (residual.abs() * (1 - face)).mean()
+
+
+def bare_skin(seen: Images, where: Float[Tensor, "batch 1 height width"]) -> Mean:
+    """Mean square of a change as the eye sees it (`as_seen`), where make-up has no business (`bare_places`)."""
+    return (seen.square() * where).mean()
+
+
+def colour_cast(seen: Images, where: Float[Tensor, "batch 1 height width"]) -> Mean:
+    """The same of its colour alone."""
+    return ((seen - seen.mean(dim=1, keepdim=True)).square() * where).mean()
+
+
+def as_seen(change: Images, portraits: Images) -> Images:
+    """A change relative to the lightness that it is seen against."""
+    lightness = (portraits.mean(dim=1, keepdim=True) + 1) / 2
+    return change / (lightness + DARK)
+
+
+def bare_places(
+    face: Float[Tensor, "batch 1 size size"],
+    lips: Bool[Tensor, "batch 1 size size"],
+    eyes: Bool[Tensor, "batch 1 size size"],
+) -> Float[Tensor, "batch 1 size size"]:
+    """Skin without make-up: 1, and 3 around the lips."""
     reach = MOUSTACHE * lips.shape[-1] // 64
     near_lips = functional.max_pool2d(lips.float(), 2 * reach + 1, 1, reach)
-    bare = ((batch.face > 0.5) & ~lips & ~batch.regions["eyes"]) * (1 + 2 * near_lips)
-    return {
-        "perceptual": models.perceptual(small, batch.portraits).mean(),
-        "l1": (small - batch.portraits).abs().mean(),
-        "total_variation": variation,
-        "outside": (residual.abs() * (1 - batch.face)).mean(),
-        "bare_skin": (seen.square() * bare).mean(),
-        "colour_cast": (tint.square() * bare).mean(),
-    }
+    return ((face > 0.5) & ~lips & ~eyes) * (1 + 2 * near_lips)
 
 
-def bar_terms(bar: VisualBar, weights: Weights, batch: Batch, composite: Tensor) -> dict[str, Tensor]:
-    """How far, in dB and in hundredths of SSIM, composites lie below the visual bar; only what has a weight."""
-    terms = {}
-    if weights.psnr_hinge:
-        error = (composite - batch.photos).square().mean(dim=(1, 2, 3))
-        psnr_db = 10 * torch.log10(4 / error.clamp(min=1e-8))
-        terms["psnr_hinge"] = (bar.psnr_db - psnr_db).clamp(min=0).mean()
-    if weights.ssim_hinge:
-        ssim = structural_similarity_index_measure(composite, batch.photos, data_range=2.0, reduction="none")
-        terms["ssim_hinge"] = 100 * (bar.ssim - cast(Tensor, ssim)).clamp(min=0).mean()
-    return terms
+def psnr_hinge(after: Images, before: Images, bar_db: float) -> Mean:
+    """How far pictures lie below a peak signal-to-noise ratio, in dB."""
+    error = (after - before).square().mean(dim=(1, 2, 3))
+    psnr_db = 10 * torch.log10(4 / error.clamp(min=1e-8))
+    return (bar_db - psnr_db).clamp(min=0).mean()
 
 
-def attack_terms(
-    surrogates: list[Recogniser],
-    aims: dict[str, Tensor],
-    batch: Batch,
-    composite: Tensor,
-    views: int,
-    generator: torch.Generator,
-) -> dict[str, Tensor]:
-    """L_adv on random views, with 0 on the composite itself: towards the target (eq. 11), and away from the owner."""
-    impersonate, dodge = [], []
-    for view in [random_view(composite, generator) for _ in range(views)] or [composite]:
-        for recogniser in surrogates:
-            embedding = recogniser.embed(view)
-            impersonate.append((1 - embedding @ aims[recogniser.name]).mean())
-            dodge.append((embedding * batch.own[recogniser.name]).sum(dim=1).clamp(min=0).mean())
-    return {"impersonate": torch.stack(impersonate).mean(), "dodge": torch.stack(dodge).mean()}
+def ssim_hinge(after: Images, before: Images, bar: float) -> Mean:
+    """How far pictures lie below a structural similarity, in hundredths."""
+    ssim = structural_similarity_index_measure(after, before, data_range=2.0, reduction="none")
+    return 100 * (bar - cast(Tensor, ssim)).clamp(min=0).mean()

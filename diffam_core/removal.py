@@ -14,10 +14,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from diffam_core import losses
 from diffam_core.composite import change, face_probability
 from diffam_core.diffusion import denoise, invert
 from diffam_core.generation import OnStep
-from diffam_core.losses import shrink
+from diffam_core.images import shrink
+from diffam_core.losses import RemovalWeights
 from diffam_core.models import Models, Process, Recogniser
 from diffam_core.networks.clip import Clip
 from diffam_core.styles import has_style, predictor
@@ -28,8 +30,6 @@ REMOVAL = "removal"
 REMOVAL_BASE = "removal-base"
 """The full style that inverts where removal has a network of its own, as in the paper; else the base model does."""
 RemovalObjective = Literal["direction", "critics"]
-SLACK, OVERSHOOT = 0.2, 1.0
-"""Standard deviations of bare pictures' scores: tolerated towards make-up, and beyond bare."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +64,6 @@ def make_critic(
     axes = torch.stack([said(made_up) - said(without) for made_up, without in pairs])
     raw = torch.cat([clip.embed_images(view(part)) for part in bare.split(64)]) @ axes.T
     return Critic(clip, view, axes, raw.mean(dim=0), raw.std(dim=0).clamp(min=1e-4))
-
-
-@dataclass(frozen=True)
-class RemovalWeights:
-    """What each term counts; `direction` or `critics` is the objective's own."""
-
-    direction: float = 5.0
-    critics: float = 1.0
-    identity: float = 1.0
-    perceptual: float = 1.0
-    l1: float = 2.0
-    total_variation: float = 4.0
-    keep_bare: float = 12.0
 
 
 @dataclass(frozen=True)
@@ -187,22 +174,19 @@ def tune_removal(
         rows = tuning.rows(len(made_up), recipe.batch).to(made_up.device)
         x = made_up[rows]
         x_hat = _apply(models, x, worn.rows(rows), process, tuning.style)
-        residual = x_hat - x
         terms: Terms = {}
         if recipe.objective == "direction":
-            moved = models.clip.embed_images(x_hat) - seen[rows]
-            terms["direction"] = 1 - functional.cosine_similarity(moved, wanted[None], dim=1, eps=1e-4).mean()
+            terms["direction"] = losses.direction(models.clip.embed_images(x_hat) - seen[rows], wanted)
         else:
-            scores = torch.cat([critic.score(x_hat) for critic in lesson.critics], dim=1)
-            terms["critics"] = ((scores - SLACK).clamp(min=0) + (-OVERSHOOT - scores).clamp(min=0)).mean()
-        terms["identity"] = 1 - (identity.embed(x_hat) * own[rows]).sum(dim=1).mean()
-        terms["perceptual"] = models.perceptual(x_hat, x).mean()
-        terms["l1"] = residual.abs().mean()
-        terms["total_variation"] = (residual.diff(dim=-1).abs().mean() + residual.diff(dim=-2).abs().mean()) / 2
+            terms["critics"] = losses.bareness(torch.cat([critic.score(x_hat) for critic in lesson.critics], dim=1))
+        terms["identity"] = losses.identity(identity.embed(x_hat), own[rows])
+        terms["perceptual"] = losses.perceptual(models.perceptual, x_hat, x)
+        terms["l1"] = losses.l1(x_hat, x)
+        terms["total_variation"] = losses.total_variation(x_hat - x)
         if plain is not None:
             others = torch.randperm(len(bare), generator=generator)[: recipe.bare_batch].to(made_up.device)
             kept = _apply(models, bare[others], plain.rows(others), process, tuning.style)
-            terms["keep_bare"] = (kept - bare[others]).abs().mean()
+            terms["keep_bare"] = losses.l1(kept, bare[others])
         return weighted(recipe.weights, terms), terms
 
     tuning.run(weigh, on_loss, keep)

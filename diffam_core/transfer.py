@@ -4,30 +4,23 @@ Two stages from the same loop: make-up alone, once per reference; then, from its
 weights or LoRA, whichever was added. A run that is stopped and resumed equals one that was not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from diffam_core.composite import change
+from diffam_core import losses
+from diffam_core.composite import change, low_pass
 from diffam_core.generation import generate, latents
-from diffam_core.losses import (
-    REGION_WEIGHTS,
-    Batch,
-    ReferenceColours,
-    VisualBar,
-    Weights,
-    attack_terms,
-    bar_terms,
-    makeup_terms,
-    shrink,
-    visual_terms,
-)
+from diffam_core.histogram import colour_table
+from diffam_core.images import shrink
+from diffam_core.losses import REGION_WEIGHTS, VisualBar, Weights
 from diffam_core.models import Models, Process, Recogniser
-from diffam_core.networks.parser import REGIONS
+from diffam_core.networks.parser import region
 from diffam_core.tuning import Epoch, Keep, OnLoss, Terms, Tuning, ignore_loss, weighted
+from diffam_core.views import random_view
 
 Objective = Literal["impersonate", "dodge", "both"]
 Mode = Literal["lora", "full"]
@@ -110,6 +103,36 @@ class TransferRecipe:
 
 
 @dataclass(frozen=True)
+class ReferenceColours:
+    """The reference as the loss sees it: colour tables per region, and the CLIP direction bare -> made up."""
+
+    tables: dict[str, Tensor]
+    direction: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's photos: originals `(b, 3, view, view)`, their portraits `(b, 3, s, s)`, and what never changes."""
+
+    photos: Tensor
+    portraits: Tensor
+    face: Tensor
+    regions: dict[str, Tensor]
+    clip: Tensor
+    own: dict[str, Tensor]
+
+
+@torch.no_grad()
+def read_colours(models: Models, made_up: Tensor, bare: Tensor, regions: Tensor) -> ReferenceColours:
+    """A reference's pictures `(1, 3, s, s)` in [-1, 1] and region masks `(1, 4, s, s)` as targets of the loss."""
+    size = models.portrait_px
+    made_up, bare, masks = shrink(made_up, size), shrink(bare, size), shrink(regions, size) > 0.5
+    tables = {name: colour_table(made_up[0], region(masks, name)[0, 0]) for name in REGION_WEIGHTS}
+    pair = models.clip.embed_images(torch.cat([made_up, bare]))
+    return ReferenceColours(tables, pair[0] - pair[1])
+
+
+@dataclass(frozen=True)
 class Prepared:
     """Everything about the training photos that no step changes; computed once."""
 
@@ -146,8 +169,8 @@ def prepare(models: Models, photos: Tensor, surrogates: list[Recogniser], invert
         portraits=portraits,
         latents=inverted,
         reconstructions=torch.cat([generate(models, part, None) for part in inverted.split(AT_ONCE)]),
-        face=probabilities[:, REGIONS.index("face"), None],
-        regions={name: probabilities[:, i : i + 1] > 0.5 for i, name in enumerate(REGION_WEIGHTS)},
+        face=region(probabilities, "face"),
+        regions={name: region(probabilities, name) > 0.5 for name in REGION_WEIGHTS},
         clip=torch.cat([models.clip.embed_images(part) for part in parts]),
         own={r.name: torch.cat([r.embed(part) for part in photos.split(AT_ONCE)]) for r in surrogates},
     )
@@ -168,6 +191,59 @@ class Lesson:
     colours: ReferenceColours
     data: Prepared
     attack: Attack | None = None
+
+
+def makeup_terms(
+    models: Models,
+    colours: ReferenceColours,
+    batch: Batch,
+    small: Tensor,
+    weights: Mapping[str, float] = REGION_WEIGHTS,
+) -> Terms:
+    """L_MT of composites in the portraits' size, `small`."""
+    moved = models.clip.embed_images(small) - batch.clip
+    return {
+        "histogram": losses.histogram(small, batch.regions, colours.tables, weights),
+        "direction": losses.direction(moved, colours.direction),
+    }
+
+
+def visual_terms(models: Models, batch: Batch, small: Tensor, residual: Tensor) -> Terms:
+    """L_vis, and what keeps the network's residual calm."""
+    smooth = low_pass(residual)
+    seen = losses.as_seen(smooth, batch.portraits)
+    bare = losses.bare_places(batch.face, batch.regions["lips"], batch.regions["eyes"])
+    return {
+        "perceptual": losses.perceptual(models.perceptual, small, batch.portraits),
+        "l1": losses.l1(small, batch.portraits),
+        "total_variation": losses.total_variation(smooth),
+        "outside": losses.outside(residual, batch.face),
+        "bare_skin": losses.bare_skin(seen, bare),
+        "colour_cast": losses.colour_cast(seen, bare),
+    }
+
+
+def bar_terms(bar: VisualBar, weights: Weights, batch: Batch, composite: Tensor) -> Terms:
+    """How far composites lie below the visual bar; only what has a weight."""
+    terms: Terms = {}
+    if weights.psnr_hinge:
+        terms["psnr_hinge"] = losses.psnr_hinge(composite, batch.photos, bar.psnr_db)
+    if weights.ssim_hinge:
+        terms["ssim_hinge"] = losses.ssim_hinge(composite, batch.photos, bar.ssim)
+    return terms
+
+
+def attack_terms(
+    attack: Attack, aims: Mapping[str, Tensor], batch: Batch, composite: Tensor, views: int, generator: torch.Generator
+) -> Terms:
+    """L_adv on random views, with 0 on the composite itself: towards the target, and away from the owner."""
+    impersonate, dodge = [], []
+    for view in [random_view(composite, generator) for _ in range(views)] or [composite]:
+        for recogniser in attack.surrogates:
+            seen = recogniser.embed(view)
+            impersonate.append(losses.impersonate(seen, aims[recogniser.name]))
+            dodge.append(losses.dodge(seen, batch.own[recogniser.name]))
+    return {"impersonate": torch.stack(impersonate).mean(), "dodge": torch.stack(dodge).mean()}
 
 
 def tune(
@@ -197,7 +273,7 @@ def tune(
         terms = makeup_terms(models, lesson.colours, batch, small, recipe.regions)
         terms |= visual_terms(models, batch, small, residual)
         if attack:
-            terms |= attack_terms(attack.surrogates, aims, batch, composite, recipe.views, generator)
+            terms |= attack_terms(attack, aims, batch, composite, recipe.views, generator)
         terms |= bar_terms(recipe.bar, recipe.weights, batch, composite)
         return weighted(recipe.weights, terms), terms
 

@@ -15,7 +15,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.images import Photo, to_portrait
 from diffam_core.models import Models
-from diffam_core.networks.parser import REGIONS
+from diffam_core.networks.parser import region
 from diffam_core.score import quality
 from evaluation.subjects import Subjects
 from evaluation.treatments import Treatment
@@ -112,8 +112,7 @@ def _mean_lab(views: Tensor, masks: Tensor) -> NDArray[np.float32]:
 @torch.inference_mode()
 def lip_distance(subjects: Subjects, views: Tensor, reference: Reference) -> float:
     """Mean distance (CIELAB, Delta E 1976) of the lips' mean colour from the reference's lips."""
-    lips = REGIONS.index("lips")
-    masks = torch.cat([face.regions for face in subjects.faces])[:, lips : lips + 1] > 0.5
+    masks = region(torch.cat([face.regions for face in subjects.faces]), "lips") > 0.5
     masks = functional.interpolate(masks.float(), views.shape[-1], mode="nearest")
-    wanted = _mean_lab(reference.made_up, (reference.regions[:, lips : lips + 1] > 0.5).float())
+    wanted = _mean_lab(reference.made_up, (region(reference.regions, "lips") > 0.5).float())
     return float(np.linalg.norm(_mean_lab(views, masks.to(views.device)) - wanted, axis=1).mean())

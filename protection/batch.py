@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffam_core.composite import face_channel
 from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.generation import OnStep, autocast, generate, latents
 from diffam_core.images import Photo
 from diffam_core.models import Models
+from diffam_core.networks.parser import region
 from protection.plan import Upload
 
 MAX_ROWS = 16
@@ -47,7 +47,7 @@ class Face:
     @property
     def mask(self) -> Tensor:
         """The face's probability `(1, 1, s, s)`."""
-        return face_channel(self.regions)
+        return region(self.regions, "face")
 
 
 @torch.inference_mode()

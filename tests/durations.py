@@ -6,7 +6,7 @@ a child's when it has ended: what a stack cost is found at the file that stopped
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import pytest
@@ -38,18 +38,18 @@ class Clock:
         self.files: dict[str, Cost] = defaultdict(Cost)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self) -> Iterator[None]:
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """In a worker: the report of a set-up, a call or a tear-down, with its cost."""
         report = yield
         now_s = spent_s()
         report.user_properties = [(CPU, now_s - self.before_s)]
         self.before_s = now_s
-        return report  # type: ignore[return-value]
+        return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """In the main process too, whoever ran it."""
         file = self.files[report.nodeid.partition("::")[0]]
-        file.cpu_s += sum(float(value) for name, value in report.user_properties if name == CPU)
+        file.cpu_s += sum(float(str(value)) for name, value in report.user_properties if name == CPU)
         file.wall_s += report.duration
         file.tests += report.when == "call"
 

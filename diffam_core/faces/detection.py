@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -30,6 +30,7 @@ INSIDE = 0.6
 """A box is a part of a larger one's face when it shares more of its area."""
 
 
+@runtime_checkable
 class Detector(Protocol):
     """Finds faces, and frames them as the networks of a bundle expect. Threads may share one."""
 

@@ -6,7 +6,7 @@ follows the eyes.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -30,6 +30,7 @@ are. Upright, a wrong turn led 3 of them, by 0.43 at most.
 """
 
 
+@runtime_checkable
 class Upright(Protocol):
     """A detector that finds upright faces, and can say how surely a photo shows one."""
 

@@ -3,11 +3,18 @@
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 REGIONS = ("lips", "eyes", "skin", "face")
 """Channels of the parser's output. Eyes means the lids around them, without eyeball and brow."""
+
+
+def region(regions: Float[Tensor, "batch channels height width"], name: str) -> Float[Tensor, "batch 1 height width"]:
+    """One region's channel of what a parser tells. Raises ValueError for a name that is none of `REGIONS`."""
+    index = REGIONS.index(name)
+    return regions[:, index : index + 1]
 
 
 def _double(inputs: int, outputs: int) -> nn.Sequential:

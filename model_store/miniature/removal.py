@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
+from diffam_core.losses import RemovalWeights
 from diffam_core.models import Models, Process
 from diffam_core.networks.clip import Clip
 from diffam_core.removal import (
@@ -19,7 +20,6 @@ from diffam_core.removal import (
     Critic,
     RemovalLesson,
     RemovalRecipe,
-    RemovalWeights,
     make_critic,
     remove_makeup,
 )

@@ -5,8 +5,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor
 
-from diffam_core.losses import read_colours
-from diffam_core.transfer import Attack, Lesson, TransferRecipe, prepare
+from diffam_core.transfer import Attack, Lesson, TransferRecipe, prepare, read_colours
 from model_store.bundle import load_models, read_picture, read_reference, style_name
 from model_store.catalog import read_manifest
 from model_store.miniature import recognition

@@ -11,10 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from diffam_core.faces.face import cut_portrait
-from diffam_core.images import Photo, decode_photo, encode_photo, to_pixels
-from diffam_core.losses import shrink
+from diffam_core.images import Photo, decode_photo, encode_photo, shrink, to_pixels
 from diffam_core.models import Models
-from diffam_core.networks.parser import REGIONS
+from diffam_core.networks.parser import REGIONS, region
 from diffam_core.removal import remove_makeup
 from model_store.additions import DRAFT, check_name, with_additions
 from model_store.bundle import Bundle, Reference
@@ -47,7 +46,7 @@ def read_new_reference(bundle: Bundle, picture: bytes, bare: bytes | None) -> Re
     small = shrink(made_up, models.portrait_px)
     regions = models.parser(small).sigmoid()
     for name, least in SMALLEST_REGION.items():
-        share = float((regions[:, REGIONS.index(name)] > 0.5).float().mean())
+        share = float((region(regions, name) > 0.5).float().mean())
         if share < least:
             raise ReferenceRegionTooSmall(f"{name} cover {share:.1%} of the face's frame, {least:.1%} needed")
     if bare is not None:
@@ -77,7 +76,8 @@ def is_made_up(bundle: Bundle, portrait: Tensor) -> bool:
 
 def makeup_shown(made_up: Tensor, bare: Tensor, regions: Tensor) -> float:
     """Mean absolute difference on lips and eye areas, in levels of 255."""
-    mask = functional.interpolate(regions[:, :2].amax(dim=1, keepdim=True), made_up.shape[-1], mode="bilinear") > 0.5
+    painted = torch.maximum(region(regions, "lips"), region(regions, "eyes"))
+    mask = functional.interpolate(painted, made_up.shape[-1], mode="bilinear") > 0.5
     return float(127.5 * ((made_up - bare).abs() * mask).sum() / (3 * mask.sum().clamp(min=1)))
 
 
@@ -96,9 +96,9 @@ def add_reference(
     draft.mkdir()  # as open to others as this user's new folders are
     try:
         files = {"look.png": to_pixels(reference.made_up[0]), "bare.png": to_pixels(reference.bare[0])}
-        for index, region in enumerate(REGIONS):
-            mask = reference.regions[0, index] * 2 - 1
-            files[f"{region}.png"] = to_pixels(mask.expand(3, -1, -1))
+        for part in REGIONS:
+            mask = region(reference.regions, part)[0] * 2 - 1
+            files[f"{part}.png"] = to_pixels(mask.expand(3, -1, -1))
         for file, pixels in files.items():
             (draft / file).write_bytes(encode_photo(pixels, "png"))
         row = {

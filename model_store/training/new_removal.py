@@ -6,7 +6,7 @@ from pathlib import Path
 import tomli_w
 from torch import Tensor
 
-from diffam_core.losses import shrink
+from diffam_core.images import shrink
 from diffam_core.networks.unet import EpsModel
 from diffam_core.removal import REMOVAL, REMOVAL_BASE, RemovalLesson, RemovalRecipe, make_critic
 from diffam_core.styles import has_style, remove_style

@@ -8,9 +8,8 @@ from typing import cast
 import tomli_w
 from torch import Tensor
 
-from diffam_core.losses import read_colours
 from diffam_core.models import Models, Process
-from diffam_core.transfer import Attack, Lesson, TransferRecipe, prepare
+from diffam_core.transfer import Attack, Lesson, TransferRecipe, prepare, read_colours
 from diffam_core.tuning import OnLoss, ignore_loss
 from model_store.additions import StyleOrder, check_order, finished, with_additions
 from model_store.bundle import Bundle, Reference, read_reference, read_weights, style_name

@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 from open_clip import OPENAI_IMAGENET_TEMPLATES
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
-from diffam_core.losses import REGION_WEIGHTS, Weights
+from diffam_core.losses import REGION_WEIGHTS, RemovalWeights, Weights
 from diffam_core.models import Process
-from diffam_core.removal import RemovalObjective, RemovalRecipe, RemovalWeights
+from diffam_core.removal import RemovalObjective, RemovalRecipe
 from diffam_core.transfer import Mode, Objective, StageRecipe, TransferRecipe
 from diffam_core.tuning import Epoch
 from model_store.errors import RecipeInvalid

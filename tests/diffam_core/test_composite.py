@@ -6,10 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffam_core.composite import REGIONS, Region, change, face_channel, feather, low_pass, region_weights
+from diffam_core.composite import REGIONS, Region, change, feather, low_pass, region_weights
 from diffam_core.faces.face import FoundFace, cut_portrait, portrait_transform
 from diffam_core.faces.paste import paste_change
 from diffam_core.networks import parser as face_parser
+from diffam_core.networks.parser import region
 from model_store.bundle import load_models
 from model_store.catalog import BUNDLES, read_manifest
 from model_store.rendered.portraits import render_portraits, sample_faces
@@ -107,7 +108,7 @@ def test_all_regions_together_are_the_whole_change_to_the_last_bit(
     faces: tuple[torch.Tensor, dict[str, torch.Tensor]],
 ) -> None:
     residual = torch.randn(8, 3, 64, 64, generator=torch.Generator().manual_seed(1))
-    face = face_channel(faces[0])
+    face = region(faces[0], "face")
     weights = region_weights(faces[0], REGIONS)
     assert torch.equal(change(residual, face, 256, weights), change(residual, face, 256))
 
@@ -118,7 +119,7 @@ def test_a_region_that_is_left_out_keeps_its_pixels_and_the_others_change(
 ) -> None:
     regions, truth = faces
     residual = torch.full((8, 3, 64, 64), 40 / 127.5)  # a strong make-up: 40 grey levels everywhere
-    delta = change(residual, face_channel(regions), 256, region_weights(regions, REGIONS - {left_out})).abs() * 127.5
+    delta = change(residual, region(regions, "face"), 256, region_weights(regions, REGIONS - {left_out})).abs() * 127.5
     for name in REGIONS:
         inside = torch.nn.functional.interpolate(truth[name].float(), 256, mode="nearest") > 0
         if name == "skin":  # away from lips and eyes, whose make-up ends softly on it

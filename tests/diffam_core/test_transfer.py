@@ -9,10 +9,21 @@ import torch
 from torch import Tensor
 
 from diffam_core.generation import generate
-from diffam_core.losses import ReferenceColours, Weights, read_colours
+from diffam_core.losses import Weights
 from diffam_core.models import Recogniser
 from diffam_core.styles import add_full_style, add_style, remove_style, style_weights
-from diffam_core.transfer import Attack, Lesson, Mode, Prepared, StageRecipe, TransferRecipe, prepare, tune
+from diffam_core.transfer import (
+    Attack,
+    Lesson,
+    Mode,
+    Prepared,
+    ReferenceColours,
+    StageRecipe,
+    TransferRecipe,
+    prepare,
+    read_colours,
+    tune,
+)
 from diffam_core.tuning import Tuning
 from model_store.bundle import Bundle
 from model_store.rendered.portraits import SEEDS, draw_portraits

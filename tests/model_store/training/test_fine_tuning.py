@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from diffam_core.losses import Weights, read_colours
+from diffam_core.losses import RemovalWeights, Weights
 from diffam_core.models import Models
-from diffam_core.removal import RemovalLesson, RemovalRecipe, RemovalWeights
-from diffam_core.transfer import Attack, Lesson, Mode, StageRecipe, TransferRecipe, prepare
+from diffam_core.removal import RemovalLesson, RemovalRecipe
+from diffam_core.transfer import Attack, Lesson, Mode, StageRecipe, TransferRecipe, prepare, read_colours
 from diffam_core.tuning import Epoch
 from model_store.bundle import Bundle
 from model_store.rendered.portraits import SEEDS, draw_portraits

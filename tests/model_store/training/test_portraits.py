@@ -8,7 +8,7 @@ import torch
 
 from diffam_core.faces.cascades import CascadeDetector
 from diffam_core.faces.framing import Framing
-from diffam_core.losses import shrink
+from diffam_core.images import shrink
 from model_store.bundle import Bundle
 from model_store.errors import DatasetMissing, DatasetTooSmall
 from model_store.rendered.portraits import SEEDS, draw_portraits
