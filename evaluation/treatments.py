@@ -29,7 +29,7 @@ def _off_centre(face: FoundFace) -> FoundFace:
 
 
 SURVIVED: tuple[wish.Treatment, ...] = ("jpeg75", "jpeg50", "half", "blur", "screenshot")
-TREATMENTS = {
+TREATMENTS: dict[str, Treatment] = {
     "clean": Treatment("the finished file"),
     **{name: Treatment(PROFILES[name].title, PROFILES[name]) for name in SURVIVED},
     "recrop": Treatment("off-centre crop", aligned=_off_centre),
