@@ -1,0 +1,116 @@
+"""Cells become shares, lines and a lead, whatever was measured."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from diffam_core.score import Match
+from evaluation.cells import Cell, Cost, as_match, as_row, rate
+from evaluation.evaluate import Evaluation
+from evaluation.method import Kind, Method
+from evaluation.subjects import Subjects
+from evaluation.summary import gain, judges, mean_rate, summary
+from model_store.catalog import StyleCard
+
+COST = Cost(
+    psnr_db=33.0, ssim=0.9, face_psnr_db=29.0, face_ssim=0.8, lpips=0.2, fid=1.0, lip_distance=20.0, seconds=1.0,
+    eps_255=None,
+)  # fmt: skip
+THRESHOLDS = {"0.1": 0.1, "0.01": 0.3, "0.001": 0.5}
+ONE = StyleCard("rose", "ada", "first", ("second",), Path())
+OTHER = StyleCard("rose", "bo", "second", ("first",), Path())
+
+
+def cell(method: str, task: StyleCard, recogniser: str, to_target: list[float], **changed: Any) -> Cell:
+    """People with these cosines with the target; who is taken for it is not known any more."""
+    matches = [
+        Match(own_before=1.0, own_after=0.6 - aim, target_before=0.0, target_after=aim, threshold=0.3)
+        for aim in to_target
+    ]
+    return replace(Cell(method, task, "clean", recogniser, THRESHOLDS, matches, COST), **changed)
+
+
+def evaluation(*cells: Cell) -> Evaluation:
+    nobody: Any = None  # a summary asks only for cells
+    subjects: Subjects = nobody
+    return Evaluation(list(cells), subjects, {})
+
+
+def method(title: str, kind: Kind) -> Method:
+    return Method(title, kind, (), lambda *_: [])
+
+
+def test_rates_come_with_wilson_intervals() -> None:
+    share, interval = rate(np.array([True] * 8 + [False] * 2))
+    assert share == 0.8
+    assert interval == pytest.approx([0.4902, 0.9433], abs=1e-4)
+
+
+def test_who_is_taken_depends_on_the_rate_of_false_accepts_and_the_threshold_itself_counts() -> None:
+    some = cell("diffam", ONE, "first", [0.2, 0.3, 0.4, 0.5])
+    assert [some.taken(far).tolist() for far in ("0.1", "0.01", "0.001")] == [
+        [True, True, True, True],
+        [False, True, True, True],
+        [False, False, False, True],
+    ]
+
+
+def test_a_written_cell_says_where_it_belongs_and_its_row_adds_rates_and_costs() -> None:
+    some = cell("diffam", ONE, "first", [0.2, 0.4])
+    match, row = as_match(some), as_row(some)
+    place = {"method": "diffam", "reference": "rose", "target": "ada", "held_out": "first", "role": "held_out"}
+    assert place.items() <= match.items()
+    assert match.items() <= row.items()
+    assert (row["n"], row["asr_far_0.1"], row["asr_far_0.01"], row["asr_far_0.001"]) == (2, 1.0, 0.5, 0.0)
+    assert (row["own_match"], row["dodging_rate"], row["fid"], row["eps_255"]) == (0.5, 0.5, 1.0, None)
+    low, high = rate(np.array([True, False])).ci95
+    assert row["dodging_rate_ci95"] == pytest.approx((1 - high, 1 - low), abs=1e-4)
+
+
+def test_an_interval_covers_its_mean_and_narrows_where_people_agree() -> None:
+    agree = [cell("diffam", task, task.held_out, [0.4] * 20) for task in (ONE, OTHER)]
+    assert mean_rate(agree) == (1.0, (1.0, 1.0))
+    share, (low, high) = mean_rate([*agree[:1], cell("diffam", OTHER, "second", [0.4, 0.0] * 10)])
+    assert low < share < high < 1
+    assert share == 0.75
+
+
+def test_judges_that_some_style_attacks_are_told_from_those_that_none_does() -> None:
+    tasks = [cell("diffam", task, name, [0.4]) for task in (ONE, OTHER) for name in ("first", "second", "third")]
+    assert judges(evaluation(*tasks)) == (["first", "second"], ["third"])
+    assert judges(evaluation(*tasks[:3])) == (["first", "third"], [])
+
+
+def test_a_line_counts_only_recognisers_that_the_style_never_met() -> None:
+    cells = [cell("diffam", ONE, "first", [0.4, 0.0]), cell("diffam", ONE, "second", [0.9, 0.9])]
+    cells += [cell("diffam", OTHER, "first", [0.9, 0.9]), cell("diffam", OTHER, "second", [0.4, 0.4])]
+    (line,) = summary(evaluation(*cells), {"diffam": method("Ours", "make-up")})
+    assert (line.asr["first"].value, line.asr["second"].value, line.mean.value) == (0.5, 1.0, 0.75)
+    assert line.own_match == 0.25
+    written = line.as_json()
+    assert written["mean"] == line.mean
+    assert (written["fid"], written["title"], "cost" in written) == (1.0, "Ours", False)
+
+
+def test_treatments_are_listed_where_they_were_measured() -> None:
+    cells = [cell("diffam", task, task.held_out, [0.4]) for task in (ONE, OTHER)]
+    cells += [cell("diffam", task, task.held_out, [0.0], treatment="jpeg75") for task in (ONE, OTHER)]
+    (line,) = summary(evaluation(*cells), {"diffam": method("Ours", "make-up")})
+    assert {name: share.value for name, share in line.treatments.items()} == {"clean": 1.0, "jpeg75": 0.0}
+    assert line.mean.value == 1.0
+
+
+def test_the_lead_is_over_the_best_noise_and_there_is_none_without_both() -> None:
+    names: dict[str, tuple[Kind, list[float]]] = {
+        "diffam": ("make-up", [0.4] * 4), "weak": ("noise", [0.0] * 4), "best": ("noise", [0.4, 0.0, 0.0, 0.0]),
+    }  # fmt: skip
+    cells = [cell(name, task, task.held_out, aims) for name, (_, aims) in names.items() for task in (ONE, OTHER)]
+    table = summary(evaluation(*cells), {name: method(name, kind) for name, (kind, _) in names.items()})
+    lead = gain(table)
+    assert lead is not None
+    assert (lead.over, lead.points) == ("best", 75.0)
+    assert gain(table[:1]) is None
+    assert gain(table[1:]) is None
