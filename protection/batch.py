@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from diffam_core.faces.face import FoundFace, cut_portrait
@@ -25,14 +26,14 @@ def _silent(_step: int, _steps: int) -> None:
 class Face:
     """Face `index` of an upload, with what is computed once for all its candidates, a batch of one each.
 
-    regions: the parser's probabilities `(1, 4, s, s)`.
+    regions: the parser's probabilities.
     """
 
     upload: Upload
     index: int
-    latent: Tensor
-    reconstruction: Tensor
-    regions: Tensor
+    latent: Float[Tensor, "1 3 size size"]
+    reconstruction: Float[Tensor, "1 3 size size"]
+    regions: Float[Tensor, "1 4 size size"]
 
     @property
     def photo(self) -> Photo:
@@ -45,8 +46,8 @@ class Face:
         return self.upload.found[self.index]
 
     @property
-    def mask(self) -> Tensor:
-        """The face's probability `(1, 1, s, s)`."""
+    def mask(self) -> Float[Tensor, "1 1 size size"]:
+        """The face's probability."""
         return region(self.regions, "face")
 
 
@@ -65,8 +66,10 @@ def invert(models: Models, uploads: Sequence[Upload], on_step: OnStep = _silent)
 
 
 @torch.inference_mode()
-def wear(models: Models, worn: Sequence[tuple[Face, str, float]], on_step: OnStep = _silent) -> list[Tensor]:
-    """What a style changes on a face, a residual `(1, 3, s, s)` each, in the order given.
+def wear(
+    models: Models, worn: Sequence[tuple[Face, str, float]], on_step: OnStep = _silent
+) -> list[Float[Tensor, "1 3 size size"]]:
+    """What a style changes on a face, a residual each, in the order given.
 
     worn: faces with the adapter's name of the style, and its strength. Equal styles share forward passes.
     """
