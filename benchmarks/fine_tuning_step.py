@@ -25,11 +25,12 @@ from diffam_core.generation import generate, latents
 from diffam_core.images import shrink
 from diffam_core.losses import REGION_WEIGHTS
 from diffam_core.models import Models
+from diffam_core.networks.parser import region
 from diffam_core.styles import add_full_style, add_style, remove_style
 from diffam_core.transfer import (
     Attack,
-    Batch,
     Lesson,
+    Prepared,
     ReferenceColours,
     StageRecipe,
     TransferRecipe,
@@ -74,19 +75,19 @@ def released_step(
         base = generate(models, latent, None)
     face = face_probability(models.parser, portrait).detach()
     probabilities = models.parser(portrait).sigmoid()
-    regions = {name: probabilities[:, i : i + 1] > 0.5 for i, name in enumerate(REGION_WEIGHTS)}
+    regions = {name: region(probabilities, name) > 0.5 for name in REGION_WEIGHTS}
     aims = {r.name: r.embed(attack.aim)[0] for r in surrogates}
     own = {r.name: r.embed(photo) for r in surrogates}
-    batch = Batch(photo, portrait, face, regions, models.clip.embed_images(portrait), own)
+    batch = Prepared(photo, portrait, latent, base, face, regions, models.clip.embed_images(portrait), own)
     residual = generate(models, latent, tuning.style) - base
     composite = (photo + change(residual, face, photo.shape[-1])).clamp(-1, 1)
     small = shrink(composite, models.portrait_px)
     histogram = small.new_zeros(())
     for name, weight in REGION_WEIGHTS.items():
-        region = regions[name][0, 0]
-        target = match_in_loops(small[0], region, colours.tables[name])
-        apart = (small[0] - target).abs() * region
-        histogram = histogram + weight * apart.sum() / (3 * region.sum().clamp(min=8))
+        where = regions[name][0, 0]
+        target = match_in_loops(small[0], where, colours.tables[name])
+        apart = (small[0] - target).abs() * where
+        histogram = histogram + weight * apart.sum() / (3 * where.sum().clamp(min=8))
     moved = models.clip.embed_images(small) - batch.clip
     terms = {"histogram": histogram, "direction": 1 - torch.cosine_similarity(moved, colours.direction[None]).mean()}
     terms |= visual_terms(models, batch, small, residual)

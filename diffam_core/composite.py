@@ -51,7 +51,7 @@ def change(
     face: Float[Tensor, "batch 1 size size"],
     size_px: int,
     weights: Float[Tensor, "batch 1 size size"] | None = None,
-) -> Float[Tensor, "batch 3 size_px size_px"]:
+) -> Float[Tensor, "batch 3 {size_px} {size_px}"]:
     """What to add to a `size_px` view of the photo: what the style changed, smooth, feathered, exactly 0 outside.
 
     residual: the same latent denoised with the style minus without it.
@@ -87,7 +87,7 @@ def region_weights(
     return weights.clamp(0, 1)
 
 
-def _grown(regions: Tensor, name: str) -> Tensor:
+def _grown(regions: Float[Tensor, "batch 4 size size"], name: str) -> Float[Tensor, "batch 1 size size"]:
     """A region of the parser, grown and then softened by one pixel of a 64-pixel portrait.
 
     A parser that is only nearly sure, as on bare lips, must not leave a tenth of the make-up where none is wanted.
@@ -98,7 +98,9 @@ def _grown(regions: Tensor, name: str) -> Tensor:
     return functional.avg_pool2d(grown, 2 * soft + 1, 1, soft, count_include_pad=False)
 
 
-def face_probability(parser: nn.Module, portraits: Float[Tensor, "batch 3 size size"]) -> Tensor:
-    """The parser's face channel as probability `(batch, 1, size, size)`."""
+def face_probability(
+    parser: nn.Module, portraits: Float[Tensor, "batch 3 size size"]
+) -> Float[Tensor, "batch 1 size size"]:
+    """The parser's face channel as probability."""
     regions: Tensor = parser(portraits).sigmoid()
     return region_of(regions, "face")

@@ -11,8 +11,8 @@ Eps = Callable[[Tensor, Tensor], Tensor]
 """`eps(x_t, timesteps)`: noise predicted in `x_t (batch, 3, h, w)` at integer timesteps `(batch,)`."""
 
 
-def alpha_bars(steps: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02) -> Tensor:
-    """Signal power left after each of `steps` noising steps, `(steps,)` in (0, 1); DDPM's linear schedule."""
+def alpha_bars(steps: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02) -> Float[Tensor, " {steps}"]:
+    """Signal power left after each of `steps` noising steps, in (0, 1); DDPM's linear schedule."""
     betas = torch.linspace(beta_start, beta_end, steps, dtype=torch.float64)
     return torch.cumprod(1 - betas, dim=0).float()
 

@@ -124,6 +124,8 @@ def to_pixels(portrait: Float[Tensor, "3 height width"]) -> UInt8[np.ndarray, "h
     return rounded.permute(1, 2, 0).contiguous().cpu().numpy()
 
 
-def shrink(x: Tensor, size_px: int) -> Tensor:
+def shrink(
+    x: Float[Tensor, "batch channels height width"], size_px: int
+) -> Float[Tensor, "batch channels {size_px} {size_px}"]:
     """Area-averaged down to `size_px`."""
     return functional.interpolate(x, size_px, mode="area")

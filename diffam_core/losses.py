@@ -126,7 +126,7 @@ def l1(after: Images, before: Images) -> Mean:
 def histogram(
     after: Images,
     regions: Mapping[str, Bool[Tensor, "batch 1 height width"]],
-    tables: Mapping[str, Tensor],
+    tables: Mapping[str, Float[Tensor, "3 points"]],
     weights: Mapping[str, float] = REGION_WEIGHTS,
 ) -> Mean:
     """Distance to oneself with the reference's colours, region by region.

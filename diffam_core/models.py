@@ -36,7 +36,7 @@ class Recogniser:
 class Process:
     """How deep the method inverts, in how many grid points it walks there and back, and how exactly it computes."""
 
-    alpha_bar: Tensor
+    alpha_bar: Float[Tensor, " steps"]
     return_timestep: int
     invert_points: int
     denoise_points: int

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -36,15 +36,15 @@ RemovalObjective = Literal["direction", "critics"]
 class Critic:
     """Judges pictures by texts: per pair of phrases (made up, bare), how much more the first fits than the second.
 
-    view: what it looks at, from portraits.  axes `(pairs, d)`: text embeddings' differences.  mean, spread `(pairs,)`:
-    of the raw scores on bare pictures; scores are standardised by them.
+    view: what it looks at, from portraits.  axes: text embeddings' differences.  mean, spread: of the raw scores on
+    bare pictures; scores are standardised by them.
     """
 
     clip: Clip
     view: Callable[[Tensor], Tensor]
-    axes: Tensor
-    mean: Tensor
-    spread: Tensor
+    axes: Float[Tensor, "pairs dim"]
+    mean: Float[Tensor, " pairs"]
+    spread: Float[Tensor, " pairs"]
 
     def score(self, portraits: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch pairs"]:
         """0 looks like the average bare picture, 1 a standard deviation more made up; differentiable."""
@@ -54,9 +54,12 @@ class Critic:
 
 @torch.no_grad()
 def make_critic(
-    clip: Clip, view: Callable[[Tensor], Tensor], pairs: list[tuple[list[str], list[str]]], bare: Tensor
+    clip: Clip,
+    view: Callable[[Tensor], Tensor],
+    pairs: list[tuple[list[str], list[str]]],
+    bare: Float[Tensor, "portraits 3 size size"],
 ) -> Critic:
-    """A critic from a CLIP, pairs of prompts (made up, bare), and bare portraits `(n, 3, s, s)` to standardise on."""
+    """A critic from a CLIP, pairs of prompts (made up, bare), and bare portraits to standardise on."""
 
     def said(prompts: list[str]) -> Tensor:
         return functional.normalize(clip.embed_texts(prompts).mean(dim=0), dim=0)
@@ -106,11 +109,11 @@ def remove_makeup(
 class _Start:
     """What no training step changes: latents, what the base model makes of them, and where the face is."""
 
-    latents: Tensor
-    same: Tensor
-    face: Tensor
+    latents: Float[Tensor, "batch 3 size size"]
+    same: Float[Tensor, "batch 3 size size"]
+    face: Float[Tensor, "batch 1 size size"]
 
-    def rows(self, rows: Tensor) -> "_Start":
+    def rows(self, rows: Int[Tensor, " chosen"]) -> "_Start":
         return _Start(self.latents[rows], self.same[rows], self.face[rows])
 
 
@@ -136,12 +139,12 @@ def _apply(models: Models, views: Tensor, start: _Start, process: Process, style
 class RemovalLesson:
     """What removal learns from: made-up portraits and, of other people, bare ones that must stay as they are.
 
-    made_up, bare: `(n, 3, s, s)` in [-1, 1]; never pairs.  identity: the recogniser of the identity term.
+    made_up, bare: in [-1, 1]; never pairs.  identity: the recogniser of the identity term.
     critics: of the objective that asks them.
     """
 
-    made_up: Tensor
-    bare: Tensor
+    made_up: Float[Tensor, "worn 3 size size"]
+    bare: Float[Tensor, "plain 3 size size"]
     identity: Recogniser
     critics: Sequence[Critic] = ()
 

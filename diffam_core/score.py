@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
+from diffam_core.images import shrink
 from diffam_core.models import FalseAcceptRate, Models
 
 DECISION_FAR: FalseAcceptRate = "0.01"
@@ -14,7 +15,7 @@ DECISION_FAR: FalseAcceptRate = "0.01"
 VIEWS = 50
 """Faces that recognisers see at a time."""
 Embeddings = dict[str, Float[Tensor, "_ _"]]
-"""Unit vectors of faces `(faces, dim)`, by recogniser; each has a dim of its own."""
+"""Unit vectors of faces `(views, dim)`, by recogniser; each has its own dim."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Quality:
     lpips: float
 
 
-def _cosine(a: Tensor, b: Tensor) -> float:
+def _cosine(a: Float[Tensor, " dim"], b: Float[Tensor, " dim"]) -> float:
     return float(torch.dot(a, b))
 
 
@@ -95,7 +96,7 @@ def quality(
 ) -> Quality:
     """Visual distance between two views of a face in [-1, 1]."""
     ssim = structural_similarity_index_measure(protected, original, data_range=2.0)
-    small = [torch.nn.functional.interpolate(x, models.portrait_px, mode="area") for x in (original, protected)]
+    small = [shrink(x, models.portrait_px) for x in (original, protected)]
     return Quality(
         psnr_db=float(peak_signal_noise_ratio(protected, original, data_range=2.0)),
         ssim=float(ssim if isinstance(ssim, Tensor) else ssim[0]),

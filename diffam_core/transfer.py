@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from diffam_core import losses
@@ -106,25 +107,18 @@ class TransferRecipe:
 class ReferenceColours:
     """The reference as the loss sees it: colour tables per region, and the CLIP direction bare -> made up."""
 
-    tables: dict[str, Tensor]
-    direction: Tensor
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One step's photos: originals `(b, 3, view, view)`, their portraits `(b, 3, s, s)`, and what never changes."""
-
-    photos: Tensor
-    portraits: Tensor
-    face: Tensor
-    regions: dict[str, Tensor]
-    clip: Tensor
-    own: dict[str, Tensor]
+    tables: dict[str, Float[Tensor, "3 points"]]
+    direction: Float[Tensor, " dim"]
 
 
 @torch.no_grad()
-def read_colours(models: Models, made_up: Tensor, bare: Tensor, regions: Tensor) -> ReferenceColours:
-    """A reference's pictures `(1, 3, s, s)` in [-1, 1] and region masks `(1, 4, s, s)` as targets of the loss."""
+def read_colours(
+    models: Models,
+    made_up: Float[Tensor, "1 3 size size"],
+    bare: Float[Tensor, "1 3 size size"],
+    regions: Float[Tensor, "1 4 size size"],
+) -> ReferenceColours:
+    """A reference's pictures in [-1, 1] and region masks as targets of the loss."""
     size = models.portrait_px
     made_up, bare, masks = shrink(made_up, size), shrink(bare, size), shrink(regions, size) > 0.5
     tables = {name: colour_table(made_up[0], region(masks, name)[0, 0]) for name in REGION_WEIGHTS}
@@ -134,22 +128,27 @@ def read_colours(models: Models, made_up: Tensor, bare: Tensor, regions: Tensor)
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything about the training photos that no step changes; computed once."""
+    """Everything about the training photos that no step changes; computed once.
 
-    photos: Tensor
-    portraits: Tensor
-    latents: Tensor
-    reconstructions: Tensor
-    face: Tensor
-    regions: dict[str, Tensor]
-    clip: Tensor
-    own: dict[str, Tensor]
+    own: what each surrogate makes of them.
+    """
 
-    def rows(self, rows: Tensor) -> Batch:
+    photos: Float[Tensor, "batch 3 view view"]
+    portraits: Float[Tensor, "batch 3 size size"]
+    latents: Float[Tensor, "batch 3 size size"]
+    reconstructions: Float[Tensor, "batch 3 size size"]
+    face: Float[Tensor, "batch 1 size size"]
+    regions: dict[str, Bool[Tensor, "batch 1 size size"]]
+    clip: Float[Tensor, "batch dim"]
+    own: dict[str, Float[Tensor, "batch _"]]
+
+    def rows(self, rows: Int[Tensor, " chosen"]) -> "Prepared":
         """The photos of one step."""
-        return Batch(
+        return Prepared(
             self.photos[rows],
             self.portraits[rows],
+            self.latents[rows],
+            self.reconstructions[rows],
             self.face[rows],
             {name: region[rows] for name, region in self.regions.items()},
             self.clip[rows],
@@ -158,8 +157,13 @@ class Prepared:
 
 
 @torch.no_grad()
-def prepare(models: Models, photos: Tensor, surrogates: list[Recogniser], invert: Latents = latents) -> Prepared:
-    """Latents, reconstructions, masks and own embeddings of photos `(n, 3, view, view)` in [-1, 1]."""
+def prepare(
+    models: Models,
+    photos: Float[Tensor, "batch 3 view view"],
+    surrogates: list[Recogniser],
+    invert: Latents = latents,
+) -> Prepared:
+    """Latents, reconstructions, masks and own embeddings of photos in [-1, 1]."""
     portraits = shrink(photos, models.portrait_px)
     parts = portraits.split(AT_ONCE)
     inverted = torch.cat([invert(models, part) for part in parts])
@@ -178,10 +182,10 @@ def prepare(models: Models, photos: Tensor, surrogates: list[Recogniser], invert
 
 @dataclass(frozen=True)
 class Attack:
-    """What the second stage adds: the recognisers to mislead and the target's picture `(1, 3, s, s)`."""
+    """What the second stage adds: the recognisers to mislead and the target's picture."""
 
     surrogates: list[Recogniser]
-    aim: Tensor
+    aim: Float[Tensor, "1 3 side side"]
 
 
 @dataclass(frozen=True)
@@ -196,8 +200,8 @@ class Lesson:
 def makeup_terms(
     models: Models,
     colours: ReferenceColours,
-    batch: Batch,
-    small: Tensor,
+    batch: Prepared,
+    small: Float[Tensor, "batch 3 size size"],
     weights: Mapping[str, float] = REGION_WEIGHTS,
 ) -> Terms:
     """L_MT of composites in the portraits' size, `small`."""
@@ -208,7 +212,12 @@ def makeup_terms(
     }
 
 
-def visual_terms(models: Models, batch: Batch, small: Tensor, residual: Tensor) -> Terms:
+def visual_terms(
+    models: Models,
+    batch: Prepared,
+    small: Float[Tensor, "batch 3 size size"],
+    residual: Float[Tensor, "batch 3 size size"],
+) -> Terms:
     """L_vis, and what keeps the network's residual calm."""
     smooth = low_pass(residual)
     seen = losses.as_seen(smooth, batch.portraits)
@@ -223,7 +232,9 @@ def visual_terms(models: Models, batch: Batch, small: Tensor, residual: Tensor) 
     }
 
 
-def bar_terms(bar: VisualBar, weights: Weights, batch: Batch, composite: Tensor) -> Terms:
+def bar_terms(
+    bar: VisualBar, weights: Weights, batch: Prepared, composite: Float[Tensor, "batch 3 view view"]
+) -> Terms:
     """How far composites lie below the visual bar; only what has a weight."""
     terms: Terms = {}
     if weights.psnr_hinge:
@@ -234,7 +245,12 @@ def bar_terms(bar: VisualBar, weights: Weights, batch: Batch, composite: Tensor)
 
 
 def attack_terms(
-    attack: Attack, aims: Mapping[str, Tensor], batch: Batch, composite: Tensor, views: int, generator: torch.Generator
+    attack: Attack,
+    aims: Mapping[str, Float[Tensor, " _"]],
+    batch: Prepared,
+    composite: Float[Tensor, "batch 3 view view"],
+    views: int,
+    generator: torch.Generator,
 ) -> Terms:
     """L_adv on random views, with 0 on the composite itself: towards the target, and away from the owner."""
     impersonate, dodge = [], []
@@ -265,9 +281,9 @@ def tune(
         batch = data.rows(rows)
         with torch.autocast(models.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             generated = generate(
-                models, data.latents[rows], tuning.style, is_saving_memory=recipe.has_gradient_checkpoints or is_large
+                models, batch.latents, tuning.style, is_saving_memory=recipe.has_gradient_checkpoints or is_large
             )
-        residual = generated.float() - data.reconstructions[rows]
+        residual = generated.float() - batch.reconstructions
         composite = (batch.photos + change(residual, batch.face, batch.photos.shape[-1])).clamp(-1, 1)
         small = shrink(composite, models.portrait_px)
         terms = makeup_terms(models, lesson.colours, batch, small, recipe.regions)

@@ -2,18 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
+from typing import Any, Protocol, TypedDict, runtime_checkable
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from diffam_core.losses import RemovalWeights, Weights
 from diffam_core.networks.unet import EpsModel
 from diffam_core.styles import style_parameters
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-Terms = dict[str, Tensor]
+Terms = dict[str, Float[Tensor, ""]]
 OnLoss = Callable[[int, int, dict[str, float]], None]
 """`on_loss(step, steps, terms)` after each step; what it raises ends the training."""
 
@@ -36,7 +35,7 @@ class Keep:
     every: int = 10
 
 
-def weighted(weights: "DataclassInstance", terms: Terms) -> Tensor:
+def weighted(weights: Weights | RemovalWeights, terms: Terms) -> Float[Tensor, ""]:
     """The sum of the terms that are there, each times its field of `weights`."""
     return torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
 
@@ -85,7 +84,7 @@ class Tuning:
         self.generator = torch.Generator().manual_seed(seed)
         self.step = 0
 
-    def rows(self, count: int, batch: int) -> Tensor:
+    def rows(self, count: int, batch: int) -> Int[Tensor, " chosen"]:
         """Which of `count` photos this step sees: a random draw, or within epochs the next ones, each once a pass."""
         if self.epoch is None:
             return torch.randperm(count, generator=self.generator)[:batch]

@@ -7,12 +7,14 @@ from kornia.filters import gaussian_blur2d
 from torch import Tensor
 from torch.nn import functional
 
+Views = Float[Tensor, "batch 3 size size"]
+
 
 def _uniform(generator: torch.Generator, low: float, high: float) -> float:
     return low + (high - low) * float(torch.rand(1, generator=generator))
 
 
-def _recrop(x: Tensor, generator: torch.Generator) -> Tensor:
+def _recrop(x: Views, generator: torch.Generator) -> Views:
     """Another aligner's crop: zoom within 6 %, shift within 4 % of the side, each face its own."""
     n = len(x)
     zoom = 0.94 + 0.12 * torch.rand(n, generator=generator)
@@ -24,25 +26,23 @@ def _recrop(x: Tensor, generator: torch.Generator) -> Tensor:
     return functional.grid_sample(x, where, padding_mode="border", align_corners=False)
 
 
-def _soften(x: Tensor, factor: float) -> Tensor:
+def _soften(x: Views, factor: float) -> Views:
     small = functional.interpolate(x, scale_factor=factor, mode="bilinear", antialias=True)
     return functional.interpolate(small, x.shape[-1], mode="bilinear")
 
 
-def _blur(x: Tensor, sigma: float) -> Tensor:
+def _blur(x: Views, sigma: float) -> Views:
     blurred: Tensor = gaussian_blur2d(x, (9, 9), (sigma, sigma))
     return blurred
 
 
-def _jpeg(x: Tensor, quality: float) -> Tensor:
+def _jpeg(x: Views, quality: float) -> Views:
     levels = torch.full((len(x),), quality, device=x.device)
     decoded: Tensor = jpeg_codec_differentiable((x.clamp(-1, 1) + 1) / 2, levels)
     return decoded * 2 - 1
 
 
-def random_view(
-    portraits: Float[Tensor, "batch 3 size size"], generator: torch.Generator
-) -> Float[Tensor, "batch 3 size size"]:
+def random_view(portraits: Views, generator: torch.Generator) -> Views:
     """One view of a batch in [-1, 1]: re-cropped, perhaps softened or blurred, JPEG, noisy; size divisible by 16."""
     x = _recrop(portraits, generator)
     if _uniform(generator, 0, 1) < 0.3:

@@ -12,9 +12,11 @@ from diffam_core.faces.paste import paste_changes
 from diffam_core.images import Photo
 from protection.batch import Face
 
+Residual = Float[Tensor, "1 3 size size"]
+
 
 def change_of(
-    face: Face, residual: Float[Tensor, "1 3 size size"], regions: Collection[Region] = REGIONS
+    face: Face, residual: Residual, regions: Collection[Region] = REGIONS
 ) -> Float[Tensor, "3 native native"]:
     """What to add to a face at its own resolution, in the colours that its photo has; 0 outside the regions."""
     size_px = native_px(face.found, residual.shape[-1])
@@ -22,6 +24,6 @@ def change_of(
     return fit_palette(delta, face.photo, face.found)
 
 
-def composite(photo: Photo, worn: Sequence[tuple[Face, Tensor]], regions: Collection[Region] = REGIONS) -> Photo:
+def composite(photo: Photo, worn: Sequence[tuple[Face, Residual]], regions: Collection[Region] = REGIONS) -> Photo:
     """The photo with every face's residual in its own place, nothing else moved."""
     return paste_changes(photo, [(face.found, change_of(face, residual, regions)) for face, residual in worn])

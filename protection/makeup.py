@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jaxtyping import Float
 from torch import Tensor
 
 from diffam_core.generation import OnStep
@@ -14,11 +15,11 @@ from protection.strength import Choice, adapter_of, choose_strength
 
 @dataclass(frozen=True, eq=False)
 class Wearing:
-    """What a variant changes on a face, `residual (1, 3, s, s)`, and how its strength was chosen."""
+    """What a variant changes on a face, its residual, and how its strength was chosen."""
 
     face: Face
     variant: Variant
-    residual: Tensor
+    residual: Float[Tensor, "1 3 size size"]
     choice: Choice
 
 

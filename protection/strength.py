@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from diffam_core.faces.face import FoundFace, cut_portrait, portrait_transform, shift_face
@@ -93,7 +94,9 @@ def around(photo: Photo, face: FoundFace) -> tuple[Photo, FoundFace]:
     return photo[y_0 : min(y_1, height), x_0 : min(x_1, width)], shift_face(face, -x_0, -y_0)
 
 
-def _judge(models: Models, strengths: Sequence[float], views: Tensor, held_out: Collection[str]) -> tuple[Tried, ...]:
+def _judge(
+    models: Models, strengths: Sequence[float], views: Float[Tensor, "views 3 size size"], held_out: Collection[str]
+) -> tuple[Tried, ...]:
     """views: the owner's, then one per strength."""
     matches: list[dict[str, float]] = [{} for _ in strengths]
     for name in held_out:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -119,8 +120,8 @@ def native_px(face: FoundFace, size_px: int) -> int:
     return size_px * min(MOST_TIMES, max(1, round(face.side_px / size_px)))
 
 
-def cut_portrait(photo: Photo, face: FoundFace, size_px: int) -> Tensor:
-    """The portrait `(1, 3, size_px, size_px)` in [-1, 1]: warped at about its own resolution, then averaged down."""
+def cut_portrait(photo: Photo, face: FoundFace, size_px: int) -> Float[Tensor, "1 3 {size_px} {size_px}"]:
+    """The portrait in [-1, 1]: warped at about its own resolution, then averaged down."""
     warped_px = native_px(face, size_px)
     transform = portrait_transform(face, warped_px)
     warped = cv2.warpAffine(
@@ -134,6 +135,8 @@ def cut_portrait(photo: Photo, face: FoundFace, size_px: int) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(portrait.transpose(2, 0, 1)[None]))
 
 
-def stack_portraits(photos: list[Photo], faces: list[FoundFace], size_px: int) -> Tensor:
+def stack_portraits(
+    photos: list[Photo], faces: list[FoundFace], size_px: int
+) -> Float[Tensor, "faces 3 {size_px} {size_px}"]:
     """Portraits of several photos as one batch."""
     return torch.cat([cut_portrait(photo, face, size_px) for photo, face in zip(photos, faces, strict=True)])

@@ -25,6 +25,7 @@ from diffam_core.images import Photo
 
 Levels = NDArray[np.floating[Any]]
 """Of grey, 0 to 255."""
+Change = Float[Tensor, "3 size size"]
 LOOK_PX = 64
 """Palettes are read from a portrait of this size, whatever the photo's: every figure below was measured there."""
 LUMA = (0.299, 0.587, 0.114)
@@ -89,9 +90,7 @@ class Palette:
         return tuple(note for note, is_so in lacking.items() if is_so)
 
 
-def fit_palette(
-    change: Float[Tensor, "3 height width"], photo: Photo, face: FoundFace
-) -> Float[Tensor, "3 height width"]:
+def fit_palette(change: Change, photo: Photo, face: FoundFace) -> Change:
     """A style's change of a face within the colours and contrast of the photo; the change itself in an ordinary one."""
     palette = palette_of(photo, face)
     if palette.colour < 1:
@@ -99,7 +98,7 @@ def fit_palette(
     return change if palette.contrast == 1 else palette.contrast * change
 
 
-def _toned(change: Tensor, photo: Photo, face: FoundFace, tone: Levels) -> Tensor:
+def _toned(change: Change, photo: Photo, face: FoundFace, tone: Levels) -> Change:
     """The change in lightness, with the colour that the photo has at the lightness it leads to."""
     luma, *colours = tone
     portrait = cut_portrait(photo, face, change.shape[-1])[0].numpy()

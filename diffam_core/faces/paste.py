@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -13,12 +14,13 @@ from diffam_core.faces.face import (
 )
 from diffam_core.images import Photo
 
+Change = Float[Tensor, "3 size size"]
 STRIP_PX = 2**18
 """Large faces are pasted in strips of at most so many pixels: floats of one are 3 megabytes."""
 
 
-def paste_change(photo: Photo, face: FoundFace, change: Tensor, out: Photo | None = None) -> Photo:
-    """The photo with `change (3, s, s)` (in units of [-1, 1] portraits) added where the face is.
+def paste_change(photo: Photo, face: FoundFace, change: Change, out: Photo | None = None) -> Photo:
+    """The photo with a change (in units of [-1, 1] portraits) added where the face is.
 
     Pixels whose change rounds to nothing keep their bytes.  out: where to write, instead of into a new copy; holds the
     photo already and may be the photo itself.
@@ -26,7 +28,7 @@ def paste_change(photo: Photo, face: FoundFace, change: Tensor, out: Photo | Non
     return paste_changes(photo, [(face, change)], out)
 
 
-def paste_changes(photo: Photo, changes: Sequence[tuple[FoundFace, Tensor]], out: Photo | None = None) -> Photo:
+def paste_changes(photo: Photo, changes: Sequence[tuple[FoundFace, Change]], out: Photo | None = None) -> Photo:
     """The photo with every face's change added; `out` as in `paste_change`.
 
     Where changes c of several faces meet, `sum(c |c|) / sum(|c|)` is added: the larger one wins softly, so that nothing
@@ -54,7 +56,7 @@ Area = tuple[int, int, int, int]
 class _Layer:
     """A change with the transform from photo pixels to its own, ready to be warped part by part."""
 
-    def __init__(self, face: FoundFace, change: Tensor) -> None:
+    def __init__(self, face: FoundFace, change: Change) -> None:
         self._bytes = np.ascontiguousarray(change.detach().float().cpu().numpy().transpose(1, 2, 0)) * 127.5
         self._transform = portrait_transform(face, change.shape[-1])
 

@@ -1,8 +1,11 @@
 """Face parsing with BiSeNet over ResNet-18: 19 classes of CelebAMask-HQ, read as the four regions of make-up."""
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
+
+from diffam_core.networks.parser import REGIONS
 
 
 class ConvRelu(nn.Module):
@@ -150,7 +153,7 @@ LEAST = 1e-6
 
 
 class BisenetParser(nn.Module):
-    """The contract of `FaceParser` through BiSeNet: `(batch, 3, s, s)` in [-1, 1] -> logits `(batch, 4, s, s)`."""
+    """The contract of `FaceParser` through BiSeNet, for portraits of any size."""
 
     mean: Tensor
     std: Tensor
@@ -161,7 +164,7 @@ class BisenetParser(nn.Module):
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 4 size size"]:
         large = functional.interpolate(x, (PARSED_PX, PARSED_PX), mode="bilinear", antialias=True)
         classes = self.network(((large + 1) / 2 - self.mean) / self.std).softmax(dim=1)
         found = functional.interpolate(regions(classes).float(), x.shape[-2:], mode="bilinear", antialias=True)
@@ -172,22 +175,23 @@ def _classes(labels: tuple[int, ...]) -> list[int]:
     return [index for index, label in enumerate(MT_LABELS) if label in labels]
 
 
-def regions(classes: Tensor) -> Tensor:
-    """Probabilities of BiSeNet's classes `(batch, 19, h, w)` -> of lips, eyes, skin and face `(batch, 4, h, w)`."""
+def regions(classes: Float[Tensor, "batch 19 height width"]) -> Float[Tensor, "batch 4 height width"]:
+    """Probabilities of BiSeNet's classes -> those of `REGIONS`."""
     lips, skin, face, lids = (classes[:, _classes(own)].sum(dim=1) for own in (LIPS, SKIN, FACE, LIDS))
     likeliest = classes.argmax(dim=1)
     around = torch.stack([grown_box(likeliest == eye, EYE_MARGIN_PX) for eye in _classes(EYES)]).any(dim=0)
-    return torch.stack([lips, lids * around, skin, face], dim=1).clamp(0, 1)
+    found = {"lips": lips, "eyes": lids * around, "skin": skin, "face": face}
+    return torch.stack([found[name] for name in REGIONS], dim=1).clamp(0, 1)
 
 
-def grown_box(mask: Tensor, margin_px: int) -> Tensor:
-    """The box around each mask `(batch, h, w)`, grown on all sides as far as the picture goes; of nothing, nothing."""
+def grown_box(mask: Bool[Tensor, "batch height width"], margin_px: int) -> Bool[Tensor, "batch height width"]:
+    """The box around each mask, grown on all sides as far as the picture goes; of nothing, nothing."""
     columns, rows = mask.any(dim=1), mask.any(dim=2)
     return _grown_span(rows, margin_px)[:, :, None] & _grown_span(columns, margin_px)[:, None, :]
 
 
-def _grown_span(taken: Tensor, margin_px: int) -> Tensor:
-    """`(batch, n)`: whether a place lies between the first and the last taken one, or near."""
+def _grown_span(taken: Bool[Tensor, "batch places"], margin_px: int) -> Bool[Tensor, "batch places"]:
+    """Whether a place lies between the first and the last taken one, or near."""
     place = torch.arange(taken.shape[1], device=taken.device)
     first = torch.where(taken, place, taken.shape[1]).amin(dim=1, keepdim=True)
     last = torch.where(taken, place, -1).amax(dim=1, keepdim=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 import open_clip
 import torch
+from jaxtyping import Float, Int
 from open_clip.model import CLIP
 from torch import Tensor, nn
 from torch.nn import functional
@@ -32,22 +33,22 @@ class Clip(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
-    def tokens(self, texts: list[str]) -> Tensor:
-        """Token ids `(n, context)`; order is kept by the compact vocabulary, so end-of-text stays the largest id."""
+    def tokens(self, texts: list[str]) -> Int[Tensor, "texts context"]:
+        """Token ids; order is kept by the compact vocabulary, so end-of-text stays the largest id."""
         ids: Tensor = self.tokenizer(texts)
         if self.vocabulary is None:
             return ids
         compact = torch.searchsorted(self.vocabulary, ids).clamp(max=len(self.vocabulary) - 1)
         return torch.where(self.vocabulary[compact] == ids, compact, torch.zeros_like(compact))
 
-    def embed_images(self, portraits: Tensor) -> Tensor:
-        """Unit embeddings `(batch, embed_dim)` of portraits in [-1, 1]; differentiable."""
+    def embed_images(self, portraits: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
+        """Unit embeddings of portraits in [-1, 1]; differentiable."""
         x = functional.interpolate(portraits, self.image_px, mode="bicubic", antialias=True)
         pixels = ((x + 1) / 2 - self.mean) / self.std
         embedding: Tensor = self.model.encode_image(pixels, normalize=True)
         return embedding
 
-    def embed_texts(self, texts: list[str]) -> Tensor:
-        """Unit embeddings `(n, embed_dim)` of captions."""
+    def embed_texts(self, texts: list[str]) -> Float[Tensor, "texts dim"]:
+        """Unit embeddings of captions."""
         embedding: Tensor = self.model.encode_text(self.tokens(texts).to(self.mean.device), normalize=True)
         return embedding

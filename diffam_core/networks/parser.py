@@ -29,7 +29,7 @@ def _double(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class FaceParser(nn.Module):
-    """`(batch, 3, s, s)` in [-1, 1] -> logits `(batch, 4, s, s)` in the order of `REGIONS`; s divisible by 8."""
+    """Portraits in [-1, 1] -> logits of `REGIONS`, in their order; size divisible by 8."""
 
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class FaceParser(nn.Module):
         self.up = nn.ModuleList(_double(low + high, high) for low, high in pairs)
         self.output = nn.Conv2d(widths[0], len(REGIONS), 1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 4 size size"]:
         skips = []
         for index, block in enumerate(self.down):
             x = block(x if index == 0 else functional.max_pool2d(x, 2))

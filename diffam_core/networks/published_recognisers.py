@@ -5,6 +5,7 @@ Modules carry the names of the published state dicts, so that a checkpoint loads
 """
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -105,7 +106,7 @@ class InceptionResnetV1(nn.Module):
         self.last_linear = nn.Linear(1792, 512, bias=False)
         self.last_bn = nn.BatchNorm1d(512, eps=1e-3)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         x = self.conv2d_2b(self.conv2d_2a(self.conv2d_1a(x)))
         x = self.conv2d_4b(self.conv2d_4a(self.conv2d_3b(functional.max_pool2d(x, 3, 2))))
         x = self.mixed_7a(self.repeat_2(self.mixed_6a(self.repeat_1(x))))
@@ -115,26 +116,25 @@ class InceptionResnetV1(nn.Module):
 
 
 class ConvBlock(nn.Module):
-    """MobileFaceNet's convolution: conv-BN, then PReLU unless it is `linear`."""
+    """MobileFaceNet's convolution: conv-BN, then PReLU unless it `is_linear`."""
 
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: int = 1,
-        stride: int = 1,
-        padding: int = 0,
-        groups: int = 1,
-        linear: bool = False,
-    ) -> None:
+    def __init__(self, conv: nn.Conv2d, is_linear: bool = False) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
-        self.bn = nn.BatchNorm2d(outputs)
-        self.prelu: nn.Module = nn.Identity() if linear else nn.PReLU(outputs)
+        self.conv = conv
+        self.bn = nn.BatchNorm2d(conv.out_channels)
+        self.prelu: nn.Module = nn.Identity() if is_linear else nn.PReLU(conv.out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.prelu(self.bn(self.conv(x)))
         return out
+
+
+def _pointwise(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 1, bias=False)
+
+
+def _depthwise(channels: int, kernel: int, stride: int = 1, padding: int = 0) -> nn.Conv2d:
+    return nn.Conv2d(channels, channels, kernel, stride, padding, groups=channels, bias=False)
 
 
 class DepthWise(nn.Module):
@@ -143,9 +143,9 @@ class DepthWise(nn.Module):
     def __init__(self, inputs: int, outputs: int, hidden: int, stride: int = 2, residual: bool = False) -> None:
         super().__init__()
         self.residual = residual
-        self.conv = ConvBlock(inputs, hidden)
-        self.conv_dw = ConvBlock(hidden, hidden, 3, stride, 1, groups=hidden)
-        self.project = ConvBlock(hidden, outputs, linear=True)
+        self.conv = ConvBlock(_pointwise(inputs, hidden))
+        self.conv_dw = ConvBlock(_depthwise(hidden, 3, stride, 1))
+        self.project = ConvBlock(_pointwise(hidden, outputs), is_linear=True)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.project(self.conv_dw(self.conv(x)))
@@ -169,17 +169,17 @@ class MobileFace(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1 = ConvBlock(3, 64, 3, 2, 1)
-        self.conv2_dw = ConvBlock(64, 64, 3, 1, 1, groups=64)
+        self.conv1 = ConvBlock(nn.Conv2d(3, 64, 3, 2, 1, bias=False))
+        self.conv2_dw = ConvBlock(_depthwise(64, 3, 1, 1))
         self.conv_23, self.conv_3 = DepthWise(64, 64, 128), Residuals(64, 128, 4)
         self.conv_34, self.conv_4 = DepthWise(64, 128, 256), Residuals(128, 256, 6)
         self.conv_45, self.conv_5 = DepthWise(128, 128, 512), Residuals(128, 256, 2)
-        self.conv_6_sep = ConvBlock(128, 512)
-        self.conv_6_dw = ConvBlock(512, 512, 7, groups=512, linear=True)
+        self.conv_6_sep = ConvBlock(_pointwise(128, 512))
+        self.conv_6_dw = ConvBlock(_depthwise(512, 7), is_linear=True)
         self.linear = nn.Linear(512, 512, bias=False)
         self.bn = nn.BatchNorm1d(512)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         x = self.conv_3(self.conv_23(self.conv2_dw(self.conv1(x))))
         x = self.conv_5(self.conv_45(self.conv_4(self.conv_34(x))))
         out: Tensor = self.bn(self.linear(self.conv_6_dw(self.conv_6_sep(x)).flatten(1)))

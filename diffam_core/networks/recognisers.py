@@ -5,9 +5,11 @@ Widths and depths are arguments, so that a bundle of any size names its own.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -76,39 +78,44 @@ class EmbeddingHead(nn.Module):
         return out
 
 
-class IRNet(nn.Module):
-    """IR (IR152's family) or, with `squeeze`, IR-SE (IRSE50's family).
+@dataclass(frozen=True)
+class IRShape:
+    """How large an `IRNet` is, and how it is built.
 
+    depths: blocks at each of `widths`.  side: of the map that the head embeds.
     reduction, squeeze_bias: of the squeeze-and-excitation; ArcFace's own has 16 and no bias.
     """
 
-    def __init__(
-        self,
-        widths: Sequence[int],
-        depths: Sequence[int],
-        stem_stride: int,
-        squeeze: bool,
-        embedding_dim: int = 128,
-        side: int = 4,
-        dropout: float = 0.2,
-        reduction: int = 8,
-        squeeze_bias: bool = True,
-    ) -> None:
+    widths: Sequence[int]
+    depths: Sequence[int]
+    stem_stride: int
+    squeeze: bool
+    embedding_dim: int = 128
+    side: int = 4
+    dropout: float = 0.2
+    reduction: int = 8
+    squeeze_bias: bool = True
+
+
+class IRNet(nn.Module):
+    """IR (IR152's family) or, with `squeeze`, IR-SE (IRSE50's family)."""
+
+    def __init__(self, shape: IRShape) -> None:
         super().__init__()
-        gates = partial(SqueezeExcite, reduction=reduction, bias=squeeze_bias) if squeeze else None
+        gates = partial(SqueezeExcite, reduction=shape.reduction, bias=shape.squeeze_bias) if shape.squeeze else None
+        inputs = shape.widths[0]
         self.stem = nn.Sequential(
-            nn.Conv2d(3, widths[0], 3, stem_stride, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.PReLU(widths[0])
+            nn.Conv2d(3, inputs, 3, shape.stem_stride, 1, bias=False), nn.BatchNorm2d(inputs), nn.PReLU(inputs)
         )
         blocks = []
-        inputs = widths[0]
-        for width, depth in zip(widths, depths, strict=True):
+        for width, depth in zip(shape.widths, shape.depths, strict=True):
             for index in range(depth):
                 blocks.append(IRBlock(inputs, width, 2 if index == 0 else 1, gates))
                 inputs = width
         self.blocks = nn.Sequential(*blocks)
-        self.head = EmbeddingHead(inputs, side, embedding_dim, dropout)
+        self.head = EmbeddingHead(inputs, shape.side, shape.embedding_dim, shape.dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         out: Tensor = self.head(self.blocks(self.stem(x)))
         return out
 
@@ -154,7 +161,7 @@ class InceptionNet(nn.Module):
         self.features = nn.Sequential(*layers)
         self.head = EmbeddingHead(inputs, 3, embedding_dim, 0.1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         out: Tensor = self.head(self.features(x))
         return out
 
@@ -199,7 +206,7 @@ class MobileFaceNet(nn.Module):
             nn.BatchNorm1d(embedding_dim),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         out: Tensor = self.output(self.features(x))
         return out
 
@@ -227,14 +234,14 @@ class FaceTransformer(nn.Module):
             nn.BatchNorm1d(embedding_dim),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         tokens = self.stem(x).flatten(2).transpose(1, 2) + self.position
         out: Tensor = self.output(self.encoder(tokens))
         return out
 
 
-ARCHITECTURES: dict[str, type[nn.Module]] = {
-    "ir": IRNet,
+ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
+    "ir": lambda **shape: IRNet(IRShape(**shape)),
     "inception": InceptionNet,
     "mobile": MobileFaceNet,
     "transformer": FaceTransformer,

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from diffusers import UNet2DModel
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
 
 class EpsModel(nn.Module):
-    """`eps(x_t (batch, 3, s, s), timesteps (batch,))` -> predicted noise of the same shape.
+    """The noise in `x_t` at `timesteps`, as a network predicts it.
 
     A UNet that also learned sigma has twice the channels; only the noise is returned.
 
@@ -26,7 +27,9 @@ class EpsModel(nn.Module):
         self.digests: dict[str, str] = {}
         self.unet = UNet2DModel(**config)
 
-    def forward(self, x_t: Tensor, timesteps: Tensor) -> Tensor:
+    def forward(
+        self, x_t: Float[Tensor, "batch 3 height width"], timesteps: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch 3 height width"]:
         folded = functional.pixel_unshuffle(x_t, self.unshuffle)
         eps: Tensor = self.unet(folded, timesteps).sample
         return functional.pixel_shuffle(eps[:, : folded.shape[1]], self.unshuffle)
