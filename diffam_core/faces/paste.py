@@ -28,7 +28,9 @@ def paste_change(photo: Photo, face: FoundFace, change: Change, out: Photo | Non
     return paste_changes(photo, [(face, change)], out)
 
 
-def paste_changes(photo: Photo, changes: Sequence[tuple[FoundFace, Change]], out: Photo | None = None) -> Photo:
+def paste_changes(
+    photo: Photo, changes: Sequence[tuple[FoundFace, Float[Tensor, "3 _ _"]]], out: Photo | None = None
+) -> Photo:
     """The photo with every face's change added; `out` as in `paste_change`.
 
     Where changes c of several faces meet, `sum(c |c|) / sum(|c|)` is added: the larger one wins softly, so that nothing
