@@ -47,7 +47,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from diffam_core.histogram import match_colours
 
@@ -203,5 +202,7 @@ def psnr_hinge(after: Images, before: Images, bar_db: float) -> Mean:
 
 def ssim_hinge(after: Images, before: Images, bar: float) -> Mean:
     """How far pictures lie below a structural similarity, in hundredths."""
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
     ssim = structural_similarity_index_measure(after, before, data_range=2.0, reduction="none")
     return 100 * (bar - cast(Tensor, ssim)).clamp(min=0).mean()

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from diffam_core.images import shrink
 from diffam_core.models import FalseAcceptRate, Models
@@ -95,6 +94,8 @@ def quality(
     models: Models, original: Float[Tensor, "1 3 size size"], protected: Float[Tensor, "1 3 size size"]
 ) -> Quality:
     """Visual distance between two views of a face in [-1, 1]."""
+    from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
     ssim = structural_similarity_index_measure(protected, original, data_range=2.0)
     small = [shrink(x, models.portrait_px) for x in (original, protected)]
     return Quality(

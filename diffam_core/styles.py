@@ -1,18 +1,22 @@
-"""Styles of the noise predictor, by name: LoRA adapters inside it or whole networks beside it; None is the base."""
+"""Styles of the noise predictor, by name: LoRA adapters inside it or whole networks beside it; None is the base.
+
+peft is imported where it acts: it takes seconds, and a process that opens no bundle does without.
+"""
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
-from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
-from peft.tuners.lora import LoraLayer
-from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
 from diffam_core.diffusion import Eps
 from diffam_core.networks.unet import EpsModel
+
+if TYPE_CHECKING:
+    from peft.tuners.lora import LoraLayer
 
 TARGET_MODULES = ["conv1", "conv2", "conv_shortcut", "to_q", "to_k", "to_v", "to_out.0"]
 """The layers of a `UNet2DModel` that a style may change: attention and residual convolutions."""
@@ -23,6 +27,8 @@ def add_style(eps: EpsModel, name: str, rank: int, weights: dict[str, Tensor] | 
 
     Raises ValueError when the weights do not fit this network.
     """
+    from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
+
     config = LoraConfig(r=rank, lora_alpha=rank, target_modules=TARGET_MODULES, init_lora_weights=True)
     with warnings.catch_warnings():  # several adapters in one model are exactly what is meant
         warnings.filterwarnings("ignore", message="Already found a `peft_config`")
@@ -60,11 +66,17 @@ def remove_style(eps: EpsModel, name: str) -> None:
         return
     with warnings.catch_warnings():  # another one becomes the active adapter, but none stays selected
         warnings.filterwarnings("ignore", message="Adapter .* was active which is now deleted")
-        for module in eps.modules():
-            if isinstance(module, BaseTunerLayer):
-                module.delete_adapter(name)
+        for layer in _lora_layers(eps):
+            layer.delete_adapter(name)
     eps.unet.peft_config.pop(name, None)
     select_style(eps, None)
+
+
+def _lora_layers(eps: EpsModel) -> list["LoraLayer"]:
+    """The layers that adapters were put into."""
+    from peft.tuners.lora import LoraLayer
+
+    return [module for module in eps.modules() if isinstance(module, LoraLayer)]
 
 
 def _base_weights(eps: EpsModel) -> dict[str, Tensor]:
@@ -114,7 +126,7 @@ def predictor_at(eps: EpsModel, name: str, strengths: Float[Tensor, " batch"]) -
 @contextmanager
 def _lora_scaled(eps: EpsModel, name: str, strengths: Tensor) -> Iterator[None]:
     """Weaken one adapter row by row: peft multiplies a layer's update by `scaling`, which broadcasts."""
-    layers = [layer for layer in eps.modules() if isinstance(layer, LoraLayer) and name in layer.scaling]
+    layers = [layer for layer in _lora_layers(eps) if name in layer.scaling]
     before = [layer.scaling[name] for layer in layers]
     try:
         for layer, scale in zip(layers, before, strict=True):
@@ -128,15 +140,16 @@ def _lora_scaled(eps: EpsModel, name: str, strengths: Tensor) -> Iterator[None]:
 
 def select_style(eps: EpsModel, name: str | None) -> None:
     """Use one style, or with None the base model, from now on; it takes gradients where gradients are recorded."""
-    for module in eps.modules():
-        if isinstance(module, BaseTunerLayer):
-            module.enable_adapters(name is not None)
-            if name is not None:
-                module.set_adapter(name, inference_mode=not torch.is_grad_enabled())
+    for layer in _lora_layers(eps):
+        layer.enable_adapters(name is not None)
+        if name is not None:
+            layer.set_adapter(name, inference_mode=not torch.is_grad_enabled())
 
 
 def style_weights(eps: EpsModel, name: str) -> dict[str, Tensor]:
     """The weights of one style, to be stored and later handed to `add_style` or `add_full_style`."""
+    from peft import get_peft_model_state_dict
+
     is_full = name in eps.full_styles
     weights: dict[str, Tensor] = (
         eps.full_styles[name].state_dict() if is_full else get_peft_model_state_dict(eps.unet, adapter_name=name)

@@ -1,11 +1,12 @@
-"""CLIP through open_clip, at any size: OpenAI's in the published bundle, a small one in the miniature."""
+"""CLIP through open_clip, at any size: OpenAI's in the published bundle, a small one in the miniature.
+
+The libraries of networks are imported where one is built: a process that builds none starts in a third of the time.
+"""
 
 from typing import Any
 
-import open_clip
 import torch
 from jaxtyping import Float, Int
-from open_clip.model import CLIP
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -24,11 +25,14 @@ class Clip(nn.Module):
     def __init__(
         self, config: dict[str, Any], vocabulary: list[int] | None, mean: tuple[float, ...], std: tuple[float, ...]
     ) -> None:
+        from open_clip import SimpleTokenizer
+        from open_clip.model import CLIP
+
         super().__init__()
         self.model = CLIP(**config)
         self.image_px: int = config["vision_cfg"]["image_size"]
         context: int = config["text_cfg"]["context_length"]
-        self.tokenizer = open_clip.SimpleTokenizer(context_length=context)
+        self.tokenizer = SimpleTokenizer(context_length=context)
         self.vocabulary = None if vocabulary is None else torch.tensor(vocabulary)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)

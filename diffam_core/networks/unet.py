@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from diffusers import UNet2DModel
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,6 +20,8 @@ class EpsModel(nn.Module):
     """
 
     def __init__(self, unshuffle: int, config: dict[str, Any]) -> None:
+        from diffusers import UNet2DModel  # here: a process that builds no network does without
+
         super().__init__()
         self.unshuffle, self.config = unshuffle, config
         self.full_styles: dict[str, EpsModel] = {}
