@@ -17,6 +17,13 @@ from model_store.training.checkpoints import Checkpoints
 from model_store.training.fine_tuning import Form, fine_tune, fine_tune_removal
 from tests.diffam_core.test_transfer import Stopped, same_weights
 
+
+@pytest.fixture(scope="module")
+def bundle(thin: Bundle) -> Bundle:
+    """What is asked here needs no trained networks."""
+    return thin
+
+
 STAGE = StageRecipe(3, Weights(impersonate=0.5), learning_rate=1e-3, batch=2, views=0, epoch=Epoch(2, 1.3))
 REMOVAL = RemovalRecipe(
     "direction", steps=3, learning_rate=1e-3, batch=2, bare_batch=0, epoch=Epoch(1, 1.3),
