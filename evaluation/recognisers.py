@@ -11,7 +11,7 @@ from scipy.stats import bootstrap
 from diffam_core.errors import FaceTooSmall, NoFaceFound
 from diffam_core.faces.yunet import YunetDetector
 from diffam_core.models import FalseAcceptRate
-from diffam_core.score import DECISION_FAR
+from diffam_core.score import DECISION_FAR, VIEWS
 from evaluation.cells import FALSE_ACCEPT_RATES, Share, rate
 from model_store.datasets.people import Person
 from model_store.datasets.pictures import read_photo
@@ -23,6 +23,7 @@ DRAWS = 200
 AGES = (25, 35, 50)
 """Where bands of ages begin."""
 Scores = NDArray[np.float64]
+Vectors = NDArray[np.float64]
 
 
 class Point(NamedTuple):
@@ -50,11 +51,11 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Seen:
-    """People's faces, as judges meet them: `owners` are indices into `people`."""
+    """People's faces, as judges meet them: `owners` are indices into `people`, `vectors` unit embeddings by judge."""
 
     people: list[Person]
     owners: NDArray[np.int64]
-    sights: list[Sight]
+    vectors: dict[str, Vectors]
     missed: list[str]
 
 
@@ -62,6 +63,13 @@ def see_people(judges: Judges, people: Sequence[Person], on_progress: Callable[[
     """The largest face of every photo. Raises DatasetDamaged; photos without a face are told by name."""
     detector = YunetDetector(FRAME, judges.landmarks)
     owners, sights, missed = list[int](), list[Sight](), list[str]()
+    parts: dict[str, list[Vectors]] = {name: [] for name in judges.recognisers}
+
+    def embed() -> None:  # soon: a view has half a million numbers
+        for name, rows in (embed_sights(judges, sights) if sights else {}).items():
+            parts[name].append(rows.double().cpu().numpy())
+        sights.clear()
+
     photos = [(index, path) for index, person in enumerate(people) for path in person.photos]
     for done, (owner, path) in enumerate(photos):
         on_progress(done, len(photos))
@@ -75,18 +83,21 @@ def see_people(judges: Judges, people: Sequence[Person], on_progress: Callable[[
         else:
             owners.append(owner)
             sights.append(sight)
+        if len(sights) == VIEWS:
+            embed()
+    embed()
     on_progress(len(photos), len(photos))
-    return Seen(list(people), np.array(owners, np.int64), sights, missed)
+    vectors = {name: np.concatenate(rows) if rows else np.zeros((0, 1)) for name, rows in parts.items()}
+    return Seen(list(people), np.array(owners, np.int64), vectors, missed)
 
 
 def measure(
     judges: Judges, seen: Seen, traits: Mapping[str, Mapping[str, str]], seed: int = 0
 ) -> Iterator[tuple[str, Accuracy]]:
     """Every judge with its accuracy. Raises ValueError without a second photo of anybody, or a second person."""
-    for name, rows in embed_sights(judges, seen.sights).items():
-        vectors = rows.double().cpu().numpy()
-        cosines = vectors @ vectors.T
-        yield name, accuracy(cosines, seen, traits, judges.recognisers[name].thresholds[DECISION_FAR], seed)
+    for name, vectors in seen.vectors.items():
+        shipped = judges.recognisers[name].thresholds[DECISION_FAR]
+        yield name, accuracy(vectors @ vectors.T, seen, traits, shipped, seed)
 
 
 def accuracy(

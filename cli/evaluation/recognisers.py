@@ -64,7 +64,7 @@ def evaluate_recognisers(console: Console, settings: Settings, order: Recogniser
     found = dict(measure(judges, seen, traits_in(folder)))
     print_accuracies(console, seen, found)
     facts = {
-        "people": folder.name, "persons": len(people), "photos": len(seen.sights), "missed": seen.missed,
+        "people": folder.name, "persons": len(people), "photos": len(seen.owners), "missed": seen.missed,
         "commit": commit(), "machine": platform.platform(),
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "recognisers": {name: asdict(accuracy) for name, accuracy in found.items()},
@@ -81,7 +81,7 @@ def print_accuracies(console: Console, seen: "Seen", found: Mapping[str, "Accura
     """A table of accept rates, one of thresholds, and one for every trait."""
     first = next(iter(found.values()))
     console.print(
-        f"{len(seen.people)} people, {len(seen.sights)} faces ({len(seen.missed)} photos without one): "
+        f"{len(seen.people)} people, {len(seen.owners)} faces ({len(seen.missed)} photos without one): "
         f"{first.genuine} genuine and {first.impostors} impostor pairs"
     )
     rates = Table("recogniser", "EER", *(f"TAR@FAR {far}" for far in first.points), "TAR, FAR as shipped")

@@ -12,16 +12,12 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 from torch.nn import functional
 
-from diffam_core.faces.face import FoundFace, portrait_transform
-
 CropName = Literal["portrait", "arcface", "dlib", "level"]
 """`portrait`: the whole portrait.  `arcface`: InsightFace's 112 pixels, what most recognisers were trained on.
 `dlib`: its face chip with a quarter around it.  `level`: eyes level, three times as wide as from eyes to mouth."""
 CROPS: tuple[CropName, ...] = get_args(CropName)
-LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
-"""The order of five points, as seen in the picture."""
 Points = Float[Tensor, "batch 5 2"]
-"""Landmarks as fractions of a square view's side, x to the right and y down."""
+"""Eyes, nose and corners of the mouth, left ones of the picture first, as fractions of a square view's side, y down."""
 _ARCFACE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
 _DLIB = ((0.2255, 0.2160), (0.7548, 0.2160), (0.4901, 0.5156), (0.2541, 0.7802), (0.7261, 0.7802))
 _DLIB_AROUND = 0.25
@@ -34,15 +30,6 @@ class _Similarity:
 
     scale: Complex[Tensor, " batch"]
     shift: Complex[Tensor, " batch"]
-
-
-def points_of(face: FoundFace) -> Points | None:
-    """The five landmarks of a face in the view that its framing cuts; None when its detector gives only eyes."""
-    if not all(name in face.landmarks for name in LANDMARKS):
-        return None
-    transform = torch.from_numpy(portrait_transform(face, 1))  # of one pixel: its middle is 0, its side 1
-    places = torch.tensor([face.landmarks[name] for name in LANDMARKS], dtype=torch.float64)
-    return ((places @ transform[:, :2].T + transform[:, 2]) + 0.5).float()[None]
 
 
 def crop(
