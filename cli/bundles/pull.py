@@ -39,7 +39,7 @@ def pull_bundle(
     settings = Settings()
     folder = settings.data_dir / "downloads" / table.bundle
     _agree(table, folder, accept_licences)
-    from model_store.published.pull import pull  # here, so that nobody waits for torch to be asked
+    from model_store.published.fetching.pull import pull  # here, so that nobody waits for torch to be asked
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:

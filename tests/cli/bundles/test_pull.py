@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from model_store.catalog import BUNDLES
+from tests.model_store.published.fetching.test_pull import TABLE
 from tests.model_store.published.file_server import FileHost, Hosted, file_host
-from tests.model_store.published.test_pull import TABLE
 
 runner = CliRunner(env={"COLUMNS": "200"})
 

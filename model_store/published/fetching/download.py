@@ -38,7 +38,7 @@ def download(source: Source, folder: Path, on_bytes: OnBytes = lambda *_: None, 
     Raises DownloadFailed, DownloadDamaged, DiskFull, OSError.
     """
     path = folder / source.name
-    if path.is_file() and source.is_digest(sha256_of(path)):
+    if is_there(source, folder):
         return path
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{source.name}.partial"
@@ -54,6 +54,19 @@ def download(source: Source, folder: Path, on_bytes: OnBytes = lambda *_: None, 
         )
     partial.replace(path)
     return path
+
+
+def is_there(source: Source, folder: Path) -> bool:
+    """Whether the folder has the file already, whole."""
+    path = folder / source.name
+    return path.is_file() and source.is_digest(sha256_of(path))
+
+
+def forget_partial(source: Source, folder: Path) -> None:
+    """Remove what a download that was stopped has kept: the file came another way."""
+    partial = folder / f"{source.name}.partial"
+    partial.unlink(missing_ok=True)
+    _mark(partial).unlink(missing_ok=True)
 
 
 def _fetch_all(client: httpx.Client, source: Source, partial: Path, on_bytes: OnBytes, pause_s: float) -> str:
