@@ -31,7 +31,10 @@ class _TryAgain(Exception):
     """The server or the network stumbled; what arrived so far is kept."""
 
 
-def download(source: Source, folder: Path, on_bytes: OnBytes = lambda *_: None, pause_s: float = PAUSE_S) -> Path:
+def download(
+    source: Source, folder: Path, on_bytes: OnBytes = lambda *_: None, pause_s: float = PAUSE_S,
+    attempts: int = ATTEMPTS,
+) -> Path:  # fmt: skip
     """The file of `source` in `folder`, fetched unless it is there; on return its digest is the published one.
 
     A `.partial` file keeps what arrived of an attempt that was stopped. pause_s: before the second attempt; doubles.
@@ -43,7 +46,7 @@ def download(source: Source, folder: Path, on_bytes: OnBytes = lambda *_: None, 
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{source.name}.partial"
     with httpx.Client(follow_redirects=True, timeout=TIMEOUT) as client:
-        linked = _fetch_all(client, source, partial, on_bytes, pause_s)
+        linked = _fetch_all(client, source, partial, on_bytes, pause_s, attempts)
     _mark(partial).unlink(missing_ok=True)
     digest, published = sha256_of(partial), source.sha256 or linked
     if not digest.startswith(published):
@@ -69,7 +72,9 @@ def forget_partial(source: Source, folder: Path) -> None:
     _mark(partial).unlink(missing_ok=True)
 
 
-def _fetch_all(client: httpx.Client, source: Source, partial: Path, on_bytes: OnBytes, pause_s: float) -> str:
+def _fetch_all(
+    client: httpx.Client, source: Source, partial: Path, on_bytes: OnBytes, pause_s: float, attempts: int
+) -> str:
     """Ask until the whole file is there. Returns the sha256 that the hub gives for it, or ""."""
     failures = 0
     while True:
@@ -78,7 +83,7 @@ def _fetch_all(client: httpx.Client, source: Source, partial: Path, on_bytes: On
             return _fetch(client, source, partial, on_bytes)
         except (httpx.RequestError, httpx.InvalidURL, _TryAgain) as error:
             failures = 1 if _size(partial) > before else failures + 1
-            if failures == ATTEMPTS:
+            if failures >= attempts:
                 raise DownloadFailed(
                     f"{source.name}: {source.address} cannot be reached ({str(error) or type(error).__name__}); what "
                     "arrived is kept, run the command again to go on"

