@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from model_store.catalog import BUNDLES
+from tests.model_store.published.fetching.test_pull import TABLE
 from tests.model_store.published.file_server import FileHost, Hosted, file_host
-from tests.model_store.published.test_pull import TABLE
 
 runner = CliRunner(env={"COLUMNS": "200"})
 
@@ -113,7 +113,7 @@ def test_half_a_style_is_refused(data: Path, tmp_path: Path) -> None:
 
 def test_a_bundle_that_does_not_exist_is_not_pulled(data: Path) -> None:
     code, said = call("models", "pull", "imagenet")
-    assert (code, "celebahq-256" in said) == (1, True)
+    assert (code, "there is: celebahq-256, recognisers" in said) == (1, True)
     assert not data.exists()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 
 
 @dataclass
@@ -15,6 +15,7 @@ class Hosted:
 
     cut_after: bytes after which the next answers break off, one number each.  statuses: of the next answers.
     redirect: an address to send people to instead, with the headers of `extra`.  claims_bytes: an untrue length.
+    stalls: after its first half the next answer waits for this event, and breaks off.
     """
 
     data: bytes
@@ -25,6 +26,7 @@ class Hosted:
     statuses: list[int] = field(default_factory=list)
     redirect: str = ""
     claims_bytes: int | None = None
+    stalls: Event | None = None
     extra: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -87,6 +89,12 @@ class _Answer(BaseHTTPRequestHandler):
         if hosted.cut_after:
             body = body[: hosted.cut_after.pop(0)]
             self.close_connection = True
+        if hosted.stalls is not None:
+            self.wfile.write(body[: len(body) // 2])
+            self.close_connection = True
+            hosted.stalls.wait(60)
+            hosted.stalls = None
+            return
         self.wfile.write(body)
 
     def _start(self, hosted: Hosted) -> int | None:

@@ -31,19 +31,22 @@ class _TryAgain(Exception):
     """The server or the network stumbled; what arrived so far is kept."""
 
 
-def download(source: Source, folder: Path, on_bytes: OnBytes = lambda *_: None, pause_s: float = PAUSE_S) -> Path:
+def download(
+    source: Source, folder: Path, on_bytes: OnBytes = lambda *_: None, pause_s: float = PAUSE_S,
+    attempts: int = ATTEMPTS,
+) -> Path:  # fmt: skip
     """The file of `source` in `folder`, fetched unless it is there; on return its digest is the published one.
 
     A `.partial` file keeps what arrived of an attempt that was stopped. pause_s: before the second attempt; doubles.
     Raises DownloadFailed, DownloadDamaged, DiskFull, OSError.
     """
     path = folder / source.name
-    if path.is_file() and source.is_digest(sha256_of(path)):
+    if is_there(source, folder):
         return path
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{source.name}.partial"
     with httpx.Client(follow_redirects=True, timeout=TIMEOUT) as client:
-        linked = _fetch_all(client, source, partial, on_bytes, pause_s)
+        linked = _fetch_all(client, source, partial, on_bytes, pause_s, attempts)
     _mark(partial).unlink(missing_ok=True)
     digest, published = sha256_of(partial), source.sha256 or linked
     if not digest.startswith(published):
@@ -56,7 +59,22 @@ def download(source: Source, folder: Path, on_bytes: OnBytes = lambda *_: None, 
     return path
 
 
-def _fetch_all(client: httpx.Client, source: Source, partial: Path, on_bytes: OnBytes, pause_s: float) -> str:
+def is_there(source: Source, folder: Path) -> bool:
+    """Whether the folder has the file already, whole."""
+    path = folder / source.name
+    return path.is_file() and source.is_digest(sha256_of(path))
+
+
+def forget_partial(source: Source, folder: Path) -> None:
+    """Remove what a download that was stopped has kept: the file came another way."""
+    partial = folder / f"{source.name}.partial"
+    partial.unlink(missing_ok=True)
+    _mark(partial).unlink(missing_ok=True)
+
+
+def _fetch_all(
+    client: httpx.Client, source: Source, partial: Path, on_bytes: OnBytes, pause_s: float, attempts: int
+) -> str:
     """Ask until the whole file is there. Returns the sha256 that the hub gives for it, or ""."""
     failures = 0
     while True:
@@ -65,7 +83,7 @@ def _fetch_all(client: httpx.Client, source: Source, partial: Path, on_bytes: On
             return _fetch(client, source, partial, on_bytes)
         except (httpx.RequestError, httpx.InvalidURL, _TryAgain) as error:
             failures = 1 if _size(partial) > before else failures + 1
-            if failures == ATTEMPTS:
+            if failures >= attempts:
                 raise DownloadFailed(
                     f"{source.name}: {source.address} cannot be reached ({str(error) or type(error).__name__}); what "
                     "arrived is kept, run the command again to go on"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from model_store.errors import DiskFull, DownloadDamaged, DownloadFailed
-from model_store.published.download import ATTEMPTS, download
+from model_store.published.fetching.download import ATTEMPTS, download
 from model_store.published.sources import Source
 from tests.model_store.published.file_server import FileHost, Hosted
 
