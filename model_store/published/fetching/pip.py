@@ -53,7 +53,7 @@ def _last_words(lines: tuple[str, ...]) -> str:
 def _largest_bytes(folder: Path) -> int:
     """The size of the largest file; pip downloads to a temporary one first and moves it then."""
     largest = 0
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # moved meanwhile
+    with suppress(FileNotFoundError):  # moved or removed meanwhile, a folder too
+        for path in folder.rglob("*"):
             largest = max(largest, path.stat().st_size if path.is_file() else 0)
     return largest
