@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import bootstrap
 
-from diffam_core.errors import FaceTooSmall, NoFaceFound
+from diffam_core.faces.face import FoundFace
 from diffam_core.faces.yunet import YunetDetector
+from diffam_core.images import Photo
 from diffam_core.models import FalseAcceptRate
 from diffam_core.score import DECISION_FAR, VIEWS
 from evaluation.cells import FALSE_ACCEPT_RATES, Share, rate
@@ -20,6 +21,8 @@ from protection.judging import FRAME, Sight, embed_sights, sight_of
 
 DRAWS = 200
 """Of people, for the intervals of thresholds and of the equal error rate."""
+LARGE_SHARE = 0.5
+"""Of the width of the largest face: those below are other people in the background."""
 AGES = (25, 35, 50)
 """Where bands of ages begin."""
 Scores = NDArray[np.float64]
@@ -60,7 +63,7 @@ class Seen:
 
 
 def see_people(judges: Judges, people: Sequence[Person], on_progress: Callable[[int, int], None]) -> Seen:
-    """The largest face of every photo. Raises DatasetDamaged; photos without a face are told by name."""
+    """The face in the middle of every photo. Raises DatasetDamaged; photos without a face are told by name."""
     detector = YunetDetector(FRAME, judges.landmarks)
     owners, sights, missed = list[int](), list[Sight](), list[str]()
     parts: dict[str, list[Vectors]] = {name: [] for name in judges.recognisers}
@@ -74,10 +77,8 @@ def see_people(judges: Judges, people: Sequence[Person], on_progress: Callable[[
     for done, (owner, path) in enumerate(photos):
         on_progress(done, len(photos))
         photo = read_photo(path)
-        try:
-            sight = sight_of(judges, photo, detector.largest(photo))
-        except (NoFaceFound, FaceTooSmall):
-            sight = None
+        face = middle_face(detector.all(photo), photo)
+        sight = None if face is None else sight_of(judges, photo, face)
         if sight is None:
             missed.append(path.name)
         else:
@@ -89,6 +90,17 @@ def see_people(judges: Judges, people: Sequence[Person], on_progress: Callable[[
     on_progress(len(photos), len(photos))
     vectors = {name: np.concatenate(rows) if rows else np.zeros((0, 1)) for name, rows in parts.items()}
     return Seen(list(people), np.array(owners, np.int64), vectors, missed)
+
+
+def middle_face(faces: Sequence[FoundFace], photo: Photo) -> FoundFace | None:
+    """The one whom a portrait is of: the nearest to its middle of those that are not much smaller than the largest."""
+    height, width = photo.shape[:2]
+    large = [face for face in faces if face.box[2] >= LARGE_SHARE * max(other.box[2] for other in faces)]
+    return min(
+        large,
+        key=lambda face: float(np.hypot(face.eye_middle[0] - width / 2, face.eye_middle[1] - height / 2)),
+        default=None,
+    )
 
 
 def measure(
@@ -125,28 +137,27 @@ def accuracy(
 
 
 def threshold_at(impostors: Scores, far: float) -> float:
-    """The least cosine that at most a share `far` of impostors reaches."""
-    ordered = np.sort(impostors)
-    most = int(far * len(ordered))
-    return float(np.nextafter(ordered[len(ordered) - most - 1], 2))
+    """The least cosine that at most a share `far` of impostors reaches. impostors: in ascending order."""
+    return float(np.nextafter(impostors[len(impostors) - int(far * len(impostors)) - 1], 2))
 
 
 def equal_error(genuine: Scores, impostors: Scores) -> float:
-    """The rate at which as many genuine pairs are refused as impostors are accepted."""
-    genuine, impostors = np.sort(genuine), np.sort(impostors)
-    places = np.concatenate([genuine, impostors])
-    refused = np.searchsorted(genuine, places, "left") / len(genuine)
-    accepted = 1 - np.searchsorted(impostors, places, "left") / len(impostors)
+    """The rate at which as many genuine pairs are refused as impostors are accepted. Both in ascending order."""
+    refused = np.arange(len(genuine)) / len(genuine)
+    accepted = 1 - np.searchsorted(impostors, genuine, "left") / len(impostors)
     nearest = int(np.argmin(np.abs(refused - accepted)))
     return float((refused[nearest] + accepted[nearest]) / 2)
 
 
 def _pairs(cosines: Scores, owners: NDArray[np.int64], rows: NDArray[np.int64] | None = None) -> tuple[Scores, Scores]:
-    """Cosines of the pairs of one person, and of two; rows: faces that were drawn, some more than once."""
+    """Cosines of the pairs of one person, and of two, in ascending order.
+
+    rows: faces that were drawn, some more than once.
+    """
     drawn = np.arange(len(owners)) if rows is None else rows
     one, other = (drawn[places] for places in np.triu_indices(len(drawn), 1))
     found, is_same = cosines[one, other], owners[one] == owners[other]
-    return found[is_same & (one != other)], found[~is_same]
+    return np.sort(found[is_same & (one != other)]), np.sort(found[~is_same])
 
 
 def _intervals(cosines: Scores, owners: NDArray[np.int64], seed: int) -> dict[str, tuple[float, float]]:
