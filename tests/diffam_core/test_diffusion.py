@@ -42,6 +42,28 @@ def test_a_step_is_the_one_that_diffusers_takes(scheduler: type, timestep: int) 
     assert torch.allclose(theirs.step(eps, timestep, x).prev_sample, ours, atol=1e-5)
 
 
+def bent(x: Tensor, timesteps: Tensor) -> Tensor:
+    """A noise predictor whose answer depends on picture and timestep."""
+    return (3 * x + timesteps[:, None, None, None] / 50).sin()
+
+
+def test_a_walk_is_the_one_that_diffusers_takes_there_and_back() -> None:
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    known = {"beta_start": 1e-4, "beta_end": 0.02, "clip_sample": False}
+    back, there = DDIMScheduler(**known), DDIMInverseScheduler(**known)
+    back.set_timesteps(50)
+    there.set_timesteps(50)
+    latent, clean = x, x
+    # The inverse step towards t is asked for by t, while the noise is that of where the picture stands.
+    for timestep in (20, 40, 60):
+        predicted = bent(latent, torch.full((2,), timestep - 20))
+        latent = there.step(predicted, timestep, latent).prev_sample
+    for timestep in (60, 40, 20):
+        clean = back.step(bent(clean, torch.full((2,), timestep)), timestep, clean).prev_sample
+    assert torch.allclose(invert(bent, x, ALPHA_BAR, 60, 4), latent, atol=1e-5)
+    assert torch.allclose(denoise(bent, x, ALPHA_BAR, 60, 4), clean, atol=1e-5)
+
+
 def test_a_walk_there_and_back_with_constant_noise_ends_where_it_began() -> None:
     noise = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 

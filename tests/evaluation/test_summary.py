@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from diffam_core.score import Match
 from evaluation.cells import Cell, Cost, as_match, as_row, rate
@@ -78,6 +79,17 @@ def test_an_interval_covers_its_mean_and_narrows_where_people_agree() -> None:
     assert share == 0.75
 
 
+def test_an_interval_is_drawn_over_people_however_many_tasks_they_stand_in() -> None:
+    people = [0.4] * 6 + [0.0] * 14
+    once = mean_rate([cell("diffam", ONE, "first", people)])
+    assert mean_rate([cell("diffam", task, "first", people) for task in (ONE, OTHER, ONE, OTHER)]) == once
+
+
+def test_an_interval_holds_95_of_100_draws_of_people() -> None:
+    _, interval = mean_rate([cell("diffam", ONE, "first", [0.4] * 6 + [0.0] * 14)])
+    assert interval == pytest.approx(tuple(np.array(binom.interval(0.95, 20, 6 / 20)) / 20))
+
+
 def test_judges_that_some_style_attacks_are_told_from_those_that_none_does() -> None:
     tasks = [cell("diffam", task, name, [0.4]) for task in (ONE, OTHER) for name in ("first", "second", "third")]
     assert judges(evaluation(*tasks)) == (["first", "second"], ["third"])
@@ -96,8 +108,8 @@ def test_a_line_counts_only_recognisers_that_the_style_never_met() -> None:
 
 
 def test_treatments_are_listed_where_they_were_measured() -> None:
-    cells = [cell("diffam", task, task.held_out, [0.4]) for task in (ONE, OTHER)]
-    cells += [cell("diffam", task, task.held_out, [0.0], treatment="jpeg75") for task in (ONE, OTHER)]
+    cells = [cell("diffam", task, task.held_out, [0.4, 0.4]) for task in (ONE, OTHER)]
+    cells += [cell("diffam", task, task.held_out, [0.0, 0.0], treatment="jpeg75") for task in (ONE, OTHER)]
     (line,) = summary(evaluation(*cells), {"diffam": method("Ours", "make-up")})
     assert {name: share.value for name, share in line.treatments.items()} == {"clean": 1.0, "jpeg75": 0.0}
     assert line.mean.value == 1.0
