@@ -7,6 +7,8 @@ STAMP := $(VENV)/installed.stamp
 
 # Spinning OpenMP threads slow small networks down on busy cores: see cli/main.py.
 export OMP_WAIT_POLICY ?= passive
+# The tests start many processes; where this is set, each of them would compile our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 PHOTO ?=
 REFERENCE ?=
@@ -31,7 +33,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=...)"; exit 1; }
 	@echo "Installing into $(VENV): once, a few minutes, about 5 GB because of torch"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 demo: $(STAMP)

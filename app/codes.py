@@ -39,6 +39,7 @@ FACTS: Mapping[str, Fact] = {
     "photo_too_small": Fact(422, "The photo has too few pixels for a face.", "photo"),
     "photo_transparent": Fact(422, "Every pixel of the photo is transparent.", "photo"),
     # References, targets and styles
+    "judge_missing": Fact(422, "No recogniser of this name judges photos here; leave `judges` out.", "judges"),
     "unknown_reference": Fact(422, "No make-up reference has this id; /v1/references lists them.", "reference_id"),
     "unknown_target": Fact(422, "No target identity has this id; /v1/targets lists them.", "target_id"),
     "unknown_recogniser": Fact(422, "No recogniser of this name may be held out or attacked.", "held_out"),

@@ -23,6 +23,7 @@ from jobs.repeating import repeating
 from jobs.settings import Settings
 from model_store.additions import with_additions
 from model_store.catalog import Catalog, find_bundle, read_catalog
+from model_store.judges import FOLDER, choose_judges
 
 log = structlog.get_logger()
 
@@ -37,6 +38,7 @@ class Service:
     bells: dict[Kind, Celery]
     decoder: Decoder
     stopping: Stopping
+    judges: tuple[str, ...]
 
     @property
     def catalog(self) -> Catalog:
@@ -70,7 +72,8 @@ async def open_service(app: FastAPI, settings: Settings, stopping: Stopping) -> 
             opened.enter_context(bell)
         rewrite = partial(rewrite_when_due, redis, settings.forget_s)
         opened.enter_context(repeating("erasure", rewrite, look_every_s(settings.forget_s)))
-        app.state.service = Service(settings, catalog, Ledger(redis, settings), bells, Decoder(settings), stopping)
+        ledger, judges = Ledger(redis, settings), choose_judges(settings.shelf / FOLDER, settings.judges)
+        app.state.service = Service(settings, catalog, ledger, bells, Decoder(settings), stopping, judges)
         yield
 
 

@@ -93,6 +93,9 @@ def protect(
     survival: Annotated[
         str, typer.Option(help="Measure again after jpeg75,jpeg50,half,blur,screenshot,messenger, or some of them.")
     ] = "",
+    judges: Annotated[
+        str, typer.Option(help="Measure also by recognisers of libraries: all that were pulled, none, or dlib,sface.")
+    ] = "all",
     candidates: Annotated[str, typer.Option(help="How many pictures to choose from: 1 to 3.")] = "1",
     vary: Annotated[str, typer.Option(help="What candidates differ in: strength or look.")] = "strength",
     file_format: Annotated[
@@ -114,7 +117,7 @@ def protect(
             raise CliError("--server is for albums: name a folder of photos")
         wish = read_wish({
             "reference_id": reference, "target_id": target, "faces": which, "strength": strength, "regions": regions,
-            "survival": survival, "candidates": candidates, "vary": vary,
+            "survival": survival, "candidates": candidates, "vary": vary, "judges": judges,
             "output_format": file_format if is_album else format_of(out.suffix),
         })  # fmt: skip
         if is_album:
@@ -128,8 +131,33 @@ def protect(
             protect_file(Console(), Settings(), photo, wish, out, as_json)
 
 
-@app.command()
+evaluate_app = typer.Typer(help="Measure protection, or the recognisers that judge it.", invoke_without_command=True)
+app.add_typer(evaluate_app, name="evaluate")
+
+
+@evaluate_app.command("recognisers")
+def evaluate_recognisers(
+    people: Annotated[
+        str, typer.Option(help="A folder of people with two photos or more each, or its name in DIFFAM_PEOPLE_DIR.")
+    ],
+    judges: Annotated[str, typer.Option(help="Only these: sface,dlib; by default all that were pulled.")] = "",
+    most: Annotated[int | None, typer.Option("--faces", min=10, help="Only so many people.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write every figure here.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Judge by the thresholds measured here from now on.")] = False,
+) -> None:
+    """Measure how well recognisers of libraries tell people apart: accept rates, thresholds, by trait."""
+    from cli.evaluation.recognisers import RecogniserOrder
+    from cli.evaluation.recognisers import evaluate_recognisers as measure
+    from jobs.settings import Settings
+
+    with plain_errors():
+        names = tuple(name.strip() for name in judges.split(",") if name.strip()) or None
+        measure(Console(), Settings(), RecogniserOrder(people, names, most, json_file, keep))
+
+
+@evaluate_app.callback()
 def evaluate(
+    context: typer.Context,
     bundle: Annotated[str, typer.Option(help="The bundle to measure.")] = "mini",
     faces: Annotated[int, typer.Option(min=4, help="How many people.")] = 100,
     seed: Annotated[int, typer.Option(help="Which people.")] = 0,
@@ -153,6 +181,8 @@ def evaluate(
     send_photos: Annotated[bool, typer.Option("--send-photos", help="Agree to that, without being asked.")] = False,
 ) -> None:
     """Measure protection against recognisers that were never attacked, beside noise attacks and controls."""
+    if context.invoked_subcommand:
+        return
     from cli.evaluation.evaluate import EvaluationOrder
     from cli.evaluation.evaluate import evaluate as measure
     from cli.evaluation.verifiers import VerifierOrder

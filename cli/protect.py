@@ -16,6 +16,7 @@ from jobs.settings import Settings
 from jobs.wish import Wish
 from model_store.additions import with_additions
 from model_store.catalog import find_bundle, read_catalog
+from model_store.judges import FOLDER
 
 
 def protect(console: Console, settings: Settings, photo: Path, wish: Wish, out: Path, as_json: bool) -> None:
@@ -65,8 +66,10 @@ def travel(folder: Path, settings: Settings, upload: bytes, wish: Wish) -> list[
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("load models", total=None)
         from model_store.bundle import open_bundle  # here, so that a wrong word is answered before torch loads
+        from model_store.recognisers import open_judges
 
-        make = make_here(open_bundle(folder, settings.device, settings.added), settings, wish)
+        judges = open_judges(settings.shelf / FOLDER, wish.judges, settings.device)
+        make = make_here(open_bundle(folder, settings.device, settings.added, judges), settings, wish)
 
         def on_progress(progress: Told) -> None:
             bar.update(task, description=progress.stage.replace("_", " "), completed=progress.fraction, total=1.0)

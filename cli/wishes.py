@@ -18,6 +18,7 @@ MEANT = {
     "strength": "a number from 0 to 1, or auto",
     "regions": f"some of {','.join(REGIONS)}",
     "survival": f"some of {','.join(get_args(Treatment))}",
+    "judges": "all, none, or names such as dlib,sface",
     "candidates": f"a number from 1 to {MAX_CANDIDATES}",
     "vary": " or ".join(get_args(Vary)),
     "output_format": f"one of {', '.join(get_args(OutputFormat))}",
@@ -45,7 +46,7 @@ def form_of(wish: Wish) -> dict[str, str]:
     """The wish as form fields; what is as everybody has it is left out."""
     fields = wish.model_dump(exclude_defaults=True)
     return {
-        name: ",".join(str(each) for each in value) if isinstance(value, tuple) else str(value)
+        name: ",".join(str(each) for each in value) or "none" if isinstance(value, tuple) else str(value)
         for name, value in fields.items()
     }
 

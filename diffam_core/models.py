@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diffam_core.faces.crops import CropName, Points, crop
 from diffam_core.faces.detection import Detector
 from diffam_core.networks.clip import Clip
 from diffam_core.networks.unet import EpsModel
@@ -17,17 +18,28 @@ FalseAcceptRate = Literal["0.1", "0.01", "0.001"]
 
 @dataclass(frozen=True)
 class Recogniser:
-    """A face-recognition network with its thresholds (cosine) per false accept rate."""
+    """A face-recognition network with its thresholds (cosine) per false accept rate, and the crop that it looks at."""
 
     name: str
     network: nn.Module
     input_px: int
     thresholds: dict[str, float]
+    crop: CropName = "portrait"
 
-    def embed(self, portraits: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
-        """Unit embeddings of portraits in [-1, 1], scaled bilinearly to the network's own input; differentiable."""
+    def embed(
+        self, portraits: Float[Tensor, "batch 3 height width"], points: Points | None = None
+    ) -> Float[Tensor, "batch dim"]:
+        """Unit embeddings of faces in [-1, 1], differentiable.
+
+        portraits: cut in the bundle's framing, and scaled bilinearly to the network's own input; or any square views,
+        where the network has a crop of its own.  points: the landmarks in those.  Raises ValueError without them.
+        """
         size = (self.input_px, self.input_px)
-        if portraits.shape[-2:] != size:
+        if self.crop != "portrait":
+            if points is None:
+                raise ValueError(f"{self.name} cuts faces by five landmarks: there are none")
+            portraits = crop(portraits, points, self.crop, self.input_px)
+        elif portraits.shape[-2:] != size:
             portraits = functional.interpolate(portraits, size, mode="bilinear", antialias=True)
         return functional.normalize(self.network(portraits).float())
 

@@ -1,5 +1,6 @@
 """How much protection a finished picture got, and what it cost: measured, never assumed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -7,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffam_core.images import shrink
-from diffam_core.models import FalseAcceptRate, Models
+from diffam_core.models import FalseAcceptRate, Models, Recogniser
 
 DECISION_FAR: FalseAcceptRate = "0.01"
 """The false accept rate at which `dodged` and `impersonated` are decided, as in the paper."""
@@ -58,13 +59,15 @@ def embed(models: Models, views: Float[Tensor, "views 3 height width"]) -> Embed
     return {name: torch.cat([r.embed(part) for part in views.split(VIEWS)]) for name, r in models.recognisers.items()}
 
 
-def compare(models: Models, own: Embeddings, seen: Embeddings, target: Embeddings) -> list[dict[str, Match]]:
+def compare(
+    recognisers: Mapping[str, Recogniser], own: Embeddings, seen: Embeddings, target: Embeddings
+) -> list[dict[str, Match]]:
     """Per face seen and recogniser, how it matches its owner and the target.
 
     own: of every face's owner, or of the one that all have.  target: of one picture.
     """
     found: list[dict[str, Match]] = [{} for _ in next(iter(seen.values()))]
-    for name, recogniser in models.recognisers.items():
+    for name, recogniser in recognisers.items():
         (aim,), owners = target[name], own[name].expand(len(found), -1)
         for row, before, after in zip(found, owners, seen[name], strict=True):
             row[name] = Match(
@@ -86,7 +89,7 @@ def matches(
     """Per view of a protected face and recogniser, how it matches its owner and the target's test picture."""
     found = embed(models, torch.cat([original, protected]))
     own, seen = ({name: rows[part] for name, rows in found.items()} for part in (slice(1), slice(1, None)))
-    return compare(models, own, seen, embed(models, target))
+    return compare(models.recognisers, own, seen, embed(models, target))
 
 
 @torch.no_grad()

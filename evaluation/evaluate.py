@@ -144,7 +144,7 @@ def _cells(bundle: Bundle, name: str, task: StyleCard, outcome: Outcome, own: Em
     models, cost = bundle.models, _cost(outcome, task)
     target = embed(models, bundle.targets[task.target].test)
     for treatment, seen in outcome.embeddings.items():
-        people = compare(models, own, seen, target)
+        people = compare(models.recognisers, own, seen, target)
         for judge, recogniser in models.recognisers.items():
             matches = [person[judge] for person in people]
             yield Cell(name, task, treatment, judge, recogniser.thresholds, matches, cost)

@@ -75,11 +75,30 @@ class Match(Told):
     impersonated: bool = Field(description="The protected face matches the target")
 
 
+class Judgement(Told):
+    """What the recogniser of a library makes of a face: no style is trained against it unless `role` says so."""
+
+    name: str = Field(description="The recogniser")
+    stands_for: str = Field(description="Who runs it, in words")
+    role: Role = Field(description="`surrogate`: the style was trained against it; `held_out`: it never was")
+    own_match: float = Field(description="Cosine of the protected face and its owner")
+    target_match: float | None = Field(
+        description="Cosine of the protected face and the target; null where it sees no face in the target's picture"
+    )
+    threshold: float = Field(
+        alias="threshold_far_0.01",
+        description="The cosine from which on it takes two faces for one person, and 1 in 100 pairs of strangers too",
+    )
+    thresholds_from: str = Field(description="On whom that was measured")
+    dodged: bool = Field(description="The protected face no longer matches its owner")
+
+
 class Survival(Told):
     """A face after one treatment of the finished file."""
 
     found_again: bool = Field(description="The detector still finds the face; else it is measured where it was")
     recognisers: list[Match] = Field(description="What each recogniser makes of it")
+    judges: list[Judgement] = Field([], description="What recognisers of libraries make of it, where there are any")
 
 
 class Verdict(Told):
@@ -145,6 +164,9 @@ class ProtectedFace(_Face):
         description="The detector finds it in the finished file; else it is measured where it was"
     )
     recognisers: list[Match] = Field(description="What each recogniser makes of it in the finished file")
+    judges: list[Judgement] = Field(
+        [], description="The same of recognisers that libraries ship; the verdict rests on them where there are any"
+    )
     survival: dict[Treatment, Survival] = Field(description="The same after each treatment that was asked for")
     verdict: Verdict = Field(description="What all of that comes to")
 

@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".diffam")
     bundle: str = "mini"
     bundles_dir: Path | None = None  # None: `bundles` in the data folder; then the shipped ones
+    judges: tuple[str, ...] | None = None  # recognisers of libraries that measure photos; None: all that were pulled
     looks_dir: Path | None = None  # None: `looks` in the data folder; web and workers must share it
     host: str = "127.0.0.1"
     port: Port = 8000
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     finetune_timeout_s: PositiveInt = 6 * 3600
     dataset: Literal["celebahq", "mt", "ladn"] | None = None  # None: the portraits that the bundle describes
     dataset_dir: Path | None = None
+    people_dir: Path | None = None  # folders of people to measure on, by name
 
     # Commercial verifiers, asked only by `diffam evaluate --verifier`, one key each; None: not subscribed
     facepp_url: str = "https://api-us.faceplusplus.com"

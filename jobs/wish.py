@@ -43,6 +43,11 @@ def _choice(text: object) -> object:
     return text.strip() if isinstance(text, str) and text.strip() in ("all", "largest") else _words(text)
 
 
+def _judges(text: object) -> object:
+    """`all` and `none` are words; anything else is a list of names."""
+    return {"all": None, "none": ()}.get(text.strip(), _words(text)) if isinstance(text, str) else text
+
+
 def _spelled(pattern: str) -> WithJsonSchema:
     """How OpenAPI tells of a form field; answers show the JSON that it became."""
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"}, mode="validation")
@@ -63,6 +68,9 @@ Faces = Annotated[
     SEVERAL,
 ]
 Regions = Annotated[tuple[Region, ...], Field(min_length=1), Words, _list_of(REGIONS), SEVERAL]
+Judges = Annotated[
+    tuple[Id, ...] | None, BeforeValidator(_judges), _spelled("(all|none|[a-z0-9_]+(,[a-z0-9_]+)*)"), SEVERAL
+]
 Treatments = Annotated[tuple[Treatment, ...], Words, _list_of(get_args(Treatment)), SEVERAL]
 
 
@@ -84,6 +92,10 @@ class Wish(BaseModel):
     regions: Regions = Field(REGIONS, description="Where make-up may go")
     vary: Vary = Field("strength", description="What candidates differ in: `strength`, or the `look`")
     candidates: int = Field(1, ge=1, le=MAX_CANDIDATES, description="How many pictures to choose from")
+    judges: Judges = Field(
+        None,
+        description="Measure also by recognisers of libraries: `all` that are here, `none`, or `dlib,sface`",
+    )
     survival: Treatments = Field((), description="Measure the finished file again after each of these treatments")
 
     @field_validator("candidates")

@@ -32,6 +32,7 @@ from model_store.catalog import Catalog, Mode, StyleCard, read_catalog, read_man
 from model_store.digest import sha256_of
 from model_store.errors import BundleDamaged, StyleNotTrained, UnknownReference
 from model_store.manifest import ClipRow, Manifest, ParserRow, PicturesRow
+from model_store.recognisers import Judges
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,10 @@ class Prompts:
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle: what it offers, its networks with its LoRA styles attached, its references and targets."""
+    """An opened bundle: what it offers, its networks with its LoRA styles attached, its references and targets.
+
+    judges: recognisers of libraries that measure its photos, too.
+    """
 
     catalog: Catalog
     models: Models
@@ -71,6 +75,7 @@ class Bundle:
     prompts: Prompts
     removal: Process | None = None
     added: Path | None = None
+    judges: Judges | None = None
 
     @property
     def additions(self) -> Path:
@@ -254,7 +259,7 @@ def read_reference(folder: Path, row: PicturesRow) -> Reference:
     return Reference(read_picture(folder / row["image"]), read_picture(folder / row["bare"]), torch.cat(masks, dim=1))
 
 
-def open_bundle(folder: Path, device: str = "cpu", added: Path | None = None) -> Bundle:
+def open_bundle(folder: Path, device: str = "cpu", added: Path | None = None, judges: Judges | None = None) -> Bundle:
     """Verify and load a bundle, its styles included. Raises UnknownBundle, BundleDamaged.
 
     added: the folder of references and styles added to it, read again whenever one is asked for.
@@ -284,6 +289,7 @@ def open_bundle(folder: Path, device: str = "cpu", added: Path | None = None) ->
             prompts=_prompts(manifest["clip"]),
             removal=removal,
             added=added,
+            judges=judges,
         )
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError, OSError) as error:
         raise BundleDamaged(f"bundle {catalog.name!r} cannot be loaded: {error}") from error

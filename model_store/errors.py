@@ -6,6 +6,7 @@ StoreError
 |-- UnknownReference   no make-up reference of that id
 |-- UnknownTarget      no identity of that id
 |-- UnknownRecogniser  no recogniser of that name may be held out or attacked
+|-- JudgeMissing       a recogniser of a library was asked for that was not pulled
 |-- StyleNotTrained    the reference is there, but no style of it for that target
 |-- StyleExists        somebody did already
 |-- HeldOutAttacked    the recogniser to hold out is among those to attack
@@ -86,6 +87,12 @@ class UnknownRecogniser(StoreError):
     """The bundle has no such recogniser, or one that must never be attacked."""
 
     code = "unknown_recogniser"
+
+
+class JudgeMissing(StoreError):
+    """No recogniser of that name was pulled."""
+
+    code = "judge_missing"
 
 
 class StyleExists(StoreError):

@@ -159,3 +159,21 @@ class Manifest(TypedDict, total=False):
     targets: list[TargetRow]
     styles: list[StyleRow]
     files: dict[str, FileRow]
+
+
+class JudgeRow(RecogniserRow):
+    """A recogniser that a library ships, of `recognisers.toml`: its crop, what it stands for, whence its thresholds."""
+
+    title: str
+    stands_for: str
+    crop: Literal["arcface", "dlib", "level"]
+    files: NotRequired[list[str]]
+    thresholds_from: NotRequired[str]
+
+
+class JudgesManifest(TypedDict):
+    """All of `recognisers.toml`; `detector` is the file of the one that gives their landmarks."""
+
+    detector: str
+    recognisers: dict[str, JudgeRow]
+    files: dict[str, FileRow]

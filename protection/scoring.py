@@ -13,10 +13,11 @@ from diffam_core import score
 from diffam_core.faces.face import FACE_CODES, FoundFace, cut_portrait
 from diffam_core.generation import OnStep
 from diffam_core.images import Photo
-from jobs.report import FaceReport, Match, ProtectedFace, Scores, SeenFace, StrengthSearch, Survival, Trial
+from jobs.report import FaceReport, Judgement, Match, ProtectedFace, Scores, SeenFace, StrengthSearch, Survival, Trial
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
 from protection.again import meet_again
+from protection.judging import Judged, judge
 from protection.makeup import Wearing
 from protection.plan import Upload
 from protection.strength import BAR, Choice
@@ -78,13 +79,19 @@ def _protected(bundle: Bundle, wearing: Wearing, states: Mapping[str, Photo]) ->
     met = [meet_again(models, photo, face, original.shape[1]) for photo in states.values()]
     views = [cut_portrait(photo, each.face, models.view_px) for photo, each in zip(states.values(), met, strict=True)]
     after = torch.cat(views).to(models.device)
-    judged = score.matches(models, before, after, bundle.targets[style.target].test.to(models.device))
+    matched = score.matches(models, before, after, bundle.targets[style.target].test.to(models.device))
+    judged = _judged(bundle, wearing, [(photo, each.face) for photo, each in zip(states.values(), met, strict=True)])
     seen = {
-        name: Survival(found_again=each.is_found, recognisers=_matches(style, match))
-        for name, each, match in zip(states, met, judged, strict=True)
+        name: Survival(
+            found_again=each.is_found,
+            recognisers=_matches(style, match),
+            judges=_judgements(bundle, style, judged, number),
+        )
+        for number, (name, each, match) in enumerate(zip(states, met, matched, strict=True))
     }
     visible = score.quality(models, before, cut_portrait(states[FINISHED], face, models.view_px).to(models.device))
-    held_out = [{name: m for name, m in match.items() if style.role_of(name) == "held_out"} for match in judged]
+    rests_on = matched if judged is None else judged.matches
+    held_out = [{name: m for name, m in match.items() if style.role_of(name) == "held_out"} for match in rests_on]
     return ProtectedFace(
         index=wearing.face.index,
         box=face.box,
@@ -97,9 +104,39 @@ def _protected(bundle: Bundle, wearing: Wearing, states: Mapping[str, Photo]) ->
         scores=Scores(psnr_db=round(visible.psnr_db, 2), ssim=round(visible.ssim, 4), lpips=round(visible.lpips, 4)),
         found_again=seen[FINISHED].found_again,
         recognisers=seen[FINISHED].recognisers,
+        judges=seen[FINISHED].judges,
         survival={name: seen[name] for name in wearing.face.upload.wish.survival},
         verdict=verdict(dict(zip(states, held_out, strict=True))),
     )
+
+
+def _judged(bundle: Bundle, wearing: Wearing, states: Sequence[tuple[Photo, FoundFace]]) -> Judged | None:
+    """What recognisers of libraries make of the face in every state; None without any that sees it."""
+    face = wearing.face
+    judges = None if bundle.judges is None else bundle.judges.only(face.upload.wish.judges)
+    if judges is None:
+        return None
+    return judge(judges, face.photo, face.found, states, bundle.targets[wearing.variant.style.target].test)
+
+
+def _judgements(bundle: Bundle, style: StyleCard, judged: Judged | None, number: int) -> list[Judgement]:
+    """The report of state `number`."""
+    if judged is None or bundle.judges is None:
+        return []
+    cards = bundle.judges.cards
+    return [
+        Judgement(
+            name=name,
+            stands_for=cards[name].stands_for,
+            role=style.role_of(name),
+            own_match=round(match.own_after, 4),
+            target_match=round(match.target_after, 4) if judged.knows_target else None,
+            threshold=round(match.threshold, 4),
+            thresholds_from=cards[name].thresholds_from,
+            dodged=match.is_dodged,
+        )
+        for name, match in judged.matches[number].items()
+    ]
 
 
 def _search(choice: Choice) -> StrengthSearch | None:

@@ -37,7 +37,7 @@ async def create_job(request: Request, service: ServiceDep, prefer: Prefer = "")
     """Protect a photo. Answers 202 and the job to watch, or 200 if `Prefer: wait=n` saw it end."""
     async with read_form(request, Wish, "photo", (), service.settings.max_upload_bytes) as sent:
         catalog = service.catalog
-        form = sent.accept(_not_on_offer(catalog, service.settings.extra_formats, sent.known))
+        form = sent.accept(_not_on_offer(service, catalog, sent.known))
         submission = form.fields
         style = catalog.style_for(submission.reference_id, submission.target_id)
         async with service.decoder.decode(form.uploads["photo"]) as photo:
@@ -54,19 +54,29 @@ def stored(photo: DecodedPhoto) -> DetectInput:
     return DetectInput(width=photo.width, height=photo.height, bytes=photo.size_bytes, source=source)
 
 
-def _not_on_offer(catalog: Catalog, extra_formats: Collection[str], wish: Mapping[str, Any]) -> list[FieldError]:
+def _not_on_offer(service: Service, catalog: Catalog, wish: Mapping[str, Any]) -> list[FieldError]:
     """What this service or its bundle cannot do. wish: the well-formed fields; others tell nothing."""
     refused: list[FieldError] = []
     target = _target_of(catalog, wish, refused)
     output_format = wish.get("output_format")
-    if output_format in ("avif", "heic") and output_format not in extra_formats:
+    if output_format in ("avif", "heic") and output_format not in service.settings.extra_formats:
         detail = f"this service does not write {output_format}"
         refused.append(FieldError(param="output_format", code="invalid_field", detail=detail))
     offered = len({style.reference for style in catalog.styles if style.target == target})
     if target is not None and wish.get("vary") == "look" and offered < wish.get("candidates", 1):
         detail = f"the target {target!r} has {offered} looks to choose from"
         refused.append(FieldError(param="candidates", code="invalid_field", detail=detail))
-    return refused
+    return refused + _unknown_judges(service.judges, wish.get("judges"))
+
+
+def _unknown_judges(judging: Collection[str], wanted: Collection[str] | None) -> list[FieldError]:
+    """The recognisers of libraries that are asked for and do not judge here."""
+    known = f"there are {', '.join(judging)}" if judging else "there is none"
+    return [
+        FieldError(param="judges", code="judge_missing", detail=f"no recogniser {name!r} judges here: {known}")
+        for name in wanted or ()
+        if name not in judging
+    ]
 
 
 def _target_of(catalog: Catalog, wish: Mapping[str, Any], refused: list[FieldError]) -> str | None:

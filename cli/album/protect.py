@@ -26,6 +26,7 @@ from jobs.settings import Settings
 from jobs.wish import Wish
 from model_store.additions import with_additions
 from model_store.catalog import find_bundle, read_catalog
+from model_store.judges import FOLDER
 
 IN_FLIGHT = 4
 """Photos at a service at once: enough to fill its batches, and it has other users too."""
@@ -62,8 +63,10 @@ def protect_album(console: Console, settings: Settings, order: AlbumOrder, as_js
         from cli.album.work import Maker, make_all, plan_work
         from cli.make import make_here, make_there
         from model_store.bundle import open_bundle
+        from model_store.recognisers import open_judges
 
-        bundle, stop = open_bundle(home, settings.device, settings.added), Event()
+        judges = None if client else open_judges(settings.shelf / FOLDER, wish.judges, settings.device)
+        bundle, stop = open_bundle(home, settings.device, settings.added, judges), Event()
         bar.remove_task(loading)
         make = make_there(client, wish, stop) if client else make_here(bundle, settings, wish)
         journal = held.enter_context(open_journal(order.out))

@@ -85,7 +85,7 @@ def _import(paths: list[Path], folder: Path, style: "StyleFile | None" = None) -
 
 
 def _import_recognisers(downloads: Path, folder: Path) -> None:
-    from model_store.published.recognisers.pack import import_recognisers  # type: ignore[import-untyped,unused-ignore]
+    from model_store.published.recognisers.pack import import_recognisers
 
     with console.status("reading"):
         made = import_recognisers(downloads, folder)

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.job import Timings
-from jobs.report import FaceReport, Match, ProtectedFace, Survival
+from jobs.report import FaceReport, Judgement, Match, ProtectedFace, Survival
 from jobs.wish import Treatment
 
 GRADES = {
@@ -28,6 +28,8 @@ def print_scores(console: Console, faces: Sequence[FaceReport]) -> None:
         console.print(
             f"Likeness of the photo: PSNR {scores.psnr_db:.1f} dB, SSIM {scores.ssim:.3f}, LPIPS {scores.lpips:.3f}"
         )
+        if face.judges:
+            console.print(_judge_table(face.judges))
         if face.survival:
             console.print(_survival_table(face.survival))
         if (search := face.strength_search) and not search.passes:
@@ -59,6 +61,21 @@ def _match_table(matches: Sequence[Match]) -> Table:
             f"{match.threshold:.2f}",
             verdict(match.dodged),
             verdict(match.impersonated),
+        )
+    return table
+
+
+def _judge_table(judges: Sequence[Judgement]) -> Table:
+    """What recognisers that people run make of the face."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
+    table.add_column("judge", no_wrap=True)
+    table.add_column("stands for")
+    for name in ("own match", "threshold"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("dodged", no_wrap=True)
+    for judge in judges:
+        table.add_row(
+            judge.name, judge.stands_for, f"{judge.own_match:.2f}", f"{judge.threshold:.2f}", verdict(judge.dodged)
         )
     return table
 

@@ -4,9 +4,10 @@ Every network maps portraits `(batch, 3, size, size)` in [-1, 1] to embeddings `
 Widths and depths are arguments, so that a bundle of any size names its own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diffam_core.networks.published_recognisers import InceptionResnetV1, MobileFace
+from diffam_core.networks.released import DlibResNet, Pixels, ReleasedMobileFaceNet, ReleasedMobileNet
 
 
 class SqueezeExcite(nn.Module):
@@ -240,6 +242,15 @@ class FaceTransformer(nn.Module):
         return out
 
 
+def _of_pixels(network: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    """The network's constructor with its pixels told as a manifest tells them."""
+
+    def build(pixels: Mapping[str, Any], **arguments: Any) -> nn.Module:
+        return network(Pixels(**pixels), **arguments)
+
+    return build
+
+
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "ir": lambda **shape: IRNet(IRShape(**shape)),
     "inception": InceptionNet,
@@ -247,4 +258,7 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "transformer": FaceTransformer,
     "inception-resnet-v1": InceptionResnetV1,
     "mobile-face": MobileFace,
+    "released-mobilenet": _of_pixels(ReleasedMobileNet),
+    "released-mobilefacenet": _of_pixels(ReleasedMobileFaceNet),
+    "dlib-resnet": _of_pixels(DlibResNet),
 }

@@ -14,16 +14,17 @@ DRAFT, BEFORE = "draft-", "before"
 
 
 @contextmanager
-def drafted(folder: Path) -> Iterator[Path]:
+def drafted(folder: Path, listing: str = "bundle.toml") -> Iterator[Path]:
     """A copy of the bundle in `folder`, or an empty folder; it becomes `folder` when the block ends well.
 
-    Files are linked and not copied where the disk can: replace them, do not write into them.
+    Files are linked and not copied where the disk can: replace them, do not write into them.  listing: the file by
+    which a bundle, or another folder of ours, is known.
     Raises ImportFailed when `folder` is something else than a bundle, OSError.
     """
     before = folder.with_name(f".{folder.name}.{BEFORE}")
     if before.exists() and not folder.exists():  # the machine stopped between the two renames below
         before.rename(folder)
-    if folder.exists() and not (folder / "bundle.toml").is_file() and any(folder.iterdir()):
+    if folder.exists() and not (folder / listing).is_file() and any(folder.iterdir()):
         raise ImportFailed(f"{folder} is no bundle and not empty; name another place for the bundle")
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(mkdtemp(prefix=f".{folder.name}.{DRAFT}", dir=folder.parent))

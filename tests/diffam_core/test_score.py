@@ -48,9 +48,9 @@ def test_a_protected_face_is_compared_with_its_owner_and_with_the_target(models:
 def test_faces_of_several_owners_are_compared_each_with_its_own(models: Models) -> None:
     people = embed(models, coloured((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
     aim = embed(models, coloured((0.0, 0.0, 1.0)))
-    found = compare(models, people, people, aim)
+    found = compare(models.recognisers, people, people, aim)
     assert [match["colour"].own_after for match in found] == pytest.approx([1, 1])
-    crossed = compare(models, people, {"colour": people["colour"].flip(0)}, aim)
+    crossed = compare(models.recognisers, people, {"colour": people["colour"].flip(0)}, aim)
     assert [match["colour"].own_after for match in crossed] == pytest.approx([0, 0])
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from PIL import Image
 
 from cli.client import Job, follow
@@ -25,6 +26,8 @@ VARYING = {
     "created_at", "started_at", "finished_at", "expires_at", "queue_s", "run_s", "stages_s", "links", "url",
 }  # fmt: skip
 """Fields that differ from run to run, or hang on the last bit of a pixel; that they are there is what counts."""
+TOLERANCE = 2e-3
+"""Machines sum in different orders."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,22 @@ def settled(told: Any, name: str = "") -> Any:
             return None
         case _:
             return type(told).__name__ if name in VARYING else told
+
+
+def differences(then: Any, now: Any, place: str = "job") -> list[str]:
+    """Where `now` says something else than `then`; what it says besides is no difference."""
+    match then, now:
+        case dict(), dict():
+            lost = [f"{place}.{key} is gone" for key in then.keys() - now.keys()]
+            kept = sorted(then.keys() & now.keys())
+            return lost + [each for key in kept for each in differences(then[key], now[key], f"{place}.{key}")]
+        case list(), list() if len(then) == len(now):
+            pairs = enumerate(zip(then, now, strict=True))
+            return [each for index, (a, b) in pairs for each in differences(a, b, f"{place}[{index}]")]
+        case ((int() | float()), (int() | float())) if type(then) is type(now):
+            return [] if now == pytest.approx(then, rel=TOLERANCE, abs=TOLERANCE) else [f"{place}: {then} is {now}"]
+        case _:
+            return [] if (type(then), then) == (type(now), now) else [f"{place}: {then!r} is {now!r}"]
 
 
 def main() -> None:

@@ -6,28 +6,9 @@ from typing import Any
 import pytest
 
 from tests.story.conftest import Service
-from tests.story.recording import FOLDER, answer, requests, settled
+from tests.story.recording import FOLDER, answer, differences, requests, settled
 
 pytestmark = pytest.mark.xdist_group("service")
-
-TOLERANCE = 2e-3
-"""Machines sum in different orders."""
-
-
-def differences(then: Any, now: Any, place: str = "job") -> list[str]:
-    """Where `now` says something else than `then`; what it says besides is no difference."""
-    match then, now:
-        case dict(), dict():
-            lost = [f"{place}.{key} is gone" for key in then.keys() - now.keys()]
-            kept = sorted(then.keys() & now.keys())
-            return lost + [each for key in kept for each in differences(then[key], now[key], f"{place}.{key}")]
-        case list(), list() if len(then) == len(now):
-            pairs = enumerate(zip(then, now, strict=True))
-            return [each for index, (a, b) in pairs for each in differences(a, b, f"{place}[{index}]")]
-        case ((int() | float()), (int() | float())) if type(then) is type(now):
-            return [] if now == pytest.approx(then, rel=TOLERANCE, abs=TOLERANCE) else [f"{place}: {then} is {now}"]
-        case _:
-            return [] if (type(then), then) == (type(now), now) else [f"{place}: {then!r} is {now!r}"]
 
 
 @pytest.mark.parametrize("name", ["protect", "auto", "candidates", "faces"])

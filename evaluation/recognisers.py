@@ -1,0 +1,195 @@
+"""How well recognisers tell people apart: accept rates, equal error rate and thresholds, on photos of real people."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import bootstrap
+
+from diffam_core.errors import FaceTooSmall, NoFaceFound
+from diffam_core.faces.yunet import YunetDetector
+from diffam_core.models import FalseAcceptRate
+from diffam_core.score import DECISION_FAR, VIEWS
+from evaluation.cells import FALSE_ACCEPT_RATES, Share, rate
+from model_store.datasets.people import Person
+from model_store.datasets.pictures import read_photo
+from model_store.recognisers import Judges
+from protection.judging import FRAME, Sight, embed_sights, sight_of
+
+DRAWS = 200
+"""Of people, for the intervals of thresholds and of the equal error rate."""
+AGES = (25, 35, 50)
+"""Where bands of ages begin."""
+Scores = NDArray[np.float64]
+Vectors = NDArray[np.float64]
+
+
+class Point(NamedTuple):
+    """At a false accept rate: the threshold and its 95 % interval, and how many genuine pairs pass it."""
+
+    threshold: Share
+    accepted: Share
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """What one recogniser makes of pairs of photos.
+
+    eer: equal error rate.  points: by false accept rate, at thresholds of these people.  shipped: genuine and impostor
+    pairs that pass the shipped threshold of a false accept rate of .01.  groups: the genuine ones by trait and value.
+    """
+
+    genuine: int
+    impostors: int
+    eer: Share
+    points: Mapping[FalseAcceptRate, Point]
+    shipped: tuple[Share, Share]
+    groups: Mapping[str, Mapping[str, tuple[int, Share]]]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """People's faces, as judges meet them: `owners` are indices into `people`, `vectors` unit embeddings by judge."""
+
+    people: list[Person]
+    owners: NDArray[np.int64]
+    vectors: dict[str, Vectors]
+    missed: list[str]
+
+
+def see_people(judges: Judges, people: Sequence[Person], on_progress: Callable[[int, int], None]) -> Seen:
+    """The largest face of every photo. Raises DatasetDamaged; photos without a face are told by name."""
+    detector = YunetDetector(FRAME, judges.landmarks)
+    owners, sights, missed = list[int](), list[Sight](), list[str]()
+    parts: dict[str, list[Vectors]] = {name: [] for name in judges.recognisers}
+
+    def embed() -> None:  # soon: a view has half a million numbers
+        for name, rows in (embed_sights(judges, sights) if sights else {}).items():
+            parts[name].append(rows.double().cpu().numpy())
+        sights.clear()
+
+    photos = [(index, path) for index, person in enumerate(people) for path in person.photos]
+    for done, (owner, path) in enumerate(photos):
+        on_progress(done, len(photos))
+        photo = read_photo(path)
+        try:
+            sight = sight_of(judges, photo, detector.largest(photo))
+        except (NoFaceFound, FaceTooSmall):
+            sight = None
+        if sight is None:
+            missed.append(path.name)
+        else:
+            owners.append(owner)
+            sights.append(sight)
+        if len(sights) == VIEWS:
+            embed()
+    embed()
+    on_progress(len(photos), len(photos))
+    vectors = {name: np.concatenate(rows) if rows else np.zeros((0, 1)) for name, rows in parts.items()}
+    return Seen(list(people), np.array(owners, np.int64), vectors, missed)
+
+
+def measure(
+    judges: Judges, seen: Seen, traits: Mapping[str, Mapping[str, str]], seed: int = 0
+) -> Iterator[tuple[str, Accuracy]]:
+    """Every judge with its accuracy. Raises ValueError without a second photo of anybody, or a second person."""
+    for name, vectors in seen.vectors.items():
+        shipped = judges.recognisers[name].thresholds[DECISION_FAR]
+        yield name, accuracy(vectors @ vectors.T, seen, traits, shipped, seed)
+
+
+def accuracy(
+    cosines: Scores, seen: Seen, traits: Mapping[str, Mapping[str, str]], shipped: float, seed: int
+) -> Accuracy:
+    """The accuracy of a matrix of cosines between the faces of `seen`."""
+    owners = seen.owners
+    genuine, impostors = _pairs(cosines, owners)
+    if not len(genuine) or not len(impostors):
+        raise ValueError("verification needs two people, and two photos of one of them")
+    intervals = _intervals(cosines, owners, seed)
+    points = {}
+    for far in FALSE_ACCEPT_RATES:
+        threshold = threshold_at(impostors, float(far))
+        points[far] = Point(Share(threshold, intervals[far]), rate(genuine >= threshold))
+    groups = _groups(cosines, seen, traits, points[DECISION_FAR].threshold.value)
+    return Accuracy(
+        genuine=len(genuine),
+        impostors=len(impostors),
+        eer=Share(equal_error(genuine, impostors), intervals["eer"]),
+        points=points,
+        shipped=(rate(genuine >= shipped), rate(impostors >= shipped)),
+        groups=groups,
+    )
+
+
+def threshold_at(impostors: Scores, far: float) -> float:
+    """The least cosine that at most a share `far` of impostors reaches."""
+    ordered = np.sort(impostors)
+    most = int(far * len(ordered))
+    return float(np.nextafter(ordered[len(ordered) - most - 1], 2))
+
+
+def equal_error(genuine: Scores, impostors: Scores) -> float:
+    """The rate at which as many genuine pairs are refused as impostors are accepted."""
+    genuine, impostors = np.sort(genuine), np.sort(impostors)
+    places = np.concatenate([genuine, impostors])
+    refused = np.searchsorted(genuine, places, "left") / len(genuine)
+    accepted = 1 - np.searchsorted(impostors, places, "left") / len(impostors)
+    nearest = int(np.argmin(np.abs(refused - accepted)))
+    return float((refused[nearest] + accepted[nearest]) / 2)
+
+
+def _pairs(cosines: Scores, owners: NDArray[np.int64], rows: NDArray[np.int64] | None = None) -> tuple[Scores, Scores]:
+    """Cosines of the pairs of one person, and of two; rows: faces that were drawn, some more than once."""
+    drawn = np.arange(len(owners)) if rows is None else rows
+    one, other = (drawn[places] for places in np.triu_indices(len(drawn), 1))
+    found, is_same = cosines[one, other], owners[one] == owners[other]
+    return found[is_same & (one != other)], found[~is_same]
+
+
+def _intervals(cosines: Scores, owners: NDArray[np.int64], seed: int) -> dict[str, tuple[float, float]]:
+    """95 % intervals of the thresholds and of the equal error rate, from draws of people."""
+    faces = [np.flatnonzero(owners == person) for person in np.unique(owners)]
+
+    def drawn(chosen: NDArray[np.int64]) -> tuple[float, ...]:
+        rows = np.concatenate([faces[person] for person in chosen])
+        genuine, impostors = _pairs(cosines, owners, rows)
+        thresholds = (threshold_at(impostors, float(far)) for far in FALSE_ACCEPT_RATES)
+        return (*thresholds, equal_error(genuine, impostors))
+
+    found = bootstrap(
+        (np.arange(len(faces)),), drawn, n_resamples=DRAWS, vectorized=False, method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval  # fmt: skip
+    names = (*FALSE_ACCEPT_RATES, "eer")
+    return {
+        name: (round(float(low), 4), round(float(high), 4))
+        for name, low, high in zip(names, found.low, found.high, strict=True)
+    }
+
+
+def _groups(
+    cosines: Scores, seen: Seen, traits: Mapping[str, Mapping[str, str]], threshold: float
+) -> dict[str, dict[str, tuple[int, Share]]]:
+    """How many genuine pairs pass, by what is told of their person."""
+    one, other = np.triu_indices(len(seen.owners), 1)
+    is_same = seen.owners[one] == seen.owners[other]
+    people = [traits.get(seen.people[owner].id, {}) for owner in seen.owners[one[is_same]]]
+    passed = cosines[one, other][is_same] >= threshold
+    groups: dict[str, dict[str, tuple[int, Share]]] = {}
+    for trait in dict.fromkeys(name for person in people for name in person):
+        values = np.array([_band(trait, person.get(trait, "")) for person in people])
+        groups[trait] = {
+            str(value): (int((values == value).sum()), rate(passed[values == value])) for value in np.unique(values)
+        }
+    return groups
+
+
+def _band(trait: str, value: str) -> str:
+    """A value by itself, an age by its band."""
+    if trait != "age" or not value.isdigit():
+        return value or "unknown"
+    starts = [start for start in AGES if int(value) >= start]
+    return f"{starts[-1]} and older" if starts else f"under {AGES[0]}"

@@ -1,0 +1,63 @@
+"""Opens the recognisers that libraries ship: verifies their files, builds the networks, loads the weights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+from safetensors import SafetensorError
+from safetensors.torch import load
+
+from diffam_core.faces.yunet import open_yunet
+from diffam_core.models import Recogniser
+from diffam_core.networks.recognisers import ARCHITECTURES
+from model_store.digest import sha256_of
+from model_store.errors import BundleDamaged, JudgeMissing
+from model_store.judges import JudgeCard, choose_judges, read_judges, read_judges_manifest
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Recognisers by name, what is known of each, and the detector that finds their five landmarks."""
+
+    recognisers: dict[str, Recogniser]
+    cards: dict[str, JudgeCard]
+    landmarks: cv2.FaceDetectorYN
+
+    def only(self, wanted: Sequence[str] | None) -> "Judges | None":
+        """Those that are wanted, all of them with None; None when nothing is left. Raises JudgeMissing."""
+        if wanted is None:
+            return self
+        if missing := [name for name in wanted if name not in self.recognisers]:
+            raise JudgeMissing(f"no recogniser {missing[0]!r} judges here: there are {', '.join(self.recognisers)}")
+        return replace(self, recognisers={name: self.recognisers[name] for name in wanted}) if wanted else None
+
+
+def open_judges(folder: Path, wanted: Sequence[str] | None = None, device: str = "cpu") -> Judges | None:
+    """The recognisers of `folder` that are wanted, all of them with None; None when there is none.
+
+    Raises JudgeMissing, BundleDamaged.
+    """
+    names = choose_judges(folder, wanted)
+    if not names:
+        return None
+    manifest = read_judges_manifest(folder)
+    recognisers = {}
+    try:
+        for name in names:
+            row = manifest["recognisers"][name]
+            network = ARCHITECTURES[row["kind"]](**row["arguments"])
+            _check(folder, row["file"], manifest["files"][row["file"]]["sha256"])
+            network.load_state_dict(load((folder / row["file"]).read_bytes()), strict=True)
+            network.float().eval().requires_grad_(False).to(device)
+            recognisers[name] = Recogniser(name, network, row["input_px"], row["thresholds"], row["crop"])
+        detector = manifest["detector"]
+        _check(folder, detector, manifest["files"][detector]["sha256"])
+        return Judges(recognisers, read_judges(folder), open_yunet(folder / detector))
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError, OSError) as error:
+        raise BundleDamaged(f"the recognisers cannot be opened: {error}; pull them again") from error
+
+
+def _check(folder: Path, name: str, sha256: str) -> None:
+    if sha256_of(folder / name) != sha256:
+        raise BundleDamaged(f"{name} is not the file that was imported; `diffam models pull recognisers` mends it")

@@ -1,0 +1,105 @@
+"""What recognisers of libraries make of a face: they find its landmarks for themselves and look at their own crop."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from diffam_core.faces.crops import Points
+from diffam_core.faces.detection import Find
+from diffam_core.faces.face import FoundFace, cut_portrait
+from diffam_core.faces.framing import Framing
+from diffam_core.faces.yunet import yunet_faces
+from diffam_core.images import Photo, to_pixels
+from diffam_core.score import VIEWS, Embeddings, Match, compare
+from model_store.recognisers import Judges
+
+FRAME = Framing((0.5, 0.46), 0.18)
+"""Wide enough for every crop, of turned heads, too."""
+VIEW_PX = 384
+"""Eyes are 69 pixels apart: more than in any crop."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A face as judges meet it: a wide view in [-1, 1], and its five landmarks in that, as shares of its side."""
+
+    view: Float[Tensor, "1 3 side side"]
+    points: Points
+
+
+def sight_of(judges: Judges, photo: Photo, face: FoundFace) -> Sight | None:
+    """The face where it is expected in a photo, in a view that stands upright; None when no face is found there."""
+    view = _view(photo, face)
+    pixels = to_pixels(view[0])
+    middle = np.array(FRAME.eye_middle) * VIEW_PX - 0.5
+
+    def away(find: Find) -> float:
+        return float(np.hypot(*((find.left_eye + find.right_eye) / 2 - middle)))
+
+    nearest = min(yunet_faces(judges.landmarks, pixels), key=away, default=None)
+    if nearest is None or away(nearest) > FRAME.eye_distance * VIEW_PX / 2:
+        return None
+    found = (
+        nearest.left_eye,
+        nearest.right_eye,
+        *(nearest.others[name] for name in ("nose", "left_mouth", "right_mouth")),
+    )
+    return Sight(view, ((torch.from_numpy(np.stack(found)) + 0.5) / VIEW_PX).float()[None])
+
+
+def _view(photo: Photo, face: FoundFace) -> Float[Tensor, "1 3 side side"]:
+    return cut_portrait(photo, replace(face, framing=FRAME), VIEW_PX)
+
+
+class Judged(NamedTuple):
+    """What judges make of a face in states of its photo: matches by judge, for each; whether they know the target."""
+
+    matches: list[dict[str, Match]]
+    knows_target: bool
+
+
+def judge(
+    judges: Judges,
+    original: Photo,
+    face: FoundFace,
+    states: Sequence[tuple[Photo, FoundFace]],
+    target: Float[Tensor, "1 3 side side"],
+) -> Judged | None:
+    """The matches of a face, against the unprotected one as the owner; None when judges see no face in the original.
+
+    states: photos, each with the face as it was met there; where judges do not see it they look where it was.
+    target: a portrait in the face's framing.
+    """
+    before = sight_of(judges, original, face)
+    if before is None:
+        return None
+    after = [sight_of(judges, photo, met) or Sight(_view(photo, met), before.points) for photo, met in states]
+    portrait = to_pixels(target[0])
+    aim = sight_of(judges, portrait, _framed(face.framing, portrait.shape[0]))
+    found = embed_sights(judges, [before, *after, *([aim] if aim else [])])
+    own, seen = ({name: rows[part] for name, rows in found.items()} for part in (slice(1), slice(1, 1 + len(after))))
+    aims = {name: rows[-1:] for name, rows in found.items()}
+    return Judged(compare(judges.recognisers, own, seen, aims), aim is not None)
+
+
+def _framed(framing: Framing, side_px: int) -> FoundFace:
+    """The face of a portrait: eyes where its framing has them."""
+    (x, y), half = framing.eye_middle, framing.eye_distance / 2
+    left, right = (((x + way * half) * side_px - 0.5, y * side_px - 0.5) for way in (-1, 1))
+    return FoundFace((0, 0, side_px, side_px), left, right, framing)
+
+
+@torch.no_grad()
+def embed_sights(judges: Judges, sights: Sequence[Sight]) -> Embeddings:
+    """Unit embeddings of faces `(sights, dim)`, by judge."""
+    device = next(next(iter(judges.recognisers.values())).network.parameters()).device
+    views, points = (torch.cat(parts).to(device) for parts in zip(*((s.view, s.points) for s in sights), strict=True))
+    return {
+        name: torch.cat([judge.embed(*part) for part in zip(views.split(VIEWS), points.split(VIEWS), strict=True)])
+        for name, judge in judges.recognisers.items()
+    }
