@@ -4,6 +4,7 @@ A wheel is only ever read as an archive. Packages that exist as source alone are
 runs its `setup.py` for the metadata; a table names their archive by `address` and `member`.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,7 +31,7 @@ def download_wheel(
     command = (sys.executable, "-P", "-m", "pip", "download", *OPTIONS, "--dest", str(scratch), source.package)
 
     def look() -> None:
-        on_bytes(_largest_bytes(scratch), None)
+        on_bytes(largest_bytes(scratch), None)
 
     on_bytes(0, None)
     ended = run(command, {"TMPDIR": str(scratch)}, limit_s=limit_s, meanwhile=look)
@@ -50,10 +51,11 @@ def _last_words(lines: tuple[str, ...]) -> str:
     return [*lines[-1:], *errors][-1] if lines else ""
 
 
-def _largest_bytes(folder: Path) -> int:
+def largest_bytes(folder: Path) -> int:
     """The size of the largest file; pip downloads to a temporary one first and moves it then."""
     largest = 0
-    with suppress(FileNotFoundError):  # moved or removed meanwhile, a folder too
-        for path in folder.rglob("*"):
-            largest = max(largest, path.stat().st_size if path.is_file() else 0)
+    for home, _, names in os.walk(folder):  # unlike rglob, it does not mind that a folder is gone meanwhile
+        for name in names:
+            with suppress(FileNotFoundError):
+                largest = max(largest, Path(home, name).stat().st_size)
     return largest

