@@ -138,7 +138,7 @@ def accuracy(
 
 def threshold_at(impostors: Scores, far: float) -> float:
     """The least cosine that at most a share `far` of impostors reaches. impostors: in ascending order."""
-    return float(np.nextafter(impostors[len(impostors) - int(far * len(impostors)) - 1], 2))
+    return float(np.nextafter(impostors[len(impostors) - int(far * len(impostors)) - 1], np.inf))
 
 
 def equal_error(genuine: Scores, impostors: Scores) -> float:

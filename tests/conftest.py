@@ -18,6 +18,8 @@ from jobs.settings import Settings
 
 if TYPE_CHECKING:
     from model_store.bundle import Bundle
+    from model_store.recognisers import Judges
+    from tests.shipped import Shipped
 
 # Before anything imports torch: on busy cores OpenMP's spinning barriers make small networks up to 80 times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -129,6 +131,28 @@ def thin(thin_shelf: Path) -> "Bundle":
     from tests.thin import NAME
 
     return open_bundle(thin_shelf / NAME)
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> "Shipped":
+    """The files of real recognisers. Tests that ask for them share a worker: `xdist_group("shipped")`."""
+    from tests.shipped import pull_shipped
+
+    return pull_shipped(tmp_path_factory.mktemp("shipped"))
+
+
+@pytest.fixture(scope="session")
+def judges_shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of bundles in which `judges` are."""
+    return tmp_path_factory.mktemp("shelf")
+
+
+@pytest.fixture(scope="session")
+def judges(shipped: "Shipped", judges_shelf: Path) -> "Judges":
+    """Real recognisers, as far as they could be had."""
+    from tests.shipped import open_shipped
+
+    return open_shipped(shipped, judges_shelf)
 
 
 @pytest.fixture(scope="session")

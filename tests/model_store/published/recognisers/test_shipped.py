@@ -22,11 +22,11 @@ from model_store.published.recognisers.pack import known_recognisers
 from model_store.published.recognisers.tfjs_file import read_tfjs
 from model_store.published.sources import TABLES, read_sources
 from model_store.recognisers import Judges
-from tests.model_store.published.recognisers.conftest import Shipped
 from tests.model_store.published.recognisers.plain_tfjs import run_graph
 from tests.model_store.published.recognisers.written import random_network
+from tests.shipped import Shipped
 
-pytestmark = pytest.mark.xdist_group("shipped recognisers")
+pytestmark = pytest.mark.xdist_group("shipped")
 
 TFLITE = "d8ba40c0127fb8ca9917e8fddc79bbbda063657bc92a496d34da0bc8a760443b"
 FACE_API = {

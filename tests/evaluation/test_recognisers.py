@@ -1,0 +1,92 @@
+"""Accept rates, thresholds and intervals are those of the pairs; who is in the background is nobody's face."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from diffam_core.faces.face import FoundFace
+from diffam_core.faces.framing import Framing
+from evaluation.recognisers import Seen, accuracy, equal_error, middle_face, threshold_at
+from model_store.datasets.people import Person
+
+Numbers = NDArray[np.float64]
+
+
+def drawn(people: int = 40, spread: float = 0.9, seed: int = 0) -> tuple[Numbers, Seen]:
+    """Cosines of two noisy photos of each of some people."""
+    generator = np.random.default_rng(seed)
+    vectors = np.repeat(generator.normal(size=(people, 24)), 2, axis=0) + spread * generator.normal(
+        size=(2 * people, 24)
+    )
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    names = [Person(f"p{index:02}", ()) for index in range(people)]
+    return vectors @ vectors.T, Seen(names, np.repeat(np.arange(people), 2), {"net": vectors}, [])
+
+
+@pytest.mark.parametrize("far", [0.1, 0.01, 0.001])
+def test_at_the_threshold_at_most_that_share_of_impostors_passes_and_just_below_more(far: float) -> None:
+    impostors = np.sort(np.random.default_rng(1).normal(size=5_000))
+    threshold = threshold_at(impostors, far)
+    assert (impostors >= threshold).mean() <= far
+    assert (impostors >= np.nextafter(threshold, -2)).mean() > far - 1 / len(impostors)
+
+
+def test_at_the_equal_error_rate_as_many_are_refused_as_accepted() -> None:
+    generator = np.random.default_rng(2)
+    genuine, impostors = np.sort(generator.normal(1, 1, 4_000)), np.sort(generator.normal(-1, 1, 4_000))
+    assert equal_error(genuine, impostors) == pytest.approx(0.1587, abs=0.015)  # of two normals two deviations apart
+    assert equal_error(genuine + 20, impostors) == 0
+
+
+def test_accuracy_counts_every_pair_once_and_its_shares_are_those_of_the_pairs() -> None:
+    cosines, seen = drawn()
+    found = accuracy(cosines, seen, {}, shipped=0.5, seed=0)
+    one, other = np.triu_indices(80, 1)
+    is_same = seen.owners[one] == seen.owners[other]
+    genuine, impostors = cosines[one, other][is_same], cosines[one, other][~is_same]
+    assert (found.genuine, found.impostors) == (len(genuine), len(impostors)) == (40, 79 * 40 - 40)
+    for far, point in found.points.items():
+        assert point.accepted.value == (genuine >= point.threshold.value).mean()
+        assert (impostors >= point.threshold.value).mean() <= float(far)
+        assert point.threshold.ci95[0] <= point.threshold.value <= point.threshold.ci95[1]
+    assert [share.value for share in found.shipped] == [(genuine >= 0.5).mean(), (impostors >= 0.5).mean()]
+
+
+def test_a_person_who_is_drawn_twice_is_no_genuine_pair_with_itself() -> None:
+    """Else intervals of the equal error rate would lie below it: a photo always matches itself."""
+    cosines, seen = drawn(spread=3.0)
+    found = accuracy(cosines, seen, {}, 0.5, 0)
+    assert found.eer.ci95[0] - 0.1 < found.eer.value < found.eer.ci95[1] + 0.05
+    assert found.eer.ci95[1] > found.eer.value
+
+
+def test_groups_are_those_of_the_list_and_ages_come_in_bands() -> None:
+    cosines, seen = drawn()
+    traits = {f"p{index:02}": {"age": str(20 + index), "sex": "f" if index % 2 else "m"} for index in range(39)}
+    groups = accuracy(cosines, seen, traits, 0.5, 0).groups
+    assert {value: count for value, (count, _) in groups["age"].items()} == {
+        "under 25": 5, "25 and older": 10, "35 and older": 15, "50 and older": 9, "unknown": 1,
+    }  # fmt: skip
+    assert groups["sex"]["f"][0] + groups["sex"]["m"][0] == 39
+
+
+def test_nobody_with_two_photos_is_no_verification() -> None:
+    cosines, seen = drawn()
+    lonely = replace(seen, owners=np.arange(80), people=seen.people * 2)
+    with pytest.raises(ValueError, match="two photos"):
+        accuracy(cosines, lonely, {}, 0.5, 0)
+
+
+def test_the_face_of_a_portrait_is_the_one_in_its_middle_not_a_larger_one_at_its_edge() -> None:
+    photo = np.zeros((250, 250, 3), np.uint8)
+    framing = Framing((0.5, 0.46), 0.28)
+
+    def face(x: int, y: int, width: int) -> FoundFace:
+        eyes = [(x + share * width, y + 0.4 * width) for share in (0.3, 0.7)]
+        return FoundFace((x, y, width, width), eyes[0], eyes[1], framing)
+
+    own, larger, small = face(75, 75, 100), face(0, 140, 110), face(120, 100, 20)
+    assert middle_face([larger, own, small], photo) == own
+    assert middle_face([], photo) is None
