@@ -165,6 +165,9 @@ def evaluate(
         str, typer.Option(help="Where the photos come from: rendered, celebahq, mt, ladn.")
     ] = "rendered",
     dataset_dir: Annotated[Path | None, typer.Option(help="Where it lies; else DIFFAM_DATASET_DIR.")] = None,
+    people: Annotated[
+        str | None, typer.Option(help="Instead: a folder of people, two photos each, or its name in DIFFAM_PEOPLE_DIR.")
+    ] = None,
     reference: Annotated[list[str] | None, typer.Option(help="Only styles of this look; may be given again.")] = None,
     method: Annotated[list[str] | None, typer.Option(help="Only this method; may be given again.")] = None,
     noise_eps: Annotated[
@@ -185,11 +188,14 @@ def evaluate(
         return
     from cli.evaluation.evaluate import EvaluationOrder
     from cli.evaluation.evaluate import evaluate as measure
+    from cli.evaluation.recognisers import people_folder
     from cli.evaluation.verifiers import VerifierOrder
     from jobs.settings import Settings
 
     with plain_errors():
         settings = Settings(bundle=bundle)
+        if people is not None:
+            dataset, dataset_dir = "people", people_folder(settings, people)
         if dataset_dir is not None:
             settings = settings.model_copy(update={"dataset_dir": dataset_dir})
         verifiers = VerifierOrder(tuple(dict.fromkeys(verifier or ())), verifier_photos, send_photos)

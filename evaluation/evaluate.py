@@ -15,6 +15,7 @@ from diffam_core.images import Photo
 from diffam_core.score import Embeddings, compare, embed
 from evaluation.cells import Cell, Cost
 from evaluation.judge import MATCHING_FACES, VisibleCost, lip_distance, views_of, visible_cost
+from evaluation.judging import Bench, Known, bench_of, judged, known
 from evaluation.method import Method
 from evaluation.noise import LITERATURE_EPS
 from evaluation.subjects import OnProgress, Subjects, save, save_and_open
@@ -31,6 +32,7 @@ class Outcome:
     """What one method made of all photos: embeddings per treatment and recogniser, its cost, a few photos to show.
 
     lip_distance: by reference.  files: the first finished files, as many as were asked for.
+    judged: embeddings of judges, by treatment.
     """
 
     embeddings: dict[str, Embeddings]
@@ -40,15 +42,17 @@ class Outcome:
     eps: float | None
     shown: list[Photo]
     files: list[bytes]
+    judged: dict[str, Embeddings]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that was measured; `outcomes` by method and `outcome_key`."""
+    """All that was measured; `outcomes` by method and `outcome_key`, `known` by recognisers that people run."""
 
     cells: list[Cell]
     subjects: Subjects
     outcomes: dict[tuple[str, str], Outcome] = field(repr=False)
+    known: list[Known] = field(default_factory=list)
 
     @property
     def held_out(self) -> list[Cell]:
@@ -78,6 +82,7 @@ def evaluate(
     tasks = bundle.catalog.styles
     outcomes: dict[tuple[str, str], Outcome] = {}
     own = embed(bundle.models, subjects.others)
+    bench = None if bundle.judges is None else bench_of(bundle.judges, subjects)
     ordered = sorted(methods, key=lambda name: methods[name].kind == "noise")
     todo = [(name, outcome_key(methods[name], task), task) for name in ordered for task in tasks]
     budgets: dict[str, float] = {}
@@ -91,7 +96,7 @@ def evaluate(
                 budgets[name] = _match_eps(bundle, subjects, methods[name], task, float(np.mean(ours)))
             else:
                 budgets[name] = eps or LITERATURE_EPS
-        outcomes[name, key] = _outcome(bundle, subjects, methods[name], task, budgets.get(name), keep_files)
+        outcomes[name, key] = _outcome(bundle, subjects, methods[name], task, budgets.get(name), keep_files, bench)
     on_progress("done", len(todo), len(todo))
     cells = [
         cell
@@ -99,7 +104,12 @@ def evaluate(
         for task in tasks
         for cell in _cells(bundle, name, task, outcomes[name, outcome_key(method, task)], own)
     ]
-    return Evaluation(cells, subjects, outcomes)
+    opinions = [
+        opinion
+        for (name, key), outcome in outcomes.items()
+        for opinion in (known(bench, outcome.judged, name, key) if bench else ())
+    ]
+    return Evaluation(cells, subjects, outcomes, opinions)
 
 
 def _match_eps(bundle: Bundle, subjects: Subjects, method: Method, task: StyleCard, ssim: float) -> float:
@@ -115,8 +125,9 @@ def _match_eps(bundle: Bundle, subjects: Subjects, method: Method, task: StyleCa
 
 
 def _outcome(
-    bundle: Bundle, subjects: Subjects, method: Method, task: StyleCard, eps: float | None, keep_files: int
-) -> Outcome:
+    bundle: Bundle, subjects: Subjects, method: Method, task: StyleCard, eps: float | None, keep_files: int,
+    bench: Bench | None,
+) -> Outcome:  # fmt: skip
     models = bundle.models
     started = perf_counter()
     photos = method.protect(bundle, subjects, task, eps or 0.0)
@@ -136,6 +147,7 @@ def _outcome(
         eps=eps,
         shown=finished[:SHEET_FACES],
         files=[save(photo) for photo in photos[:keep_files]],
+        judged={} if bench is None else judged(bench, subjects, finished, list(treatments)),
     )
 
 

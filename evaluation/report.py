@@ -51,7 +51,8 @@ def write_json(
 ) -> None:
     """`facts` of the run, the summary, `rows`, and `matches` with every recogniser, surrogates included.
 
-    `verifiers` holds what commercial verifiers said, where they were asked.
+    `judges` says how many owners recognisers of libraries know; `verifiers` holds what commercial verifiers said, where
+    they were asked.
     """
     table = summary(evaluation, methods)
     lead = gain(table)
@@ -59,6 +60,7 @@ def write_json(
         **asdict(facts), "own_match_against": evaluation.subjects.own_match_against, "gain": lead and asdict(lead),
         "summary": [line.as_json() for line in table], "rows": [as_row(cell) for cell in evaluation.held_out],
         "matches": [as_match(cell) for cell in evaluation.cells],
+        "judges": [opinion.as_json() for opinion in evaluation.known],
     }  # fmt: skip
     if verification is not None:
         whole["verifiers"] = as_json(verification)

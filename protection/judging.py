@@ -56,6 +56,11 @@ def _view(photo: Photo, face: FoundFace) -> Float[Tensor, "1 3 side side"]:
     return cut_portrait(photo, replace(face, framing=FRAME), VIEW_PX)
 
 
+def meet(judges: Judges, photo: Photo, face: FoundFace, points: Points) -> Sight:
+    """The face in another state of its photo; where judges do not see it there, they look where its `points` were."""
+    return sight_of(judges, photo, face) or Sight(_view(photo, face), points)
+
+
 class Judged(NamedTuple):
     """What judges make of a face in states of its photo: matches by judge, for each; whether they know the target."""
 
@@ -78,7 +83,7 @@ def judge(
     before = sight_of(judges, original, face)
     if before is None:
         return None
-    after = [sight_of(judges, photo, met) or Sight(_view(photo, met), before.points) for photo, met in states]
+    after = [meet(judges, photo, met, before.points) for photo, met in states]
     portrait = to_pixels(target[0])
     aim = sight_of(judges, portrait, _framed(face.framing, portrait.shape[0]))
     found = embed_sights(judges, [before, *after, *([aim] if aim else [])])

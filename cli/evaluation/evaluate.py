@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -14,6 +15,7 @@ from rich.table import Table
 from cli.commit import commit
 from cli.errors import CliError
 from cli.evaluation.verifiers import VerifierOrder, agree, ask, check, print_verdicts
+from diffam_core.score import DECISION_FAR
 from evaluation.commercial.verification import questions_of
 from evaluation.datasets import DATASETS
 from evaluation.evaluate import Evaluation
@@ -27,6 +29,8 @@ from jobs.settings import Settings
 from model_store.additions import with_additions
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import Catalog, find_bundle
+from model_store.judges import FOLDER
+from model_store.recognisers import open_judges
 
 FEWEST_FACES = 4
 
@@ -73,6 +77,7 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
     if order.json_file is not None:
         write_json(order.json_file, evaluation, chosen, facts, verification)
     print_tables(console, table, gain(table), evaluation.subjects.own_match_against)
+    print_known(console, evaluation)
     if order.out is not None:
         console.print(f"Report: {write_report(order.out, evaluation, chosen, facts, verification)}")
     print_verdicts(console, verification, chosen)
@@ -80,7 +85,8 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
 
 def _open(settings: Settings, wanted: Sequence[str] | None) -> Bundle:
     """The bundle with the styles of some references alone, all attached."""
-    bundle = open_bundle(find_bundle(settings.bundle, settings.shelf), settings.device, settings.added)
+    judges = open_judges(settings.shelf / FOLDER, settings.judges, settings.device)
+    bundle = open_bundle(find_bundle(settings.bundle, settings.shelf), settings.device, settings.added, judges)
     catalog = with_additions(bundle.catalog, bundle.added)
     cards = {card.id: card for card in catalog.references}
     references = _known("reference", wanted or list(cards), cards)
@@ -183,3 +189,20 @@ def print_tables(console: Console, table: Sequence[Line], lead: Gain | None, aga
         console.print(
             f"{lead.points:+.1f} points against {lead.over}, at SSIM {lead.ssim:.3f} and {lead.noise_ssim:.3f}"
         )
+
+
+def print_known(console: Console, evaluation: Evaluation) -> None:
+    """How many owners recognisers that people run still know, a line per method and treatment."""
+    if not evaluation.known:
+        return
+    judges = list(dict.fromkeys(opinion.judge for opinion in evaluation.known))
+    table = _narrow("Owner known, % at FAR 0.01, by recognisers that people run", *judges, "mean")
+    rows: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for opinion in evaluation.known:
+        place = rows.setdefault((opinion.method, opinion.treatment), {})
+        place.setdefault(opinion.judge, []).append(100 * opinion.shares[DECISION_FAR].value)
+    for (method, treatment), shares in rows.items():
+        means = [fmean(shares[judge]) for judge in judges]
+        table.add_row(f"{method}, {treatment}", *(f"{mean:.1f}" for mean in means), f"{fmean(means):.1f}")
+    console.print(table)
+    console.print(f"Measured against {evaluation.subjects.own_match_against}, of {evaluation.known[0].n} people.")
