@@ -103,7 +103,7 @@ class Catalog:
         raise UnknownTarget(f"no target {target!r}; this bundle has: {known}")
 
     def style_for(self, reference: str, target: str | None = None) -> StyleCard:
-        """The style of a reference; without a target, the first one trained for it.
+        """The style of a reference; without a target, the first one fine-tuned for it.
 
         Raises UnknownReference, UnknownTarget, StyleNotTrained.
         """
@@ -115,7 +115,7 @@ class Catalog:
                 return style
         wanted = "any target" if target is None else f"target {target!r}"
         raise StyleNotTrained(
-            f"reference {reference!r} has no style for {wanted}; POST /v1/references/{reference}/finetune trains one"
+            f"reference {reference!r} has no style for {wanted}; POST /v1/references/{reference}/finetune makes one"
         )
 
 
