@@ -1,4 +1,4 @@
-"""What a photo's owner asked for, and what that means for the faces and looks at hand."""
+"""What a photo's owner asked for, and what that means for the faces and styles at hand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,9 +65,9 @@ class Variant:
 
 
 def plan_variants(bundle: Bundle, wish: Wish) -> list[Variant]:
-    """The candidates, the one that was asked for first; fewer when the target has too few looks. Raises StoreError.
+    """The candidates, the one that was asked for first; fewer when the target has too few styles. Raises StoreError.
 
-    Strengths fall in equal parts; looks are others of the same target, in the catalog's order.
+    Strengths fall in equal parts; references are others with a style for the same target, in the catalog's order.
     """
     first = bundle.find_style(wish.reference_id, wish.target_id)
     parts, strength, regions = wish.candidates, wish.strength, wish.regions
