@@ -22,13 +22,13 @@ Wait = Callable[[float], object]
 
 
 def first_reference(client: httpx.Client) -> str:
-    """The id of the first look on offer."""
+    """The id of the first reference on offer."""
     references = read(client.get("/v1/references")).json()["references"]
     return str(references[0]["id"])
 
 
 def targets_of(client: httpx.Client, reference: str) -> list[str]:
-    """The targets that the service has a style for in this look. Raises RequestFailed."""
+    """The targets that the service has a style for with this reference. Raises RequestFailed."""
     try:
         references = read(client.get("/v1/references")).json()["references"]
     except httpx.TransportError as error:

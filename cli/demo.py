@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.client import Job, fetch, first_reference, follow, submit
-from cli.evaluation.report import print_grade, print_scores, print_timings
+from cli.scores import print_grade, print_scores, print_timings
 from cli.stack.stack import running_stack
 from jobs.job import Timings
 from jobs.report import FACES

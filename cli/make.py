@@ -6,10 +6,11 @@ from threading import Event
 from typing import TYPE_CHECKING, Literal
 
 import httpx
+from pydantic import ValidationError
 
 from app.photo.canonical import PhotoLimits, canonical_photo
 from cli.client import Job, erase, fetch, follow, submit
-from cli.errors import Stopped
+from cli.errors import RequestFailed, Stopped
 from cli.wishes import form_of
 from jobs.report import FACES, FaceReport, OnProgress, Progress
 from jobs.settings import Settings
@@ -76,7 +77,11 @@ def make_there(client: httpx.Client, wish: Wish, stop: Event) -> Make:
     def make(upload: bytes, target: str | None, on_progress: OnProgress) -> list[Picture]:
         def on_change(job: Job) -> None:
             if job["progress"]:
-                on_progress(Progress.model_validate(job["progress"]))
+                try:
+                    told = Progress.model_validate(job["progress"])
+                except (ValidationError, KeyError):  # a stage of a later service; the work goes on without a bar
+                    return
+                on_progress(told)
 
         job = submit(client, upload, wish.reference_id, target, fields, wait)
         try:
@@ -84,10 +89,16 @@ def make_there(client: httpx.Client, wish: Wish, stop: Event) -> Make:
             photo = fetch(client, job, "result", wait)
         finally:
             erase(client, job)
-        worn, faces = job["input"], FACES.validate_python(job["output"]["faces"])
-        seconds = job["timings"]["stages_s"] or {}
-        return [
-            Picture(photo, worn["reference_id"], worn["target_id"], worn["strength"], faces, job["bundle"], seconds)
-        ]
+        return [_picture(photo, job)]
 
     return make
+
+
+def _picture(photo: bytes, job: Job) -> Picture:
+    """A job that succeeded, with its photo. Raises RequestFailed where a later service tells what is unknown here."""
+    try:
+        worn, faces = job["input"], FACES.validate_python(job["output"]["faces"])
+        seconds = job["timings"]["stages_s"] or {}
+        return Picture(photo, worn["reference_id"], worn["target_id"], worn["strength"], faces, job["bundle"], seconds)
+    except (ValidationError, KeyError, TypeError) as error:
+        raise RequestFailed("answer_unreadable", "the service reports on the photo in words unknown here") from error

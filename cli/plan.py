@@ -48,11 +48,11 @@ def settle(settings: Settings, catalog: Catalog, asked: Asked) -> Plan:
 
     Raises CliError when nobody says what to train, RecipeInvalid, and what `check_order` raises.
     """
+    table = None if asked.recipe is None else _table(asked.recipe)
+    order = check_order(catalog, _order(asked, table))
     from diffam_core.transfer import TransferRecipe
     from model_store.training.portraits import Training
 
-    table = None if asked.recipe is None else _table(asked.recipe)
-    order = check_order(catalog, _order(asked, table))
     photos = asked.photos or (table.portraits if table else settings.finetune_photos)
     dataset = asked.dataset or (table and table.dataset) or settings.dataset
     if table is not None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from cli.evaluation.report import print_grade, print_scores
 from cli.make import Picture, make_here
+from cli.scores import print_grade, print_scores
 from cli.wishes import check_looks
 from jobs.report import FACES
 from jobs.report import Progress as Told

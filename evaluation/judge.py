@@ -13,7 +13,7 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from diffam_core.faces.face import FoundFace, cut_portrait
-from diffam_core.images import Photo, to_portrait
+from diffam_core.images import Photo, shrink, to_portrait
 from diffam_core.models import Models
 from diffam_core.networks.parser import region
 from diffam_core.score import quality
@@ -56,7 +56,7 @@ class _ClipFeatures(nn.Module):
 
     def forward(self, views: Tensor) -> Tensor:
         (models,) = self.models
-        return models.clip.embed_images(functional.interpolate(views, models.portrait_px, mode="area")).double()
+        return models.clip.embed_images(shrink(views, models.portrait_px)).double()
 
 
 def views_of(

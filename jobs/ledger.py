@@ -105,7 +105,7 @@ class Ledger:
     ) -> str:
         """Write a new job and return its id, which nobody can guess. Ring only afterwards. Raises QueueFull, StoreFull.
 
-        photo: canonical PNG; None for a job without one.  twin: the bare twin of a look.
+        photo: canonical PNG; None for a job without one.  twin: the bare twin of a reference.
         """
         job_id = secrets.token_hex(16)
         limits = self._settings
@@ -196,7 +196,7 @@ class Ledger:
         return self._redis.zscore("diffam:queued", job_id) is not None
 
     def references_in_use(self) -> frozenset[str]:
-        """The looks that jobs which wait or run are about."""
+        """The references that jobs which wait or run are about."""
         pipeline = self._redis.pipeline(transaction=True)
         for zset in ("queued", "leases"):  # at one moment: a sweep moves jobs from one to the other
             pipeline.zrange(f"diffam:{zset}", 0, -1)

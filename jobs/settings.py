@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     worker_threads: PositiveInt = 8
     torch_threads: PositiveInt | None = None  # None: torch decides
 
-    # How styles are trained
+    # How styles are fine-tuned
     finetune_makeup_steps: PositiveInt = 100
     finetune_steps: PositiveInt = 240
     finetune_photos: Annotated[int, Field(ge=4)] = 192

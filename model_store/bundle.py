@@ -21,7 +21,7 @@ from diffam_core.images import to_portrait
 from diffam_core.models import Models, Process, Recogniser
 from diffam_core.networks.bisenet import BisenetParser
 from diffam_core.networks.clip import Clip
-from diffam_core.networks.parser import FaceParser
+from diffam_core.networks.parser import CHANNELS, FaceParser
 from diffam_core.networks.perceptual import build_perceptual
 from diffam_core.networks.recognisers import ARCHITECTURES
 from diffam_core.networks.unet import EpsModel
@@ -255,7 +255,7 @@ def _prompts(row: ClipRow) -> Prompts:
 
 def read_reference(folder: Path, row: PicturesRow) -> Reference:
     """A reference's pictures and masks."""
-    masks = [(read_picture(folder / row["masks"][name])[:, :1] + 1) / 2 for name in ("lips", "eyes", "skin", "face")]
+    masks = [(read_picture(folder / row["masks"][name])[:, :1] + 1) / 2 for name in CHANNELS]
     return Reference(read_picture(folder / row["image"]), read_picture(folder / row["bare"]), torch.cat(masks, dim=1))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from model_store.errors import BundleDamaged, StyleNotTrained, UnknownBundle, UnknownReference, UnknownTarget
-from model_store.manifest import Manifest
+from model_store.manifest import Manifest, is_of_earlier_version
 
 Mode = Literal["lora", "full"]
 BUNDLES = Path(__file__).parent / "bundles"
@@ -103,7 +103,7 @@ class Catalog:
         raise UnknownTarget(f"no target {target!r}; this bundle has: {known}")
 
     def style_for(self, reference: str, target: str | None = None) -> StyleCard:
-        """The style of a reference; without a target, the first one trained for it.
+        """The style of a reference; without a target, the first one fine-tuned for it.
 
         Raises UnknownReference, UnknownTarget, StyleNotTrained.
         """
@@ -115,7 +115,7 @@ class Catalog:
                 return style
         wanted = "any target" if target is None else f"target {target!r}"
         raise StyleNotTrained(
-            f"reference {reference!r} has no style for {wanted}; POST /v1/references/{reference}/finetune trains one"
+            f"reference {reference!r} has no style for {wanted}; POST /v1/references/{reference}/finetune makes one"
         )
 
 
@@ -145,6 +145,10 @@ def read_manifest(folder: Path) -> Manifest:
 def read_catalog(folder: Path) -> Catalog:
     """The offers of the bundle in `folder`. Raises UnknownBundle, BundleDamaged."""
     manifest = read_manifest(folder)
+    if is_of_earlier_version(manifest):
+        raise BundleDamaged(
+            f"bundle {folder.name!r} was made by an earlier version; remove its folder, and pull or build it again"
+        )
     try:
         return Catalog(
             name=manifest["name"],

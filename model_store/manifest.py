@@ -161,6 +161,14 @@ class Manifest(TypedDict, total=False):
     files: dict[str, FileRow]
 
 
+def is_of_earlier_version(manifest: Manifest) -> bool:
+    """Whether it lacks what an earlier version, which it was made by, did not write or called otherwise."""
+    portrait, removal = manifest.get("portrait"), manifest.get("removal")
+    has_no_frame = portrait is not None and not {"eye_middle", "eye_distance"} <= portrait.keys()
+    has_no_walk = removal is not None and not {"invert_points", "denoise_points"} <= removal.keys()
+    return has_no_frame or has_no_walk
+
+
 class JudgeRow(RecogniserRow):
     """A recogniser that a library ships, of `recognisers.toml`: its crop, what it stands for, whence its thresholds."""
 

@@ -10,9 +10,7 @@ from diffam_core.faces.face import native_px
 from diffam_core.faces.palette import fit_palette
 from diffam_core.faces.paste import paste_changes
 from diffam_core.images import Photo
-from protection.batch import Face
-
-Residual = Float[Tensor, "1 3 size size"]
+from protection.batch import Face, Residual
 
 
 def change_of(

@@ -124,13 +124,13 @@ def make_photos_up(bundle: Bundle, uploads: Sequence[Upload], on_progress: OnPro
 def finish_photo(bundle: Bundle, made_up: MadeUp, on_progress: OnProgress) -> ProtectedPhoto:
     """Composite every variant into its photo and measure the finished files. Raises PhotoUnwritable."""
     seconds: dict[str, float] = {}
-    looks = [[each for each in made_up.worn if each.variant is variant] for variant in made_up.variants]
+    by_variant = [[each for each in made_up.worn if each.variant is variant] for variant in made_up.variants]
     with _stage("composite", seconds, on_progress), torch.inference_mode():
-        files = [_composite(made_up.upload, worn) for worn in looks]
+        files = [_composite(made_up.upload, worn) for worn in by_variant]
     with _stage("score", seconds, on_progress) as step, torch.inference_mode():
         candidates = [
-            _score(bundle, made_up.upload, worn, file, within(step, number, len(looks)))
-            for number, (worn, file) in enumerate(zip(looks, files, strict=True))
+            _score(bundle, made_up.upload, worn, file, within(step, number, len(by_variant)))
+            for number, (worn, file) in enumerate(zip(by_variant, files, strict=True))
         ]
     return ProtectedPhoto(candidates, {"detect": made_up.upload.seconds} | made_up.seconds | seconds)
 

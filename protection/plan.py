@@ -1,4 +1,4 @@
-"""What a photo's owner asked for, and what that means for the faces and looks at hand."""
+"""What a photo's owner asked for, and what that means for the faces and styles at hand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffam_core.composite import Region
 from diffam_core.errors import FaceInProfile, FaceTooSmall, FaceUnknown, NoFaceFound
 from diffam_core.faces.face import FACE_CODES, FoundFace
 from diffam_core.images import Photo
@@ -61,26 +60,25 @@ class Variant:
 
     style: StyleCard
     strength: float | Literal["auto"]
-    regions: tuple[Region, ...]
 
 
 def plan_variants(bundle: Bundle, wish: Wish) -> list[Variant]:
-    """The candidates, the one that was asked for first; fewer when the target has too few looks. Raises StoreError.
+    """The candidates, the one that was asked for first; fewer when the target has too few styles. Raises StoreError.
 
-    Strengths fall in equal parts; looks are others of the same target, in the catalog's order.
+    Strengths fall in equal parts; references are others with a style for the same target, in the catalog's order.
     """
     first = bundle.find_style(wish.reference_id, wish.target_id)
-    parts, strength, regions = wish.candidates, wish.strength, wish.regions
+    parts, strength = wish.candidates, wish.strength
     if wish.vary == "look":
         others = [
             bundle.find_style(card.reference, card.target)
             for card in with_additions(bundle.catalog, bundle.added).offer().styles
             if card.target == first.target and card.reference != first.reference
         ]
-        return [Variant(style, strength, regions) for style in [first, *others][:parts]]
+        return [Variant(style, strength) for style in [first, *others][:parts]]
     if strength == "auto":
-        return [Variant(first, "auto", regions)]
-    return [Variant(first, round(strength * (parts - part) / parts, 4), regions) for part in range(parts)]
+        return [Variant(first, "auto")]
+    return [Variant(first, round(strength * (parts - part) / parts, 4)) for part in range(parts)]
 
 
 class Chosen(NamedTuple):

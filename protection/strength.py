@@ -60,7 +60,7 @@ def choose_strength(models: Models, face: Face, variant: Variant, grid: Sequence
     surroundings, moved = around(face.photo, face.found)
     views = [cut_portrait(surroundings, moved, models.view_px)]
     for residual in wear(models, [(face, adapter_of(variant.style), strength) for strength in strengths]):
-        finished = treat(paste_change(surroundings, moved, change_of(face, residual, variant.regions)), BAR)
+        finished = treat(paste_change(surroundings, moved, change_of(face, residual, face.upload.wish.regions)), BAR)
         views.append(cut_portrait(finished, moved, models.view_px))
     tried = _judge(models, strengths, torch.cat(views).to(models.device), held_out_recognisers(models, variant.style))
     for trial in tried:

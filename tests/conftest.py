@@ -116,7 +116,7 @@ def bundle() -> "Bundle":
 
 @pytest.fixture(scope="session")
 def thin_shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of bundles with one in it, `thin`: for services and commands that tests start."""
+    """A folder of bundles with one in it, `thin`."""
     from tests.thin import NAME, write_thin
 
     shelf = tmp_path_factory.mktemp("thin")
@@ -126,7 +126,7 @@ def thin_shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def thin(thin_shelf: Path) -> "Bundle":
-    """An untrained bundle that finds faces as the shipped one does: for tests of plumbing."""
+    """An untrained bundle that finds faces as the shipped one does: for tests of the plumbing of training."""
     from model_store.bundle import open_bundle
     from tests.thin import NAME
 

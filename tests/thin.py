@@ -1,7 +1,8 @@
 """A bundle made in a second: the miniature with a small noise predictor and small recognisers that nobody trained.
 
-For tests of plumbing, which ask whether a photo arrives and not how well it is protected. Pictures, and the networks
-that say what is a face, a mouth or make-up, are the miniature's own; promises about quality are tested on that.
+For tests of the plumbing of training, which ask whether a style is written and not how well it protects. Pictures, and
+the networks that say what is a face, a mouth or make-up, are the miniature's own; promises about quality are tested
+on that.
 """
 
 import shutil

@@ -46,7 +46,7 @@ def main() -> None:
 def warm_up(bundle: Bundle, catalog: Catalog) -> None:
     """Take one photo all the way, so that no user pays for first calls, and a bundle that cannot work fails here.
 
-    A pulled bundle has looks but no style until somebody trains one: then there is nothing to warm up.
+    A pulled bundle has references but no style until somebody fine-tunes one: then there is nothing to warm up.
     """
     for style in catalog.styles[:1]:
         picture = catalog.reference(style.reference).image.read_bytes()

@@ -94,7 +94,7 @@ class Crew:
 def make_crew(
     ledger: Ledger, heartbeat: Heartbeat, pipeline: Pipeline, *, batch_size: int, wait_s: float, budget_s: float
 ) -> Crew:
-    """A crew with its batcher; photos travel together when they wear the same look for the same target."""
+    """A crew with its batcher; photos travel together when they wear the same reference for the same target."""
 
     def group(passenger: Passenger) -> tuple[str | None, ...]:
         wish = passenger.upload.wish

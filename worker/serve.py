@@ -65,7 +65,7 @@ def serve(settings: Settings, pipeline: Pipeline) -> None:
 
 
 def sweep_removed(added: Path, ledger: Ledger) -> None:
-    """Delete looks that were taken off the offer and that no job wears any more. Raises RedisError."""
+    """Delete references that were taken off the offer and that no job wears any more. Raises RedisError."""
     try:
         gone, _ = sweep_leaving(added, ledger.references_in_use)
     except OSError as error:

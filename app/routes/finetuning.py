@@ -65,7 +65,7 @@ async def add_reference(request: Request, service: ServiceDep, prefer: Prefer = 
 
 
 @router.post("/{reference_id}/finetune", status_code=202, response_model=Job)
-async def train_style(reference_id: str, order: Finetune, service: ServiceDep, prefer: Prefer = "") -> Response:
+async def fine_tune_style(reference_id: str, order: Finetune, service: ServiceDep, prefer: Prefer = "") -> Response:
     """Fine-tune a reference's style for a target. When the job ends, photos can wear it at once."""
     catalog = service.catalog
     if not any(card.id == reference_id for card in catalog.references):

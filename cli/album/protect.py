@@ -20,7 +20,7 @@ from cli.album.folder import Album, find_photos
 from cli.album.journal import Entry, open_journal
 from cli.client import targets_of
 from cli.errors import CliError
-from cli.evaluation.report import print_grade
+from cli.scores import print_grade
 from cli.wishes import check_looks
 from jobs.settings import Settings
 from jobs.wish import Wish

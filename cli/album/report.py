@@ -15,7 +15,7 @@ from cli.album.folder import Album
 from cli.album.journal import Entry
 from cli.album.sight import Sight, look_again
 from cli.commit import commit
-from cli.evaluation.report import GRADES
+from cli.scores import GRADES
 from jobs.report import FaceReport, ProtectedFace, Word, protected
 from jobs.wish import Wish
 from model_store.additions import finished

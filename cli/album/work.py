@@ -52,7 +52,7 @@ def plan_work(
     """Group the faces by person, and deal targets to the photos that are not finished already."""
     people = group_people([[face.embeddings for face in sight.faces] for sight in sights], thresholds(bundle.models))
     names = finished_names(album.photos, suffix_of(wish.output_format))
-    asked = _fingerprint(wish, bundle.catalog.name)
+    asked = fingerprint(wish, bundle.catalog.name)
     kept: dict[int, str] = {}
     for number, (name, sight) in enumerate(zip(album.photos, sights, strict=True)):
         entry = journal.entries.get(name)
@@ -67,9 +67,10 @@ def plan_work(
     return Plan(people, todo)
 
 
-def _fingerprint(wish: Wish, bundle: str) -> str:
-    """The options that a finished file depends on, in one word."""
-    return hashlib.sha256(f"{bundle} {wish.model_dump_json()}".encode()).hexdigest()[:16]
+def fingerprint(wish: Wish, bundle: str) -> str:
+    """The options that a finished file depends on, in one word; defaults add nothing, so wishes may grow."""
+    asked = wish.model_dump_json(exclude_defaults=True)
+    return hashlib.sha256(f"{bundle} {asked}".encode()).hexdigest()[:16]
 
 
 def _is_finished(album: Album, entry: Entry, upload_sha256: str, asked: str, name: str) -> bool:

@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from diffam_core.faces.detection import Check
 from diffam_core.faces.face import FoundFace, portrait_transform, stack_portraits
 from diffam_core.images import Photo
+from diffam_core.networks.parser import region
 
 EYE_WINDOW = (-0.4, 0.4, -0.45, 0.3)
 """Around an eye's place: left, right, top, bottom in eye distances."""
@@ -57,30 +58,36 @@ def parser_check(parser: nn.Module, portrait_px: int) -> Check:
 
 def _regions(
     parser: nn.Module, photo: Photo, faces: Sequence[FoundFace], portrait_px: int
-) -> Iterator[tuple[FoundFace, NDArray[np.float32]]]:
-    """Each face with the parser's probabilities `(4, s, s)` on its portrait."""
+) -> Iterator[tuple[FoundFace, Tensor]]:
+    """Each face with the parser's probabilities `(1, 4, s, s)` on its portrait."""
     device = next(parser.parameters()).device
     for start in range(0, len(faces), BATCH):
         some = list(faces[start : start + BATCH])
         with torch.inference_mode():
             regions = parser(stack_portraits([photo] * len(some), some, portrait_px).to(device)).sigmoid()
-        yield from zip(some, regions.float().cpu().numpy(), strict=True)
+        yield from zip(some, regions.float().cpu().split(1), strict=True)
+
+
+def _map(regions: Tensor, name: str) -> NDArray[np.float32]:
+    """One region's probabilities, `(s, s)`."""
+    probabilities: NDArray[np.float32] = region(regions, name)[0, 0].numpy()
+    return probabilities
 
 
 def _window(
-    region: NDArray[np.float32], face: FoundFace, across: float, around: tuple[float, float, float, float]
+    seen: NDArray[np.float32], face: FoundFace, across: float, around: tuple[float, float, float, float]
 ) -> tuple[NDArray[np.float32], int, int]:
     """The part of a region's map around a place `across` eye distances right of the eyes' middle; its left and top."""
-    unit = face.framing.eye_distance * len(region)
-    x, y = (place * len(region) for place in face.framing.eye_middle)
+    unit = face.framing.eye_distance * len(seen)
+    x, y = (place * len(seen) for place in face.framing.eye_middle)
     left, right, top, bottom = around
-    columns = [round(min(max(x + (across + side) * unit, 0), len(region) - 1)) for side in (left, right)]
-    rows = [round(min(max(y + side * unit, 0), len(region) - 1)) for side in (top, bottom)]
-    return region[rows[0] : rows[1] + 1, columns[0] : columns[1] + 1], columns[0], rows[0]
+    columns = [round(min(max(x + (across + side) * unit, 0), len(seen) - 1)) for side in (left, right)]
+    rows = [round(min(max(y + side * unit, 0), len(seen) - 1)) for side in (top, bottom)]
+    return seen[rows[0] : rows[1] + 1, columns[0] : columns[1] + 1], columns[0], rows[0]
 
 
-def _score(face: FoundFace, regions: NDArray[np.float32]) -> float:
-    lips, eyes, _, whole = regions
+def _score(face: FoundFace, regions: Tensor) -> float:
+    lips, eyes, whole = (_map(regions, name) for name in ("lips", "eyes", "face"))
     if _window(whole, face, 0, FACE_WINDOW)[0].mean() < LEAST_FACE:
         return 0.0
     seen = [_window(eyes, face, side, EYE_WINDOW)[0].max() for side in (-0.5, 0.5)]
@@ -89,13 +96,13 @@ def _score(face: FoundFace, regions: NDArray[np.float32]) -> float:
     return float(sum(seen) + _window(lips, face, 0, MOUTH_WINDOW)[0].max())
 
 
-def _straightened(face: FoundFace, regions: NDArray[np.float32]) -> FoundFace:
+def _straightened(face: FoundFace, regions: Tensor) -> FoundFace:
     """The face with its eyes where the parser sees both, if it is sure of them."""
     size = regions.shape[-1]
     back = cv2.invertAffineTransform(portrait_transform(face, size))
     seen = []
     for side in (-0.5, 0.5):
-        part, left, top = _window(regions[1], face, side, LEANING_EYE_WINDOW)
+        part, left, top = _window(_map(regions, "eyes"), face, side, LEANING_EYE_WINDOW)
         weight = np.where(part > 0.1, part, 0)
         if part.max() < SURE_EYE:
             return face

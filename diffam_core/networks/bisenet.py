@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffam_core.networks.parser import REGIONS
+from diffam_core.networks.parser import CHANNELS
 
 
 class ConvRelu(nn.Module):
@@ -176,12 +176,12 @@ def _classes(labels: tuple[int, ...]) -> list[int]:
 
 
 def regions(classes: Float[Tensor, "batch 19 height width"]) -> Float[Tensor, "batch 4 height width"]:
-    """Probabilities of BiSeNet's classes -> those of `REGIONS`."""
+    """Probabilities of BiSeNet's classes -> those of `CHANNELS`."""
     lips, skin, face, lids = (classes[:, _classes(own)].sum(dim=1) for own in (LIPS, SKIN, FACE, LIDS))
     likeliest = classes.argmax(dim=1)
     around = torch.stack([grown_box(likeliest == eye, EYE_MARGIN_PX) for eye in _classes(EYES)]).any(dim=0)
     found = {"lips": lips, "eyes": lids * around, "skin": skin, "face": face}
-    return torch.stack([found[name] for name in REGIONS], dim=1).clamp(0, 1)
+    return torch.stack([found[name] for name in CHANNELS], dim=1).clamp(0, 1)
 
 
 def grown_box(mask: Bool[Tensor, "batch height width"], margin_px: int) -> Bool[Tensor, "batch height width"]:

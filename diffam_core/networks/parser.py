@@ -7,13 +7,13 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn import functional
 
-REGIONS = ("lips", "eyes", "skin", "face")
+CHANNELS = ("lips", "eyes", "skin", "face")
 """Channels of the parser's output. Eyes means the lids around them, without eyeball and brow."""
 
 
 def region(regions: Shaped[Tensor, "batch channels height width"], name: str) -> Shaped[Tensor, "batch 1 height width"]:
-    """One region's channel of masks, or of what a parser tells. Raises ValueError for a name not in `REGIONS`."""
-    index = REGIONS.index(name)
+    """One region's channel of masks, or of what a parser tells. Raises ValueError for a name not in `CHANNELS`."""
+    index = CHANNELS.index(name)
     return regions[:, index : index + 1]
 
 
@@ -29,7 +29,7 @@ def _double(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class FaceParser(nn.Module):
-    """Portraits in [-1, 1] -> logits of `REGIONS`, in their order; size divisible by 8."""
+    """Portraits in [-1, 1] -> logits of `CHANNELS`, in their order; size divisible by 8."""
 
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class FaceParser(nn.Module):
         self.down = nn.ModuleList(_double(i, o) for i, o in zip(inputs, widths, strict=True))
         pairs = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
         self.up = nn.ModuleList(_double(low + high, high) for low, high in pairs)
-        self.output = nn.Conv2d(widths[0], len(REGIONS), 1)
+        self.output = nn.Conv2d(widths[0], len(CHANNELS), 1)
 
     def forward(self, x: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 4 size size"]:
         skips = []

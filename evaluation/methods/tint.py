@@ -6,7 +6,7 @@ from torch.nn import functional
 from diffam_core.composite import face_probability, feather
 from diffam_core.faces.face import cut_portrait, native_px
 from diffam_core.faces.paste import paste_change
-from diffam_core.images import Photo
+from diffam_core.images import Photo, shrink
 from evaluation.method import Method
 from evaluation.subjects import Subjects
 from model_store.bundle import Bundle
@@ -16,7 +16,7 @@ from model_store.catalog import StyleCard
 @torch.inference_mode()
 def _protect(bundle: Bundle, subjects: Subjects, task: StyleCard, _eps: float) -> list[Photo]:
     models = bundle.models
-    target = functional.interpolate(bundle.targets[task.target].aim, models.portrait_px, mode="area")
+    target = shrink(bundle.targets[task.target].aim, models.portrait_px)
     target = target.to(models.device)
     mask = face_probability(models.parser, target)
     wanted = (target * mask).sum(dim=(2, 3)) / mask.sum(dim=(2, 3))

@@ -2,8 +2,8 @@
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from diffam_core.images import shrink
 from evaluation.method import Method
 from evaluation.noise import STEPS, Aim, momentum, perturb, slope, within
 
@@ -16,7 +16,7 @@ MMD_PX = 64
 
 def mmd(x: Tensor, y: Tensor) -> Tensor:
     """Squared maximum mean discrepancy of two batches of pictures, Gaussian kernels around the median distance."""
-    both = functional.interpolate(torch.cat([x, y]), MMD_PX, mode="area").flatten(1)
+    both = shrink(torch.cat([x, y]), MMD_PX).flatten(1)
     squared = torch.cdist(both, both).square()
     width = squared.detach().median().clamp(min=1e-6)
     kernel = torch.stack([torch.exp(-squared / (factor * width)) for factor in (0.25, 1.0, 4.0)]).mean(dim=0)

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from diffam_core.networks.parser import CHANNELS
 from diffam_core.removal import REMOVAL
 from model_store.bundle import style_name
 from model_store.manifest import Manifest, RecogniserRow, StyleRow
@@ -153,7 +154,7 @@ def _manifest(folder: Path) -> Manifest:
                 "id": name, "title": title, "description": description,
                 "image": f"references/{name}/look.png", "bare": f"references/{name}/bare.png",
                 "makeup": f"styles/{name}.safetensors",
-                "masks": {region: f"references/{name}/{region}.png" for region in ("lips", "eyes", "skin", "face")},
+                "masks": {region: f"references/{name}/{region}.png" for region in CHANNELS},
             }
             for name, (title, description, _, _) in REFERENCES.items()
         ],

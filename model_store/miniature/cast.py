@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from diffam_core.images import to_pixels
+from diffam_core.networks.parser import CHANNELS
 from model_store.rendered.people import Face, bare, sample_identities, sample_makeup, sample_nuisance, take
 from model_store.rendered.portraits import SEEDS
 from model_store.rendered.renderer import FRAMING, Frame, Rendering, render
@@ -77,7 +78,7 @@ def save_cast(folder: Path) -> None:
         worn, without = draw_reference(name)
         save_picture(worn.image, folder / f"references/{name}/look.png")
         save_picture(without.image, folder / f"references/{name}/bare.png")
-        for region in ("lips", "eyes", "skin", "face"):
+        for region in CHANNELS:
             save_picture(getattr(worn, region), folder / f"references/{name}/{region}.png")
     for name in TARGETS:
         for picture in (0, 1):

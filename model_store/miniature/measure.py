@@ -14,7 +14,7 @@ from diffam_core.faces.cascades import CascadeDetector
 from diffam_core.generation import generate, latents
 from diffam_core.images import to_pixels
 from diffam_core.models import Models
-from diffam_core.networks.parser import REGIONS
+from diffam_core.networks.parser import CHANNELS
 from diffam_core.score import DECISION_FAR
 from diffam_core.styles import predictor
 from model_store.bundle import Bundle
@@ -142,7 +142,7 @@ def _parser(models: Models, identities: int, seed: int) -> dict[str, float]:
     drawn = render_portraits(sample_faces(torch.arange(identities), seed, generator), models.portrait_px, generator)
     guess = torch.cat([models.parser(part) for part in drawn.image.split(50)]) > 0
     figures = {}
-    for index, name in enumerate(REGIONS):
+    for index, name in enumerate(CHANNELS):
         truth = getattr(drawn, name)[:, 0] > 0.5
         both = (guess[:, index] & truth).sum(dim=(1, 2)).float()
         either = (guess[:, index] | truth).sum(dim=(1, 2)).clamp(min=1)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from diffam_core.images import Photo
 from diffam_core.networks.bisenet import EYE_MARGIN_PX, EYES, FACE, LIDS, LIPS, PARSED_PX, SKIN, grown_box
-from diffam_core.networks.parser import REGIONS
+from diffam_core.networks.parser import CHANNELS
 from model_store.additions import NAME, finished
 from model_store.errors import PictureDamaged
 from model_store.manifest import ReferenceRow, TargetRow
@@ -50,7 +50,7 @@ def _write_reference(name: str, parts: dict[str, Piece], folder: Path) -> Refere
     shelf = f"references/{_id(name)}"
     labels = _labels(parts["mask"], folder, SIDE_PX)
     pictures = {"look": _rgb(parts["m"], folder, SIDE_PX), "bare": _rgb(parts["nm"], folder, SIDE_PX)}
-    for region, mask in zip(REGIONS, mt_regions(labels), strict=True):
+    for region, mask in zip(CHANNELS, mt_regions(labels), strict=True):
         if region != "face" and not mask.any():
             raise PictureDamaged(f"{parts['mask'].label} shows no {region}; is it the mask with the labels 0 to 13?")
         pictures[region] = (mask.numpy() * 255).astype(np.uint8)
@@ -59,7 +59,7 @@ def _write_reference(name: str, parts: dict[str, Piece], folder: Path) -> Refere
     return {
         "id": _id(name), "title": name, "description": "A look of the paper, from the make-up transfer dataset.",
         "image": f"{shelf}/look.png", "bare": f"{shelf}/bare.png",
-        "masks": {region: f"{shelf}/{region}.png" for region in REGIONS},
+        "masks": {region: f"{shelf}/{region}.png" for region in CHANNELS},
     }  # fmt: skip
 
 

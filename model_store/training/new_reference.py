@@ -13,7 +13,7 @@ from torch.nn import functional
 from diffam_core.faces.face import cut_portrait
 from diffam_core.images import Photo, decode_photo, encode_photo, shrink, to_pixels
 from diffam_core.models import Models
-from diffam_core.networks.parser import REGIONS, region
+from diffam_core.networks.parser import CHANNELS, region
 from diffam_core.removal import remove_makeup
 from model_store.additions import DRAFT, check_name, with_additions
 from model_store.bundle import Bundle, Reference
@@ -96,14 +96,14 @@ def add_reference(
     draft.mkdir()  # as open to others as this user's new folders are
     try:
         files = {"look.png": to_pixels(reference.made_up[0]), "bare.png": to_pixels(reference.bare[0])}
-        for part in REGIONS:
+        for part in CHANNELS:
             mask = region(reference.regions, part)[0] * 2 - 1
             files[f"{part}.png"] = to_pixels(mask.expand(3, -1, -1))
         for file, pixels in files.items():
             (draft / file).write_bytes(encode_photo(pixels, "png"))
         row = {
             "title": title or name, "description": description, "image": "look.png", "bare": "bare.png",
-            "masks": {region: f"{region}.png" for region in REGIONS},
+            "masks": {region: f"{region}.png" for region in CHANNELS},
         }  # fmt: skip
         (draft / "reference.toml").write_text(tomli_w.dumps(row), encoding="utf-8")
         os.rename(draft, shelf / name)  # noqa: PTH104  # Path.rename would do the same; this fails if `name` is there

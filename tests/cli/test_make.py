@@ -7,10 +7,12 @@ import httpx
 import pytest
 
 from cli.errors import RequestFailed, Stopped
-from cli.make import make_there
+from cli.make import Picture, make_there
 from cli.wishes import read_wish
+from jobs.report import OnProgress, Progress
 from tests.cli.conftest import Watched
 from tests.cli.stack.test_stack import photo
+from tests.finished import protected_face
 from tests.people import shot
 
 WISH = read_wish({"reference_id": "rose", "faces": "largest", "strength": "0.5"})
@@ -60,3 +62,47 @@ def test_who_stops_waits_for_no_job_and_leaves_none(client: httpx.Client, jobs: 
     with pytest.raises(Stopped):
         make_there(client, WISH, stop)(shot(0, 0, 96), "ada", lambda *_: stop.set())
     assert [is_erased(client, job) for job in jobs] == [True]
+
+
+class LaterService:
+    """A service of a later version, one job long: it tells of stages and of faces in words that nobody here knows."""
+
+    def __init__(self, progress: object, faces: object) -> None:
+        done = {"progress": progress, "output": {"faces": faces}, "timings": {"stages_s": None}}
+        worn = {"reference_id": "rose", "target_id": "ada", "strength": 1.0}
+        bundle = {"name": "mini", "grade": "demonstration"}
+        self.job = {"id": "1", "status": "succeeded", "input": worn, "bundle": bundle} | done
+        self.erased = False
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """What `httpx.MockTransport` asks for."""
+        if request.method == "DELETE":
+            self.erased = True
+            return httpx.Response(204)
+        if request.url.path.endswith("/result"):
+            return httpx.Response(200, content=b"photo")
+        return httpx.Response(202, json=self.job)
+
+    def make(self, on_progress: OnProgress) -> list[Picture]:
+        """A photo made by it."""
+        with httpx.Client(base_url="http://later", transport=httpx.MockTransport(self.answer)) as client:
+            return make_there(client, WISH, Event())(b"photo", "ada", on_progress)
+
+
+UNKNOWN = [{"stage": "varnish", "step": 1, "steps": 2}, {"stage": "varnish", "step": 1, "steps": 2, "fraction": 0.5}]
+
+
+@pytest.mark.parametrize("progress", UNKNOWN)
+def test_a_stage_that_only_a_later_service_knows_is_passed_over(progress: object) -> None:
+    told: list[Progress] = []
+    (picture,) = LaterService(progress, [protected_face().model_dump(mode="json")]).make(told.append)
+    assert (picture.photo, told) == (b"photo", [])
+
+
+@pytest.mark.parametrize("faces", [[{"status": "blurred"}], None])
+def test_a_report_that_only_a_later_service_knows_fails_its_photo_alone(faces: object) -> None:
+    service = LaterService(None, faces)
+    with pytest.raises(RequestFailed) as refused:
+        service.make(lambda _: None)
+    assert refused.value.code == "answer_unreadable"
+    assert service.erased

@@ -1,5 +1,7 @@
 """References at the command line: listed, added, fine-tuned for a few steps, refused in one line."""
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -186,3 +188,19 @@ def test_what_cannot_be_is_one_line_and_status_1(words: tuple[str, ...], code: s
     assert said.startswith("1")
     assert code in said
     assert not list(looks.rglob("*.toml"))
+
+
+LOADS_TORCH = """
+import sys
+from typer.testing import CliRunner
+from cli.main import app
+answer = CliRunner().invoke(app, ["references", *sys.argv[1:]])
+assert "unknown_target" in answer.output, answer.output
+sys.exit(3 if "torch" in sys.modules else 0)
+"""
+
+
+def test_a_style_for_nobody_is_refused_before_torch_loads() -> None:
+    words = ("fine-tune", "rose", "--target", "nobody", "--held-out", "ir152")
+    answer = subprocess.run([sys.executable, "-c", LOADS_TORCH, *words], timeout=120, check=False, capture_output=True)
+    assert answer.returncode == 0, answer.stderr

@@ -91,7 +91,7 @@ def faces() -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     folder = BUNDLES / "mini"
     with torch.no_grad():
         regions = load_models(folder, read_manifest(folder)).parser(picture.image).sigmoid()
-    truth = {name: getattr(picture, name) > 0.5 for name in face_parser.REGIONS}
+    truth = {name: getattr(picture, name) > 0.5 for name in face_parser.CHANNELS}
     return regions, truth
 
 

@@ -7,7 +7,7 @@ import torch
 
 from diffam_core.models import Recogniser
 from diffam_core.networks.clip import Clip
-from diffam_core.networks.parser import REGIONS, FaceParser, region
+from diffam_core.networks.parser import CHANNELS, FaceParser, region
 from diffam_core.networks.recognisers import ARCHITECTURES
 from diffam_core.networks.unet import EpsModel
 
@@ -59,14 +59,14 @@ def test_a_size_that_nobody_knows_is_refused() -> None:
 
 def test_a_region_is_known_by_its_name() -> None:
     told = torch.arange(4.0).view(1, 4, 1, 1).expand(2, 4, 3, 3)
-    assert [float(region(told, name).unique()) for name in REGIONS] == [0, 1, 2, 3]
+    assert [float(region(told, name).unique()) for name in CHANNELS] == [0, 1, 2, 3]
     assert region(told, "face").shape == (2, 1, 3, 3)
     with pytest.raises(ValueError, match="not in"):
         region(told, "hair")
 
 
 def test_a_parser_tells_every_region_at_the_size_of_the_portrait() -> None:
-    assert FaceParser([4, 8, 8]).eval()(torch.zeros(2, 3, 32, 32)).shape == (2, len(REGIONS), 32, 32)
+    assert FaceParser([4, 8, 8]).eval()(torch.zeros(2, 3, 32, 32)).shape == (2, len(CHANNELS), 32, 32)
 
 
 def test_a_noise_predictor_that_folds_space_or_learned_sigma_gives_noise_of_the_pictures_shape() -> None:

@@ -61,7 +61,7 @@ def unknown(words: list[str]) -> list[str]:
         if not rest:
             return []
         name, *rest = rest
-    if name not in commands.commands:
+    if name not in commands.commands or commands.commands[name].hidden:
         return [name]
     known = {spelling for param in commands.commands[name].params for spelling in (*param.opts, *param.secondary_opts)}
     return [word for word in rest if word.startswith("--") and word.partition("=")[0] not in known | {"--help"}]
@@ -82,6 +82,7 @@ def test_every_command_and_option_that_is_told_exists() -> None:
         ("diffam paint me.jpg", ["paint"]),
         ("diffam models pull --style x", ["--style"]),
         ("diffam models melt", ["melt"]),
+        ("diffam references train rose", ["train"]),
     ],
 )
 def test_a_command_that_is_not_there_is_found(line: str, missing: list[str]) -> None:

@@ -10,7 +10,6 @@ from diffam_core.faces.face import FoundFace, cut_portrait, native_px
 from diffam_core.faces.paste import paste_change
 from evaluation.strength import STRENGTHS, Point, least_passing, sweep
 from evaluation.subjects import Subjects
-from jobs.wish import REGIONS
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
 from protection.plan import Variant
@@ -53,7 +52,7 @@ def test_auto_takes_the_first_strength_of_the_sweep_that_passes(
     assert None in least
     assert len(set(least)) > 2
     for row, expected in enumerate(least):
-        choice = choose_strength(bundle.models, subjects.faces[row], Variant(style, "auto", REGIONS))
+        choice = choose_strength(bundle.models, subjects.faces[row], Variant(style, "auto"))
         assert choice.passes == (expected is not None)
         assert choice.strength == (expected or 1.0)
         assert [trial.strength for trial in choice.tried] == list(STRENGTHS[1:])
@@ -67,7 +66,7 @@ def test_a_bar_that_nothing_passes_is_said_and_the_whole_style_is_worn(
     bundle: Bundle, subjects: Subjects, style: StyleCard
 ) -> None:
     everybody = replace(style, surrogates=tuple(bundle.models.recognisers))  # nobody is left to judge
-    choice = choose_strength(bundle.models, subjects.faces[0], Variant(everybody, "auto", REGIONS))
+    choice = choose_strength(bundle.models, subjects.faces[0], Variant(everybody, "auto"))
     assert (choice.strength, choice.passes) == (1.0, False)
 
 

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import tomli_w
@@ -73,6 +74,23 @@ def test_a_manifest_that_is_no_toml_is_a_damaged_bundle(copy: Path) -> None:
     (copy / "bundle.toml").write_text("name = ", encoding="utf-8")
     with pytest.raises(BundleDamaged, match=r"bundle\.toml"):
         read_catalog(copy)
+
+
+@pytest.mark.parametrize(
+    ("row", "names"),
+    [("portrait", {"eye_middle": None, "eye_distance": None}), ("removal", {"denoise_points": "points"})],
+)
+def test_a_bundle_of_an_earlier_version_is_told_from_a_broken_one(
+    copy: Path, row: Literal["portrait", "removal"], names: dict[str, str | None]
+) -> None:
+    manifest: dict[str, Any] = dict(read_manifest(copy))
+    for name, earlier in names.items():
+        value = manifest[row].pop(name)
+        manifest[row] |= {earlier: value} if earlier else {}
+    (copy / "bundle.toml").write_text(tomli_w.dumps(manifest), encoding="utf-8")
+    for opened in (open_bundle, read_catalog):
+        with pytest.raises(BundleDamaged, match="made by an earlier version; remove its folder, and pull or build"):
+            opened(copy)
 
 
 def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ def protect(bundle: Bundle, photo: Photo) -> tuple[NDArray[np.int16], ProtectedF
     (result,) = protect_photos(bundle, [request], lambda *_: None)
     assert isinstance(result, ProtectedPhoto), result
     (candidate,) = result.candidates
+    assert len(candidate.faces) == 1
     (face,) = protected(candidate.faces)
     return decode_photo(candidate.photo).astype(np.int16), face
 

@@ -130,6 +130,7 @@ def test_three_looks_to_choose_from_share_their_target(bundle: Bundle, request_o
 
 def test_auto_takes_the_least_that_passed(bundle: Bundle, request_one: Request) -> None:
     (candidate,) = protect(bundle, request_one, strength="auto", survival=("jpeg75",))
+    assert len(candidate.faces) == 1
     (face,) = protected(candidate.faces)
     search = face.strength_search
     assert search is not None
@@ -156,6 +157,7 @@ def test_survival_is_measured_for_every_profile_and_held_against_the_verdict(
     bundle: Bundle, request_one: Request
 ) -> None:
     (candidate,) = protect(bundle, request_one, survival=PROFILE_NAMES)
+    assert len(candidate.faces) == 1
     (face,) = protected(candidate.faces)
     assert set(face.survival) == set(PROFILE_NAMES)
     finished = {row.name: row.own_match for row in face.recognisers}

@@ -25,7 +25,9 @@ from worker.outcome import Abandoned, is_ours, job_error, note_progress
 
 log = structlog.get_logger()
 
-STORE_UNWRITABLE = JobError(code="store_unwritable", message="the store of looks cannot be written", retryable=True)
+STORE_UNWRITABLE = JobError(
+    code="store_unwritable", message="the store of references cannot be written", retryable=True
+)
 
 
 def finetune_job(

@@ -31,6 +31,13 @@ LIMITS = PhotoLimits(max_pixels=1_000_000, max_side_px=5000, min_side_px=64, ext
 PLAIN = replace(LIMITS, extra_formats=())
 
 
+def colour_at(photo: Image.Image, x: int, y: int) -> tuple[int, ...]:
+    """The levels of one pixel of a photo in RGB."""
+    levels = photo.getpixel((x, y))
+    assert isinstance(levels, tuple)
+    return levels
+
+
 def encoded(photo: Image.Image, photo_format: str, **options: Any) -> bytes:
     upload = BytesIO()
     if photo_format == "HEIC":
@@ -60,8 +67,7 @@ def test_lossless_pixels_arrive_unchanged(photo_format: str, options: dict[str, 
 @pytest.mark.parametrize("photo_format", ["AVIF", "HEIC"])
 def test_what_phones_and_browsers_send_is_taken_where_it_is_allowed(photo_format: str) -> None:
     upload = encoded(Image.new("RGB", (96, 80), (200, 60, 90)), photo_format, quality=95)
-    pixel = decoded(upload).getpixel((40, 40))
-    assert isinstance(pixel, tuple)
+    pixel = colour_at(decoded(upload), 40, 40)
     assert all(abs(level - sent) < 6 for level, sent in zip(pixel, (200, 60, 90), strict=True))
     assert canonical_photo(upload, LIMITS).source == Source(photo_format.lower(), "RGB", 8, "sRGB", is_turned=False)  # type: ignore[arg-type]
     with pytest.raises(PhotoFormatUnsupported, match="DIFFAM_EXTRA_FORMATS"):
@@ -81,7 +87,7 @@ def test_a_photo_is_turned_upright(orientation: int, photo_format: str) -> None:
     assert upright.size == ((100, 70) if orientation < 5 else (70, 100))
     right, low = upright.width - 10, upright.height - 10
     corner = {1: (9, 9), 2: (right, 9), 3: (right, low), 4: (9, low), 5: (9, 9), 6: (right, 9), 7: (right, low)}
-    red, _, blue = upright.getpixel(corner.get(orientation, (9, low)))  # type: ignore[misc]
+    red, _, blue = colour_at(upright, *corner.get(orientation, (9, low)))
     assert red > 200 > 60 > blue
 
 
@@ -90,9 +96,7 @@ def test_every_colour_mode_keeps_its_picture(mode: str) -> None:
     photo = Image.new("RGB", (64, 64), "white")
     photo.paste("black", (0, 0, 32, 64))
     arrived = decoded(encoded(photo.convert(mode), "JPEG" if mode == "CMYK" else "PNG"))
-    left, right = arrived.getpixel((10, 10)), arrived.getpixel((50, 10))
-    assert isinstance(left, tuple)
-    assert isinstance(right, tuple)
+    left, right = colour_at(arrived, 10, 10), colour_at(arrived, 50, 10)
     assert max(left) < 16
     assert min(right) > 239
 
@@ -100,7 +104,7 @@ def test_every_colour_mode_keeps_its_picture(mode: str) -> None:
 def test_a_phone_photo_with_a_second_picture_behind_it_is_one_photo() -> None:
     photo = Image.new("RGB", (96, 80), "red")
     upload = encoded(photo, "MPO", save_all=True, append_images=[Image.new("RGB", (96, 80), "blue")])
-    red, _, blue = decoded(upload).getpixel((5, 5))  # type: ignore[misc]
+    red, _, blue = colour_at(decoded(upload), 5, 5)
     assert red > 200 > 50 > blue
 
 
@@ -130,7 +134,7 @@ def test_of_several_stills_in_a_heic_the_primary_one_is_the_photo() -> None:
     stills.add_from_pillow(Image.new("RGB", (64, 64), "red"))
     upload = BytesIO()
     stills.save(upload, primary_index=1)
-    red, _, blue = decoded(upload.getvalue()).getpixel((5, 5))  # type: ignore[misc]
+    red, _, blue = colour_at(decoded(upload.getvalue()), 5, 5)
     assert red > 200 > 50 > blue
 
 

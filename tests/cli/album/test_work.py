@@ -11,11 +11,12 @@ from rich.progress import Progress as Bar
 from app.photo.canonical import PhotoDamaged
 from cli.album.folder import Album
 from cli.album.journal import Entry, Journal, open_journal
-from cli.album.work import Maker, make_all
+from cli.album.work import Maker, fingerprint, make_all
 from cli.errors import RequestFailed, Stopped
 from cli.make import Make, Picture
 from diffam_core.errors import NoFaceFound
 from jobs.report import OnProgress, Progress
+from jobs.wish import Wish
 from tests.finished import protected_face
 
 NAMES = ("a.png", "b.png", "c.png", "d.png")
@@ -125,3 +126,20 @@ def test_an_interruption_ends_what_runs_and_starts_nothing_more(make_them: Run) 
     with pytest.raises(KeyboardInterrupt):
         make_them(Maker(make, 2, stop))
     assert stopped.wait(60)
+
+
+class LaterWish(Wish):
+    """What a later version can be asked besides."""
+
+    warmth: float = 0.5
+
+
+def test_a_wish_that_has_grown_asks_for_the_same_unless_the_new_field_is_used() -> None:
+    asked = fingerprint(Wish(reference_id="rose", strength=0.5), "mini")
+    assert fingerprint(LaterWish(reference_id="rose", strength=0.5), "mini") == asked
+    others = [
+        LaterWish(reference_id="rose", strength=0.5, warmth=1.0),
+        Wish(reference_id="rose"),
+        Wish(reference_id="ink"),
+    ]
+    assert len({asked, *(fingerprint(wish, "mini") for wish in others)}) == 4

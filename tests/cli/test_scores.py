@@ -4,7 +4,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from cli.evaluation.report import print_grade, print_scores, print_timings
+from cli.scores import print_grade, print_scores, print_timings
 from jobs.job import Timings
 from jobs.report import Scores, StrengthSearch, Survival, Verdict
 from tests.finished import match, protected_face, seen_face
