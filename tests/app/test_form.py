@@ -128,6 +128,7 @@ def test_every_mistake_of_a_json_body_is_told(client: httpx.Client) -> None:
         ),
         ({"reference_id": "nobody"}, ["reference_id: unknown_reference"]),
         ({"output_format": "avif"}, ["output_format: invalid_field"]),
+        ({"judges": "dlib,sface"}, ["judges: judge_missing"] * 2),
     ],
 )
 def test_what_is_not_on_offer_is_told_beside_the_other_mistakes(
