@@ -2,26 +2,28 @@
 
 import shutil
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
 import tomli_w
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from diffam_core.networks.recognisers import ARCHITECTURES
 from diffam_core.networks.released import DlibResNet, ReleasedMobileNet
+from model_store.additions import finished
 from model_store.digest import sha256_of
 from model_store.errors import CheckpointUnknown, ImportFailed
 from model_store.judges import LISTING, read_judges_manifest
-from model_store.manifest import FileRow, JudgeRow
+from model_store.manifest import FileRow, JudgeRow, JudgesManifest
 from model_store.published.detector import check_detector
 from model_store.published.draft import drafted
 from model_store.published.recognisers import dlib_file, tfjs_file
 from model_store.published.recognisers.convolutions import fill, put
 from model_store.published.recognisers.onnx_file import read_onnx
-from model_store.published.sources import Sources, read_sources
+from model_store.published.sources import Part, read_sources
 
 SOURCES = Path(__file__).with_name("sources.toml")
 KNOWN = Path(__file__).with_name("recognisers.toml")
@@ -39,36 +41,48 @@ def import_recognisers(downloads: Path, folder: Path) -> dict[str, str]:
     Returns where each new file came from. Nothing changes on an error.  Raises ImportFailed, each kind naming the file
     and what gave it away, OSError.
     """
-    made: dict[str, str] = {}
-    sources = read_sources(SOURCES)
+    sources, made = read_sources(SOURCES), dict[str, str]()
     with drafted(folder, LISTING) as place:
         manifest = read_judges_manifest(place)
-        if (downloads / DETECTOR_SOURCE).is_file():
-            _about(DETECTOR_SOURCE, lambda: check_detector(downloads / DETECTOR_SOURCE))
-            (place / DETECTOR).unlink(missing_ok=True)
-            shutil.copyfile(downloads / DETECTOR_SOURCE, place / DETECTOR)
+
+        def note(stored: str, part: str, originals: list[Path]) -> None:
+            manifest["files"][stored] = _row(sources.parts[part], place / stored, originals)
+            made[stored] = " and ".join(file.name for file in originals)
+
+        detector = downloads / DETECTOR_SOURCE
+        if detector.is_file():
+            with _about(detector):
+                check_detector(detector)
+            with finished(place / DETECTOR) as partial:
+                shutil.copyfile(detector, partial)
             manifest["detector"] = DETECTOR
-            manifest["files"][DETECTOR] = _row(sources, "yunet", place / DETECTOR, [downloads / DETECTOR_SOURCE])
-            made[DETECTOR] = DETECTOR_SOURCE
-        for name, row in known_recognisers().items():
-            files = [downloads / file for file in row["files"]]
-            if not all(file.is_file() for file in files):
-                continue
-            network = ARCHITECTURES[row["kind"]](**row["arguments"])
-            _about(files[-1].name, lambda: READERS[name](files, network))  # noqa: B023
-            stored = f"{name}.safetensors"
-            (place / stored).unlink(missing_ok=True)
-            save_file({key: value.contiguous() for key, value in network.state_dict().items()}, place / stored)
-            manifest["recognisers"][name] = cast(
-                JudgeRow, {key: value for key, value in row.items() if key != "files"} | {"file": stored}
-            )
-            manifest["files"][stored] = _row(sources, name, place / stored, files)
-            made[stored] = " and ".join(file.name for file in files)
+            note(DETECTOR, "yunet", [detector])
         if not manifest["detector"]:
             raise ImportFailed(f"{DETECTOR_SOURCE} is missing: without it nobody says where eyes, nose and mouth are")
-        (place / LISTING).unlink(missing_ok=True)
-        (place / LISTING).write_text(tomli_w.dumps(manifest), encoding="utf-8")
+        for name, row in known_recognisers().items():
+            files = [downloads / file for file in row["files"]]
+            if all(file.is_file() for file in files):
+                stored = f"{name}.safetensors"
+                with finished(place / stored) as partial:
+                    save_file(_weights(name, row, files), partial)
+                told = {key: value for key, value in row.items() if key != "files"} | {"file": stored}
+                manifest["recognisers"][name] = cast(JudgeRow, told)
+                note(stored, name, files)
+        _write(manifest, place)
     return made
+
+
+def _weights(name: str, row: JudgeRow, files: list[Path]) -> dict[str, Tensor]:
+    """The state dict of a recogniser's network, filled from its files."""
+    network = ARCHITECTURES[row["kind"]](**row["arguments"])
+    with _about(files[-1]):
+        READERS[name](files, network)
+    return {key: value.contiguous() for key, value in network.state_dict().items()}
+
+
+def _write(manifest: JudgesManifest, place: Path) -> None:
+    with finished(place / LISTING) as partial:  # a new file: the old name may be a link to the folder in use
+        partial.write_text(tomli_w.dumps(manifest), encoding="utf-8")
 
 
 def keep_thresholds(folder: Path, thresholds: Mapping[str, Mapping[str, float]], provenance: str) -> None:
@@ -78,25 +92,24 @@ def keep_thresholds(folder: Path, thresholds: Mapping[str, Mapping[str, float]],
         for name, measured in thresholds.items():
             manifest["recognisers"][name]["thresholds"] = dict(measured)
             manifest["recognisers"][name]["thresholds_from"] = provenance
-        (place / LISTING).unlink()
-        (place / LISTING).write_text(tomli_w.dumps(manifest), encoding="utf-8")
+        _write(manifest, place)
 
 
-def _about(label: str, act: Callable[[], None]) -> None:
+@contextmanager
+def _about(file: Path) -> Iterator[None]:
     """Put the file's name in front of what is wrong with it."""
     try:
-        act()
+        yield
     except ImportFailed as error:
-        raise type(error)(f"{label}: {error}") from error
+        raise type(error)(f"{file.name}: {error}") from error
 
 
-def _row(sources: Sources, part: str, stored: Path, originals: list[Path]) -> FileRow:
+def _row(part: Part, stored: Path, originals: list[Path]) -> FileRow:
     """What the manifest says of a file: what it was made of, under which licence."""
-    known = sources.parts[part]
     return FileRow(
         sha256=sha256_of(stored),
-        licence=known.licence.title,
-        source=known.source,
+        licence=part.licence.title,
+        source=part.source,
         original=" and ".join(file.name for file in originals),
         original_sha256=" and ".join(sha256_of(file) for file in originals),
     )
