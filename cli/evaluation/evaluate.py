@@ -61,7 +61,7 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
     chosen = {name: METHODS[name] for name in _known("method", order.methods or list(METHODS), METHODS)}
     _known("dataset", [order.dataset], DATASETS)
     check(settings, order.verifiers)
-    bundle = _open(settings, order.references)
+    bundle = _open(settings, order)
     if not order.methods:
         for name, reason in _out_of_reach(bundle.catalog).items():
             console.print(f"Without the method {name!r}: {reason}.")
@@ -83,13 +83,14 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
     print_verdicts(console, verification, chosen)
 
 
-def _open(settings: Settings, wanted: Sequence[str] | None) -> Bundle:
-    """The bundle with the styles of some references alone, all attached."""
-    judges = open_judges(settings.shelf / FOLDER, settings.judges, settings.device)
+def _open(settings: Settings, order: EvaluationOrder) -> Bundle:
+    """The bundle with the styles of some references alone, all attached; judges say nothing of drawn people."""
+    is_drawn = order.dataset == "rendered"
+    judges = None if is_drawn else open_judges(settings.shelf / FOLDER, settings.judges, settings.device)
     bundle = open_bundle(find_bundle(settings.bundle, settings.shelf), settings.device, settings.added, judges)
     catalog = with_additions(bundle.catalog, bundle.added)
     cards = {card.id: card for card in catalog.references}
-    references = _known("reference", wanted or list(cards), cards)
+    references = _known("reference", order.references or list(cards), cards)
     styles = tuple(style for style in catalog.styles if style.reference in references)
     if not styles:
         raise CliError(f"no style is trained for: {', '.join(references)}")

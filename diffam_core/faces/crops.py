@@ -5,7 +5,7 @@ numbers here, because a similarity is `a * z + b` of them.
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from jaxtyping import Complex, Float
@@ -15,7 +15,6 @@ from torch.nn import functional
 CropName = Literal["portrait", "arcface", "dlib", "level"]
 """`portrait`: the whole portrait.  `arcface`: InsightFace's 112 pixels, what most recognisers were trained on.
 `dlib`: its face chip with a quarter around it.  `level`: eyes level, three times as wide as from eyes to mouth."""
-CROPS: tuple[CropName, ...] = get_args(CropName)
 Points = Float[Tensor, "batch 5 2"]
 """Eyes, nose and corners of the mouth, left ones of the picture first, as fractions of a square view's side, y down."""
 _ARCFACE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))

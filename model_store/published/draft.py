@@ -38,6 +38,15 @@ def drafted(folder: Path, listing: str = "bundle.toml") -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
+@contextmanager
+def about(label: str) -> Iterator[None]:
+    """Put a file's name in front of what is wrong with it."""
+    try:
+        yield
+    except ImportFailed as error:
+        raise type(error)(f"{label}: {error}") from error
+
+
 def leftovers(shelf: Path) -> list[Path]:
     """Drafts on a shelf that nobody finished: of imports that run now, or that were killed."""
     return sorted(shelf.glob(f".*.{DRAFT}*"))

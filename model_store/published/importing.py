@@ -1,8 +1,7 @@
 """Makes a bundle of published checkpoints: beside the old one, and only when it is whole in its place."""
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,11 +14,11 @@ from model_store.additions import StyleOrder, check_order, finished
 from model_store.bundle import style_name
 from model_store.catalog import read_catalog, read_manifest
 from model_store.digest import sha256_of
-from model_store.errors import CheckpointConflict, CheckpointDamaged, CheckpointUnknown, ImportFailed, ImportIncomplete
+from model_store.errors import CheckpointConflict, CheckpointDamaged, CheckpointUnknown, ImportIncomplete
 from model_store.manifest import FileRow, Manifest, StyleRow
 from model_store.published import layouts, manifest
 from model_store.published.detector import check_detector
-from model_store.published.draft import drafted
+from model_store.published.draft import about, drafted
 from model_store.published.layouts import Layout
 from model_store.published.pieces import DETECTOR_SUFFIX, Piece, find_pieces
 from model_store.published.reading import read_state
@@ -80,13 +79,13 @@ def import_checkpoints(
         checkpoints = [piece for piece in pieces if piece.shelf is None]
         for done, piece in enumerate(checkpoints):
             on_piece(piece.label, done, len(checkpoints))
-            with _about(piece.label), piece.opened(place) as path:
+            with about(piece.label), piece.opened(place) as path:
                 _add_network(draft, piece, path)
         _add_pictures(draft, pieces)
         _check_complete(draft)
         _write_manifest(draft, folder.name)
         if style is not None:
-            with _about(style.path.name):
+            with about(style.path.name):
                 _add_style(draft, style)
             _write_manifest(draft, folder.name)
         return draft.made
@@ -96,15 +95,6 @@ def _rows(place: Path) -> Manifest:
     """The manifest as it was, the operator's own rows included."""
     empty: Manifest = {"references": [], "targets": [], "styles": [], "files": {}}
     return empty | read_manifest(place) if (place / "bundle.toml").is_file() else empty
-
-
-@contextmanager
-def _about(label: str) -> Iterator[None]:
-    """Put the file's name in front of what is wrong with it."""
-    try:
-        yield
-    except ImportFailed as error:
-        raise type(error)(f"{label}: {error}") from error
 
 
 def _read(draft: _Draft, path: Path) -> tuple[Layout, dict[str, Tensor]]:

@@ -2,8 +2,7 @@
 
 import shutil
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -19,7 +18,7 @@ from model_store.errors import CheckpointUnknown, ImportFailed
 from model_store.judges import LISTING, read_judges_manifest
 from model_store.manifest import FileRow, JudgeRow, JudgesManifest
 from model_store.published.detector import check_detector
-from model_store.published.draft import drafted
+from model_store.published.draft import about, drafted
 from model_store.published.recognisers import dlib_file, tfjs_file
 from model_store.published.recognisers.convolutions import fill, put
 from model_store.published.recognisers.onnx_file import read_onnx
@@ -51,7 +50,7 @@ def import_recognisers(downloads: Path, folder: Path) -> dict[str, str]:
 
         detector = downloads / DETECTOR_SOURCE
         if detector.is_file():
-            with _about(detector):
+            with about(detector.name):
                 check_detector(detector)
             with finished(place / DETECTOR) as partial:
                 shutil.copyfile(detector, partial)
@@ -75,7 +74,7 @@ def import_recognisers(downloads: Path, folder: Path) -> dict[str, str]:
 def _weights(name: str, row: JudgeRow, files: list[Path]) -> dict[str, Tensor]:
     """The state dict of a recogniser's network, filled from its files."""
     network = ARCHITECTURES[row["kind"]](**row["arguments"])
-    with _about(files[-1]):
+    with about(files[-1].name):
         READERS[name](files, network)
     return {key: value.contiguous() for key, value in network.state_dict().items()}
 
@@ -93,15 +92,6 @@ def keep_thresholds(folder: Path, thresholds: Mapping[str, Mapping[str, float]],
             manifest["recognisers"][name]["thresholds"] = dict(measured)
             manifest["recognisers"][name]["thresholds_from"] = provenance
         _write(manifest, place)
-
-
-@contextmanager
-def _about(file: Path) -> Iterator[None]:
-    """Put the file's name in front of what is wrong with it."""
-    try:
-        yield
-    except ImportFailed as error:
-        raise type(error)(f"{file.name}: {error}") from error
 
 
 def _row(part: Part, stored: Path, originals: list[Path]) -> FileRow:
