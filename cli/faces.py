@@ -18,6 +18,8 @@ from cli.wishes import format_of
 from jobs.report import FACES, FaceReport
 from jobs.settings import Settings
 from model_store.catalog import find_bundle
+from model_store.judges import FOLDER
+from model_store.recognisers import open_yunet
 
 FREE, LEFT = "#00c853", "#ff6d00"
 """Colours of boxes: can be protected, would be left alone."""
@@ -37,7 +39,9 @@ def show_faces(console: Console, settings: Settings, photo: Path, picture: Path 
         from model_store.bundle import open_bundle
         from protection.pipeline import detect_faces
 
-        faces = detect_faces(open_bundle(folder, settings.device).models, canonical.png)
+        faces = detect_faces(
+            open_bundle(folder, settings.device, yunet=open_yunet(settings.shelf / FOLDER)).models, canonical.png
+        )
         if picture:
             picture.write_bytes(encode_photo(draw_boxes(decode_photo(canonical.png), faces), output_format))
     if as_json:

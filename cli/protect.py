@@ -66,10 +66,11 @@ def travel(folder: Path, settings: Settings, upload: bytes, wish: Wish) -> list[
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("load models", total=None)
         from model_store.bundle import open_bundle  # here, so that a wrong word is answered before torch loads
-        from model_store.recognisers import open_judges
+        from model_store.recognisers import open_judges, open_yunet
 
         judges = open_judges(settings.shelf / FOLDER, wish.judges, settings.device)
-        make = make_here(open_bundle(folder, settings.device, settings.added, judges), settings, wish)
+        yunet = open_yunet(settings.shelf / FOLDER)
+        make = make_here(open_bundle(folder, settings.device, settings.added, judges, yunet), settings, wish)
 
         def on_progress(progress: Told) -> None:
             bar.update(task, description=progress.stage.replace("_", " "), completed=progress.fraction, total=1.0)

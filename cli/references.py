@@ -19,6 +19,8 @@ from jobs.settings import Settings
 from model_store.additions import Objective, check_name, remove_reference, sweep_leaving, with_additions
 from model_store.catalog import Catalog, Mode, find_bundle, read_catalog
 from model_store.errors import StyleNotTrained
+from model_store.judges import FOLDER
+from model_store.recognisers import open_yunet
 
 if TYPE_CHECKING:
     from model_store.bundle import Bundle
@@ -40,7 +42,9 @@ def _open(settings: Settings) -> "Bundle":
     from model_store.bundle import open_bundle
 
     with console.status("loading the models"):
-        return open_bundle(_folder(settings), settings.device, settings.added)
+        return open_bundle(
+            _folder(settings), settings.device, settings.added, yunet=open_yunet(settings.shelf / FOLDER)
+        )
 
 
 @references_app.command("list")

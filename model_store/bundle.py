@@ -16,7 +16,7 @@ from diffam_core.faces.cascades import CascadeDetector
 from diffam_core.faces.detection import Detector
 from diffam_core.faces.framing import Framing
 from diffam_core.faces.plausibility import parser_check
-from diffam_core.faces.yunet import YunetDetector, open_yunet
+from diffam_core.faces.yunet import Yunet, YunetDetector
 from diffam_core.images import to_portrait
 from diffam_core.models import Models, Process, Recogniser
 from diffam_core.networks.bisenet import BisenetParser
@@ -169,25 +169,26 @@ def _build_parser(row: ParserRow) -> nn.Module:
     return BisenetParser() if kind == "bisenet" else FaceParser(row["widths"])
 
 
-def _open_detector(folder: Path, manifest: Manifest, parser: nn.Module) -> Detector:
-    """The detector that a manifest names: "yunet" with its file, or "opencv-haar", which needs none.
+def _open_detector(folder: Path, manifest: Manifest, parser: nn.Module, yunet: Yunet | None) -> Detector:
+    """The detector that a manifest names: "yunet" with its file, or "opencv-haar", in whose place `yunet` is taken.
 
-    What the latter finds is looked at again by a parser that is known to tell faces.
+    What it finds is looked at again by a parser that is known to tell faces.
     """
     row, portrait = manifest.get("detector", {}), manifest["portrait"]
     kind = row.get("kind", "opencv-haar")
     x, y = portrait["eye_middle"]
     framing = Framing((x, y), portrait["eye_distance"])
+    is_checked = manifest["parser"].get("checks_faces", False)
+    check = parser_check(parser, portrait["size_px"]) if is_checked else None
     if kind == "yunet":
-        return YunetDetector(framing, open_yunet(folder / row["file"]))
+        return YunetDetector(framing, Yunet(folder / row["file"]), check)
     if kind != "opencv-haar":
         raise ValueError(f"no detector is called {kind!r}")
-    is_checked = manifest["parser"].get("checks_faces", False)
-    return CascadeDetector(framing, parser_check(parser, portrait["size_px"]) if is_checked else None)
+    return CascadeDetector(framing, check) if yunet is None else YunetDetector(framing, yunet, check)
 
 
-def load_models(folder: Path, manifest: Manifest) -> Models:
-    """The networks of a bundle, without styles."""
+def load_models(folder: Path, manifest: Manifest, yunet: Yunet | None = None) -> Models:
+    """The networks of a bundle, without styles. yunet: finds faces where the bundle brings no detector."""
     schedule, unet, clip = manifest["schedule"], manifest["unet"], manifest["clip"]
     perceptual, portrait = manifest["perceptual"], manifest["portrait"]
     parser = _load(_build_parser(manifest["parser"]), folder / manifest["parser"]["file"])
@@ -214,7 +215,7 @@ def load_models(folder: Path, manifest: Manifest) -> Models:
         recognisers=recognisers,
         portrait_px=portrait["size_px"],
         view_px=portrait["view_px"],
-        detector=_open_detector(folder, manifest, parser),
+        detector=_open_detector(folder, manifest, parser, yunet),
     )
 
 
@@ -259,17 +260,21 @@ def read_reference(folder: Path, row: PicturesRow) -> Reference:
     return Reference(read_picture(folder / row["image"]), read_picture(folder / row["bare"]), torch.cat(masks, dim=1))
 
 
-def open_bundle(folder: Path, device: str = "cpu", added: Path | None = None, judges: Judges | None = None) -> Bundle:
+def open_bundle(
+    folder: Path, device: str = "cpu", added: Path | None = None, judges: Judges | None = None,
+    yunet: Yunet | None = None,
+) -> Bundle:  # fmt: skip
     """Verify and load a bundle, its styles included. Raises UnknownBundle, BundleDamaged.
 
     added: the folder of references and styles added to it, read again whenever one is asked for.
+    yunet: finds faces where the bundle brings no detector of its own, instead of OpenCV's cascades.
     """
     catalog, manifest = read_catalog(folder), read_manifest(folder)
     problems = damaged_files(folder)
     if problems:
         raise BundleDamaged(f"bundle {catalog.name!r}: {'; '.join(problems)}")
     try:
-        models = load_models(folder, manifest)
+        models = load_models(folder, manifest, yunet)
         files = {card.id: card.makeup for card in catalog.references if card.makeup is not None}
         # whole networks wait until they are asked for: each is as large as the base model
         loras = (style for style in catalog.styles if style.mode == "lora")

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 from safetensors import SafetensorError
 from safetensors.torch import load
 
-from diffam_core.faces.yunet import open_yunet
+from diffam_core.faces.yunet import Yunet
 from diffam_core.models import Recogniser
 from diffam_core.networks.recognisers import ARCHITECTURES
 from model_store.digest import sha256_of
@@ -22,7 +21,7 @@ class Judges:
 
     recognisers: dict[str, Recogniser]
     cards: dict[str, JudgeCard]
-    landmarks: cv2.FaceDetectorYN
+    landmarks: Yunet
 
     def only(self, wanted: Sequence[str] | None) -> "Judges | None":
         """Those that are wanted, all of them with None; None when nothing is left. Raises JudgeMissing."""
@@ -53,9 +52,21 @@ def open_judges(folder: Path, wanted: Sequence[str] | None = None, device: str =
             recognisers[name] = Recogniser(name, network, row["input_px"], row["thresholds"], row["crop"])
         detector = manifest["detector"]
         _check(folder, detector, manifest["files"][detector]["sha256"])
-        return Judges(recognisers, read_judges(folder), open_yunet(folder / detector))
+        return Judges(recognisers, read_judges(folder), Yunet(folder / detector))
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError, OSError) as error:
         raise BundleDamaged(f"the recognisers cannot be opened: {error}; pull them again") from error
+
+
+def open_yunet(folder: Path) -> Yunet | None:
+    """The detector that was pulled with the recognisers of `folder`; None without. Raises BundleDamaged."""
+    manifest = read_judges_manifest(folder)
+    if not manifest["detector"]:
+        return None
+    try:
+        _check(folder, manifest["detector"], manifest["files"][manifest["detector"]]["sha256"])
+        return Yunet(folder / manifest["detector"])
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise BundleDamaged(f"the face detector cannot be opened: {error}; pull the recognisers again") from error
 
 
 def _check(folder: Path, name: str, sha256: str) -> None:

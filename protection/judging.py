@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from diffam_core.faces.crops import Points
-from diffam_core.faces.detection import Find
 from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.faces.framing import Framing
-from diffam_core.faces.yunet import yunet_faces
+from diffam_core.faces.yunet import portrayed
 from diffam_core.images import Photo, to_pixels
 from diffam_core.score import VIEWS, Embeddings, Match, compare
 from model_store.recognisers import Judges
@@ -36,20 +34,10 @@ def sight_of(judges: Judges, photo: Photo, face: FoundFace) -> Sight | None:
     """The face where it is expected in a photo, in a view that stands upright; None when no face is found there."""
     view = _view(photo, face)
     pixels = to_pixels(view[0])
-    middle = np.array(FRAME.eye_middle) * VIEW_PX - 0.5
-
-    def away(find: Find) -> float:
-        return float(np.hypot(*((find.left_eye + find.right_eye) / 2 - middle)))
-
-    nearest = min(yunet_faces(judges.landmarks, pixels), key=away, default=None)
-    if nearest is None or away(nearest) > FRAME.eye_distance * VIEW_PX / 2:
+    nearest = portrayed(judges.landmarks.faces(pixels), FRAME, VIEW_PX)
+    if nearest is None:
         return None
-    found = (
-        nearest.left_eye,
-        nearest.right_eye,
-        *(nearest.others[name] for name in ("nose", "left_mouth", "right_mouth")),
-    )
-    return Sight(view, ((torch.from_numpy(np.stack(found)) + 0.5) / VIEW_PX).float()[None])
+    return Sight(view, ((torch.from_numpy(nearest.five_points) + 0.5) / VIEW_PX).float()[None])
 
 
 def _view(photo: Photo, face: FoundFace) -> Float[Tensor, "1 3 side side"]:

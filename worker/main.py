@@ -12,7 +12,7 @@ from model_store.additions import with_additions
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import Catalog, find_bundle
 from model_store.judges import FOLDER
-from model_store.recognisers import open_judges
+from model_store.recognisers import open_judges, open_yunet
 from protection.pipeline import detect_faces, finish_photo, make_photos_up, open_photo, protect_photos
 from protection.plan import Request
 from worker.photo_jobs import Pipeline
@@ -30,7 +30,7 @@ def main() -> None:
     folder = find_bundle(settings.bundle, settings.shelf)
     log.info("bundle_opening", bundle=settings.bundle, device=settings.device)
     judges = open_judges(settings.shelf / FOLDER, settings.judges, settings.device)
-    bundle = open_bundle(folder, settings.device, settings.added, judges)
+    bundle = open_bundle(folder, settings.device, settings.added, judges, open_yunet(settings.shelf / FOLDER))
     warm_up(bundle, with_additions(bundle.catalog, settings.added))
     log.info("worker_warm", bundle=settings.bundle)
     models = bundle.models

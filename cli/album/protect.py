@@ -63,10 +63,13 @@ def protect_album(console: Console, settings: Settings, order: AlbumOrder, as_js
         from cli.album.work import Maker, make_all, plan_work
         from cli.make import make_here, make_there
         from model_store.bundle import open_bundle
-        from model_store.recognisers import open_judges
+        from model_store.recognisers import open_judges, open_yunet
 
         judges = None if client else open_judges(settings.shelf / FOLDER, wish.judges, settings.device)
-        bundle, stop = open_bundle(home, settings.device, settings.added, judges), Event()
+        bundle, stop = (
+            open_bundle(home, settings.device, settings.added, judges, open_yunet(settings.shelf / FOLDER)),
+            Event(),
+        )
         bar.remove_task(loading)
         make = make_there(client, wish, stop) if client else make_here(bundle, settings, wish)
         journal = held.enter_context(open_journal(order.out))

@@ -10,6 +10,8 @@ from cli.errors import CliError
 from cli.losses import shown_losses
 from jobs.settings import Settings
 from model_store.catalog import BUNDLES, find_bundle
+from model_store.judges import FOLDER
+from model_store.recognisers import open_yunet
 
 console = Console()
 
@@ -46,7 +48,7 @@ def fine_tune_removal(
         seed,
     )
     with console.status("loading the models"):
-        bundle = open_bundle(folder, settings.device, settings.added)
+        bundle = open_bundle(folder, settings.device, settings.added, yunet=open_yunet(settings.shelf / FOLDER))
     with shown_losses(console) as show:
         file = renew_removal(bundle, table, training, show)
     console.print(f"Bundle {name!r} removes make-up with {file}.", soft_wrap=True, markup=False)

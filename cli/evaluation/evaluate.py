@@ -30,7 +30,7 @@ from model_store.additions import with_additions
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import Catalog, find_bundle
 from model_store.judges import FOLDER
-from model_store.recognisers import open_judges
+from model_store.recognisers import open_judges, open_yunet
 
 FEWEST_FACES = 4
 
@@ -87,7 +87,8 @@ def _open(settings: Settings, order: EvaluationOrder) -> Bundle:
     """The bundle with the styles of some references alone, all attached; judges say nothing of drawn people."""
     is_drawn = order.dataset == "rendered"
     judges = None if is_drawn else open_judges(settings.shelf / FOLDER, settings.judges, settings.device)
-    bundle = open_bundle(find_bundle(settings.bundle, settings.shelf), settings.device, settings.added, judges)
+    folder, yunet = find_bundle(settings.bundle, settings.shelf), open_yunet(settings.shelf / FOLDER)
+    bundle = open_bundle(folder, settings.device, settings.added, judges, yunet)
     catalog = with_additions(bundle.catalog, bundle.added)
     cards = {card.id: card for card in catalog.references}
     references = _known("reference", order.references or list(cards), cards)

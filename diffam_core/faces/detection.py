@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from diffam_core.errors import FaceTooSmall, NoFaceFound
 from diffam_core.faces.face import SMALLEST_EYE_DISTANCE_PX, FoundFace, scale_face
 from diffam_core.faces.framing import Framing
+from diffam_core.faces.landmarks import FIVE
 from diffam_core.faces.palette import palette_of
 from diffam_core.images import Photo
 
@@ -54,12 +55,21 @@ class Detector(Protocol):
 
 @dataclass(frozen=True)
 class Find:
-    """What a detector saw: box, both eyes (image left first) and further landmarks, in pixels of what it searched."""
+    """What a detector saw: box, both eyes (image left first) and further landmarks, in pixels of what it searched.
+
+    score: how sure it is, on its own scale.
+    """
 
     box: Box
     left_eye: Point
     right_eye: Point
     others: dict[str, Point] = field(default_factory=dict)
+    score: float = 0.0
+
+    @property
+    def five_points(self) -> NDArray[np.float64]:
+        """Eyes, nose and corners of the mouth `(5, 2)`, of a detector that sees them all."""
+        return np.stack([self.left_eye, self.right_eye, *(self.others[name] for name in FIVE[2:])])
 
 
 def protectable(face: FoundFace | None, photo: Photo) -> FoundFace:
@@ -108,7 +118,9 @@ def to_photo(find: Find, scale: float, margin: int, framing: Framing) -> FoundFa
         (float(point[0]), float(point[1]))
         for point in ((eye - margin) / scale for eye in (find.left_eye, find.right_eye, *find.others.values()))
     )
-    return FoundFace((x, y, w, h), left, right, framing, others=dict(zip(find.others, others, strict=True)))
+    return FoundFace(
+        (x, y, w, h), left, right, framing, others=dict(zip(find.others, others, strict=True)), score=find.score
+    )
 
 
 def distinct(looks: Sequence[tuple[float, FoundFace]]) -> list[FoundFace]:

@@ -38,6 +38,7 @@ class FoundFace:
     left_eye: the one on the left of the picture, when the face is held upright.
     framing: of the portraits that are cut out of it.  code: why it is left alone (`FACE_CODES`), or None.
     notes: of `FACE_NOTES`.  others: further landmarks, where the detector gives them: nose and mouth corners.
+    score: how sure the detector is of it, on its own scale.
     """
 
     box: tuple[int, int, int, int]
@@ -47,6 +48,7 @@ class FoundFace:
     code: str | None = None
     notes: tuple[str, ...] = ()
     others: dict[str, tuple[float, float]] = field(default_factory=dict, hash=False)
+    score: float = field(default=0.0, compare=False)
 
     @property
     def is_protectable(self) -> bool:

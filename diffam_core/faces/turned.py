@@ -4,8 +4,7 @@ The photo itself is never turned: only the faces' places say how they lie, and e
 follows the eyes.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -14,28 +13,28 @@ from diffam_core.faces.detection import SEARCH_PX, SMALLEST_SHARE, bounded
 from diffam_core.faces.face import FoundFace
 from diffam_core.images import Photo
 
-TURNED_SCORE = 2.1
-"""`Check` must see this much of the largest face in the photo turned upright, before anything turned is believed.
 
-87 photos of people cut below the mouth, in three turns each, score at most 1.86; of 48 faces that lay on their side, 39
-score 2.18 and more.
-"""
+@dataclass(frozen=True)
+class Turning:
+    """When a photo is taken for turned, in scores of a detector.
 
+    sure: an upright face above this stands.  least: the largest score of another turn must reach it before anything
+    turned is believed, and lead the upright one by `lead`.
+    """
 
-SURE_SCORE, LEAD = 2.5, 0.5
-"""An upright face with the first stands; one with less yields to a turned one that leads it by the second.
-
-Upside down, 18 of 56 people (40 pictures, 16 renderings) were taken for upright ones, chin for forehead; with this, 5
-are. Upright, a wrong turn led 3 of them, by 0.43 at most.
-"""
+    sure: float
+    least: float
+    lead: float
 
 
 @runtime_checkable
 class Upright(Protocol):
     """A detector that finds upright faces, and can say how surely a photo shows one."""
 
+    @property
+    def turning(self) -> Turning: ...
     def as_it_lies(self, photo: Photo, smallest_share: float) -> list[FoundFace]: ...
-    def score(self, photo: Photo, faces: Sequence[FoundFace] | None = None) -> float: ...
+    def surest(self, photo: Photo) -> float: ...
 
 
 def try_turned(
@@ -46,13 +45,14 @@ def try_turned(
     Three quick searches on small copies where `upright`, what was found of the photo as it is, holds no sure face from
     the front, and a thorough one in the turn that convinces, of which profiles are left out.
     """
-    seen = detector.score(photo, [face for face in upright if _is_frontal(face)])
-    if seen > SURE_SCORE:
+    turning = detector.turning
+    seen = max((face.score for face in upright if _is_frontal(face)), default=0.0)
+    if seen > turning.sure:
         return upright
     small, _ = bounded(photo, SEARCH_PX)
-    scores = {quarters: detector.score(_turned(small, quarters)) for quarters in (1, 2, 3)}
+    scores = {quarters: detector.surest(_turned(small, quarters)) for quarters in (1, 2, 3)}
     best = max(scores, key=lambda quarters: scores[quarters])
-    if scores[best] < max(TURNED_SCORE, seen + LEAD):
+    if scores[best] < max(turning.least, seen + turning.lead):
         return upright
     height, width = photo.shape[:2]
     found = detector.as_it_lies(_turned(photo, best), smallest_share)

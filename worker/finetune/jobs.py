@@ -18,6 +18,8 @@ from model_store.additions import StyleOrder, remove_reference
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import find_bundle, read_catalog
 from model_store.errors import ReferenceExists, StyleExists, UnknownReference
+from model_store.judges import FOLDER
+from model_store.recognisers import open_yunet
 from model_store.training.new_reference import add_reference
 from model_store.training.new_style import fine_tune_style
 from model_store.training.portraits import Training
@@ -102,7 +104,10 @@ def finetune(claim: Claim, ledger: Ledger, settings: Settings, on_progress: OnPr
     if settings.torch_threads:
         torch.set_num_threads(settings.torch_threads)
     on_progress(Progress(stage="load", step=0, steps=1))
-    bundle = open_bundle(find_bundle(settings.bundle, settings.shelf), settings.device, settings.added)
+    bundle = open_bundle(
+        find_bundle(settings.bundle, settings.shelf), settings.device, settings.added,
+        yunet=open_yunet(settings.shelf / FOLDER),
+    )  # fmt: skip
     on_progress(Progress(stage="load", step=1, steps=1))
     wish, is_first = claim.input, claim.attempt == 1
     if isinstance(wish, ReferenceInput):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE_PX = 96
-"""What OpenCV shows the network of a 72-pixel photo: that and a sixth of it on each side."""
+"""What OpenCV shows the network of a 72-pixel photo: the next multiple of 32."""
 CELL_PX = 8
 
 

@@ -11,7 +11,7 @@ from diffam_core.faces.cascades import CascadeDetector
 from diffam_core.faces.detection import Detector, is_same, protectable, shared
 from diffam_core.faces.face import FoundFace
 from diffam_core.faces.framing import Framing
-from diffam_core.faces.yunet import YunetDetector, open_yunet
+from diffam_core.faces.yunet import Yunet, YunetDetector
 from diffam_core.images import Photo
 from model_store.rendered.scenes import demo_scene
 from tests.diffam_core.faces.made_up_yunet import write_detector
@@ -34,7 +34,7 @@ def checked_cascades(folder: Path) -> Shown:
 
 
 def yunet(folder: Path) -> Shown:
-    detector = YunetDetector(FRAMING, open_yunet(write_detector(folder / "detector.onnx")))
+    detector = YunetDetector(FRAMING, Yunet(write_detector(folder / "detector.onnx")))
     return detector, np.full((72, 72, 3), 90, np.uint8), np.full((24, 72, 3), 90, np.uint8)
 
 
