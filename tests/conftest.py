@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -161,3 +162,15 @@ def assets() -> Path:
     if not ASSETS.is_dir():
         pytest.skip(f"no test photos at {ASSETS}")
     return ASSETS
+
+
+@pytest.fixture(scope="session")
+def sharp_bundle(bundle: "Bundle", judges: "Judges") -> "Bundle":
+    """The shipped bundle with YuNet in place of OpenCV's cascades, as where recognisers were pulled."""
+    from diffam_core.faces.plausibility import parser_check
+    from diffam_core.faces.yunet import YunetDetector
+
+    models = bundle.models
+    check = parser_check(models.parser, models.portrait_px)
+    detector = YunetDetector(models.detector.framing, judges.landmarks, check)
+    return replace(bundle, models=replace(models, detector=detector))
