@@ -1,9 +1,10 @@
-"""YuNet beside OpenCV's cascades: people found, crowds, what else is taken for a face, and time on one core.
+"""YuNet beside OpenCV's cascades: people and crowds that are found, and time on one core.
 
-    python -m benchmarks.detectors --yunet FILE [--people DIR ...] [--scenes 24] [--repeats 5] [--json FILE]
+    python -m benchmarks.detectors --yunet FILE [--people DIR ...] [--repeats 5] [--json FILE]
 
 A folder of people holds photos of one person each. The crowd is a mosaic of a hundred of them. Both detectors take the
-bundle's second look; the time is that of `all` on a photo of one megapixel with one face, taken in turns.
+bundle's second look; rendered groups are in face_recall. The
+time is that of `all` on a photo of one megapixel with one face, taken in turns.
 """
 
 import argparse
@@ -23,10 +24,9 @@ from diffam_core.faces.detection import Detector
 from diffam_core.faces.yunet import Yunet
 from diffam_core.images import Photo, decode_photo
 from model_store.bundle import open_bundle
-from model_store.rendered.scenes import demo_scene, error_of, group_scene, pair
+from model_store.rendered.scenes import demo_scene
 
 BUNDLE = Path("model_store/bundles/mini")
-SIZES = ((1000, 750), (1000, 750), (1600, 1200), (2400, 1800), (1200, 1600), (4000, 3000))
 SUFFIXES = (".jpg", ".png", ".webp")
 CROWD, CELL_PX = 100, 300
 
@@ -59,22 +59,6 @@ def crowd(detector: Detector, photos: list[Path]) -> dict[str, int]:
     return {"found": len({tuple(int(v // CELL_PX) for v in face.eye_middle) for face in found}), "finds": len(found)}
 
 
-def groups(detector: Detector, scenes: int) -> dict[str, Any]:
-    """Recall, precision and eye errors in rendered groups, in eye distances."""
-    drawn, found_count, errors = 0, 0, list[float]()
-    for index in range(scenes):
-        width, height = SIZES[index % len(SIZES)]
-        photo, truth = group_scene(index, width, height, 1 + 3 * index % 7, 35, (48, 0.3 * min(width, height)))
-        found = detector.all(photo)
-        errors += [error_of(face, where) for face, where in pair(found, truth)]
-        drawn, found_count = drawn + len(truth), found_count + len(found)
-    return {
-        "faces": drawn, "recall": round(len(errors) / drawn, 4), "precision": round(len(errors) / found_count, 4),
-        "eye_error_median": round(float(np.median(errors)), 4),
-        "eye_error_p95": round(float(np.quantile(errors, 0.95)), 4),
-    }  # fmt: skip
-
-
 def milliseconds(detectors: dict[str, Detector], photo: Photo, repeats: int) -> dict[str, float]:
     """Median processor time of a search, the detectors in turns."""
     taken: dict[str, list[float]] = {name: [] for name in detectors}
@@ -91,7 +75,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--yunet", type=Path, required=True)
     parser.add_argument("--people", type=Path, nargs="*", default=[])
-    parser.add_argument("--scenes", type=int, default=24)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--only", choices=("yunet", "cascades"))
     parser.add_argument("--json", type=Path)
@@ -113,7 +96,6 @@ def main() -> None:
         facts[name] = {
             "people": {folder.name: people(detectors[name], folder) for folder in arguments.people},
             "crowd": {folder.name: crowd(detectors[name], photos_in(folder)) for folder in arguments.people},
-            "groups": groups(detectors[name], arguments.scenes),
         }
         print(name, json.dumps(facts[name]), flush=True)  # noqa: T201
     facts |= {"commit": commit(), "machine": platform.platform()}

@@ -1,6 +1,6 @@
 """Which faces of rendered group photos are found, how exactly, what else is taken for one, and how long it takes.
 
-    python -m benchmarks.face_recall [--scenes 12] [--repeats 5] [--smallest-share 0.0225] [--json FILE]
+    python -m benchmarks.face_recall [--scenes 12] [--repeats 5] [--smallest-share 0.0225] [--yunet FILE] [--json FILE]
 
 Scenes have 1 to 7 people whose heads lean up to 35 degrees, faces from 48 pixels, photos from 0.75 to 12 megapixels.
 """
@@ -21,6 +21,7 @@ import torch
 
 from cli.commit import commit
 from diffam_core.faces.detection import SMALLEST_SHARE
+from diffam_core.faces.yunet import Yunet
 from diffam_core.images import Photo
 from model_store.bundle import open_bundle
 from model_store.rendered.scenes import error_of, group_scene, pair
@@ -48,9 +49,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--smallest-share", type=float, default=SMALLEST_SHARE)
+    parser.add_argument("--yunet", type=Path, help="the detector, in place of OpenCV's cascades")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    models = open_bundle(BUNDLE).models
+    yunet = Yunet(arguments.yunet) if arguments.yunet else None
+    models = open_bundle(BUNDLE, yunet=yunet).models
     find = partial(models.detector.all, smallest_share=arguments.smallest_share)
     drawn, errors, found_count, rows = 0, [], 0, []
     for index in range(arguments.scenes):
@@ -74,6 +77,7 @@ def main() -> None:
     facts: dict[str, Any] = {
         "recall": round(len(errors) / drawn, 4), "precision": round(len(errors) / found_count, 4), "faces": drawn,
         "eye_error": {"median": round(float(np.median(errors)), 4), "p95": round(float(np.quantile(errors, 0.95)), 4)},
+        "detector": "yunet" if arguments.yunet else "cascades",
         "smallest_share": arguments.smallest_share, "scenes": rows,
         "milliseconds_by_megapixels": times, "seed": arguments.seed, "threads": torch.get_num_threads(),
         "opencv_threads": cv2.getNumThreads(), "commit": commit(), "machine": platform.platform(),
