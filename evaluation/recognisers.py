@@ -21,6 +21,8 @@ from protection.judging import FRAME, Sight, embed_sights, sight_of
 
 DRAWS = 200
 """Of people, for the intervals of thresholds and of the equal error rate."""
+DRAWN_PEOPLE = 5
+"""Draws of fewer repeat the same one or two pairs."""
 LARGE_SHARE = 0.5
 """Of the width of the largest face: those below are other people in the background."""
 AGES = (25, 35, 50)
@@ -37,11 +39,28 @@ class Point(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Group:
+    """People of one value of a trait, at the threshold that .01 of all impostor pairs pass.
+
+    genuine, accepted: pairs of photos of one of them, and the share that passes.  impostors, fooled: pairs of photos of
+    two of them; None without any.  fooled_ci95: 95 % interval from draws of people, because pairs that share a person
+    are not independent; None of fewer than `DRAWN_PEOPLE`, and when no pair passes: every draw would be 0.
+    """
+
+    people: int
+    genuine: int
+    accepted: Share
+    impostors: int
+    fooled: float | None
+    fooled_ci95: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
 class Accuracy:
     """What one recogniser makes of pairs of photos.
 
     eer: equal error rate.  points: by false accept rate, at thresholds of these people.  shipped: genuine and impostor
-    pairs that pass the shipped threshold of a false accept rate of .01.  groups: the genuine ones by trait and value.
+    pairs that pass the shipped threshold of a false accept rate of .01.  groups: by trait and value.
     """
 
     genuine: int
@@ -49,7 +68,7 @@ class Accuracy:
     eer: Share
     points: Mapping[FalseAcceptRate, Point]
     shipped: tuple[Share, Share]
-    groups: Mapping[str, Mapping[str, tuple[int, Share]]]
+    groups: Mapping[str, Mapping[str, Group]]
 
 
 @dataclass(frozen=True)
@@ -125,7 +144,7 @@ def accuracy(
     for far in FALSE_ACCEPT_RATES:
         threshold = threshold_at(impostors, float(far))
         points[far] = Point(Share(threshold, intervals[far]), rate(genuine >= threshold))
-    groups = _groups(cosines, seen, traits, points[DECISION_FAR].threshold.value)
+    groups = _groups(cosines >= points[DECISION_FAR].threshold.value, seen, traits, seed)
     return Accuracy(
         genuine=len(genuine),
         impostors=len(impostors),
@@ -182,20 +201,36 @@ def _intervals(cosines: Scores, owners: NDArray[np.int64], seed: int) -> dict[st
 
 
 def _groups(
-    cosines: Scores, seen: Seen, traits: Mapping[str, Mapping[str, str]], threshold: float
-) -> dict[str, dict[str, tuple[int, Share]]]:
-    """How many genuine pairs pass, by what is told of their person."""
-    one, other = np.triu_indices(len(seen.owners), 1)
-    is_same = seen.owners[one] == seen.owners[other]
-    people = [traits.get(seen.people[owner].id, {}) for owner in seen.owners[one[is_same]]]
-    passed = cosines[one, other][is_same] >= threshold
-    groups: dict[str, dict[str, tuple[int, Share]]] = {}
-    for trait in dict.fromkeys(name for person in people for name in person):
-        values = np.array([_band(trait, person.get(trait, "")) for person in people])
-        groups[trait] = {
-            str(value): (int((values == value).sum()), rate(passed[values == value])) for value in np.unique(values)
-        }
+    passes: NDArray[np.bool_], seen: Seen, traits: Mapping[str, Mapping[str, str]], seed: int
+) -> dict[str, dict[str, Group]]:
+    """Who passes, by what is told of the people of whom there are two photos.  passes: by face and face."""
+    owners = seen.owners
+    paired = [person for person in np.unique(owners) if np.count_nonzero(owners == person) > 1]
+    told = {person: traits.get(seen.people[person].id, {}) for person in paired}
+    groups: dict[str, dict[str, Group]] = {}
+    for trait in dict.fromkeys(name for row in told.values() for name in row):
+        values = {person: _band(trait, row.get(trait, "")) for person, row in told.items()}
+        members = {value: [person for person in paired if values[person] == value] for value in values.values()}
+        groups[trait] = {value: _group(passes, owners, members[value], seed) for value in sorted(members)}
     return groups
+
+
+def _group(passes: NDArray[np.bool_], owners: NDArray[np.int64], people: list[int], seed: int) -> Group:
+    """One group.  people: each with two faces or more."""
+    is_theirs = np.equal.outer(people, owners).astype(np.float64)
+    faces = is_theirs.sum(axis=1)
+    rows, others = np.triu_indices(len(owners), 1)
+    same = passes[rows, others][(owners[rows] == owners[others]) & np.isin(owners[rows], people)]
+    passed, pairs = is_theirs @ passes @ is_theirs.T, np.outer(faces, faces)
+    for table in (passed, pairs):
+        np.fill_diagonal(table, 0)
+    fooled, interval = float(passed.sum() / pairs.sum()) if len(people) > 1 else None, None
+    if fooled and len(people) >= DRAWN_PEOPLE:
+        drawn = np.random.default_rng(seed).multinomial(len(people), np.full(len(people), 1 / len(people)), DRAWS)
+        shares = ((drawn @ passed) * drawn).sum(axis=1) / ((drawn @ pairs) * drawn).sum(axis=1)
+        low, high = np.quantile(shares, [0.025, 0.975])
+        interval = (round(float(low), 4), round(float(high), 4))
+    return Group(len(people), len(same), rate(same), int(pairs.sum()) // 2, fooled, interval)
 
 
 def _band(trait: str, value: str) -> str:

@@ -18,7 +18,7 @@ from jobs.settings import Settings
 from model_store.judges import FOLDER
 
 if TYPE_CHECKING:
-    from evaluation.recognisers import Accuracy, Seen
+    from evaluation.recognisers import Accuracy, Group, Seen
 
 LEAST_PEOPLE = 10
 """To measure thresholds with; fewer say nothing about a false accept rate."""
@@ -78,7 +78,7 @@ def evaluate_recognisers(console: Console, settings: Settings, order: Recogniser
 
 
 def print_accuracies(console: Console, seen: "Seen", found: Mapping[str, "Accuracy"]) -> None:
-    """A table of accept rates, one of thresholds, and one for every trait."""
+    """A table of accept rates, one of thresholds, and two for every trait."""
     first = next(iter(found.values()))
     console.print(
         f"{len(seen.people)} people, {len(seen.owners)} faces ({len(seen.missed)} photos without one): "
@@ -101,12 +101,31 @@ def print_accuracies(console: Console, seen: "Seen", found: Mapping[str, "Accura
         )
     console.print(rates, thresholds)
     for trait in first.groups:
-        groups = Table(trait, "n", *found)
-        for value, (count, _) in first.groups[trait].items():
-            groups.add_row(
-                value, str(count), *(f"{accuracy.groups[trait][value][1].value:.3f}" for accuracy in found.values())
-            )
-        console.print(groups)
+        console.print(*_trait_tables(trait, {name: accuracy.groups[trait] for name, accuracy in found.items()}))
+
+
+def _trait_tables(trait: str, found: Mapping[str, Mapping[str, "Group"]]) -> tuple[Table, Table]:
+    """Who is accepted, and which strangers: groups by recogniser and value."""
+    genuine = Table(trait, "pairs", *found, title="One person accepted, at the threshold of FAR .01")
+    strangers = Table(
+        trait,
+        "people",
+        "pairs",
+        *found,
+        title="Strangers of one group accepted, at the same threshold (95 %, of people)",
+    )
+    for value, group in next(iter(found.values())).items():
+        groups = [each[value] for each in found.values()]
+        genuine.add_row(value, str(group.genuine), *(f"{each.accepted.value:.3f}" for each in groups))
+        strangers.add_row(value, str(group.people), str(group.impostors), *map(_fooled, groups))
+    return genuine, strangers
+
+
+def _fooled(group: "Group") -> str:
+    if group.fooled is None:
+        return "-"
+    low_high = f" ({group.fooled_ci95[0]:.3f} to {group.fooled_ci95[1]:.3f})" if group.fooled_ci95 else ""
+    return f"{group.fooled:.3f}{low_high}"
 
 
 def _keep(folder: Path, found: Mapping[str, "Accuracy"], provenance: str) -> None:

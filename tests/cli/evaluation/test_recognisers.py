@@ -4,10 +4,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from cli.evaluation.recognisers import print_accuracies
 from cli.main import app
+from evaluation.cells import Share
+from evaluation.recognisers import Accuracy, Group, Point, Seen
 from model_store.judges import FOLDER, read_judges
 from model_store.recognisers import Judges
 
@@ -54,6 +59,18 @@ def test_ten_people_are_measured_by_the_judges_that_were_asked_for_and_their_thr
     kept = read_judges(tmp_path / FOLDER)[name]
     assert kept.threshold == round(figures[name]["points"]["0.01"][0][0], 4)
     assert "10 people of lfw" in kept.thresholds_from
+
+
+def test_of_each_group_it_tells_how_many_strangers_pass_and_how_sure_that_is() -> None:
+    share = Share(1.0, (0.9, 1.0))
+    groups = {"dark": Group(9, 9, share, 144, 0.25, (0.1, 0.5)), "other": Group(1, 1, share, 0, None, None)}
+    point = Point(Share(0.5, (0.4, 0.6)), share)
+    accuracy = Accuracy(10, 180, share, {"0.01": point}, (share, share), {"tone": groups})
+    with (console := Console(width=200)).capture() as said:
+        print_accuracies(console, Seen([], np.zeros(0, np.int64), {}, []), {"net": accuracy})
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in said.get().splitlines() if "│" in line]
+    assert ["dark", "9", "144", "0.250 (0.100 to 0.500)"] in rows
+    assert ["other", "1", "0", "-"] in rows
 
 
 def test_judges_say_how_many_owners_they_still_know_in_photos_that_a_method_finished(
