@@ -11,8 +11,8 @@ from diffam_core.faces.face import scale_face
 from diffam_core.faces.yunet import YunetDetector
 from diffam_core.images import Photo, decode_photo
 from diffam_core.models import FalseAcceptRate
-from diffam_core.score import Embeddings
-from evaluation.cells import FALSE_ACCEPT_RATES, Json, Share, rate
+from diffam_core.score import Embeddings, Share, rate
+from evaluation.cells import FALSE_ACCEPT_RATES, Json
 from evaluation.recognisers import middle_face
 from evaluation.subjects import Subjects
 from evaluation.treatments import TREATMENTS, Treatment

@@ -12,8 +12,8 @@ from diffam_core.faces.face import FoundFace
 from diffam_core.faces.yunet import YunetDetector
 from diffam_core.images import Photo
 from diffam_core.models import FalseAcceptRate
-from diffam_core.score import DECISION_FAR, VIEWS
-from evaluation.cells import FALSE_ACCEPT_RATES, Share, rate
+from diffam_core.score import DECISION_FAR, VIEWS, Scores, Share, rate, threshold_at
+from evaluation.cells import FALSE_ACCEPT_RATES
 from model_store.datasets.people import Person
 from model_store.datasets.pictures import read_photo
 from model_store.recognisers import Judges
@@ -25,7 +25,6 @@ LARGE_SHARE = 0.5
 """Of the width of the largest face: those below are other people in the background."""
 AGES = (25, 35, 50)
 """Where bands of ages begin."""
-Scores = NDArray[np.float64]
 Vectors = NDArray[np.float64]
 
 
@@ -134,11 +133,6 @@ def accuracy(
         shipped=(rate(genuine >= shipped), rate(impostors >= shipped)),
         groups=groups,
     )
-
-
-def threshold_at(impostors: Scores, far: float) -> float:
-    """The least cosine that at most a share `far` of impostors reaches. impostors: in ascending order."""
-    return float(np.nextafter(impostors[len(impostors) - int(far * len(impostors)) - 1], np.inf))
 
 
 def equal_error(genuine: Scores, impostors: Scores) -> float:

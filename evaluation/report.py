@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw
 
 from diffam_core.faces.face import cut_portrait
 from diffam_core.images import Photo, to_pixels
-from evaluation.cells import Json, as_match, as_row, rate
+from diffam_core.score import rate
+from evaluation.cells import Json, as_match, as_row
 from evaluation.commercial.verdicts import as_json, plot_verdicts, verdicts
 from evaluation.commercial.verification import Verification
 from evaluation.evaluate import SHEET_FACES, Evaluation

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from scipy.stats import bootstrap
 
-from evaluation.cells import Cell, Cost, Json, Share
+from diffam_core.score import Share
+from evaluation.cells import Cell, Cost, Json
 from evaluation.evaluate import Evaluation
 from evaluation.method import Kind, Method
 from evaluation.treatments import TREATMENTS

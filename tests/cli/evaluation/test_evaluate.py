@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from cli.evaluation.evaluate import print_tables
 from cli.main import app
-from evaluation.cells import Cost, Share
+from diffam_core.score import Share
+from evaluation.cells import Cost
 from evaluation.methods import METHODS
 from evaluation.summary import Line
 from model_store.catalog import BUNDLES
