@@ -15,7 +15,7 @@ from diffam_core.images import Photo
 from diffam_core.score import Embeddings, compare, embed
 from evaluation.cells import Cell, Cost
 from evaluation.judge import MATCHING_FACES, VisibleCost, lip_distance, views_of, visible_cost
-from evaluation.judging import Bench, Known, bench_of, judged, known
+from evaluation.judged.judging import Bench, Known, bench_of, judged, known
 from evaluation.method import Method
 from evaluation.noise import LITERATURE_EPS
 from evaluation.subjects import OnProgress, Subjects, save, save_and_open

@@ -18,7 +18,7 @@ from jobs.settings import Settings
 from model_store.judges import FOLDER
 
 if TYPE_CHECKING:
-    from evaluation.recognisers import Accuracy, Seen
+    from evaluation.judged.recognisers import Accuracy, Seen
 
 LEAST_PEOPLE = 10
 """To measure thresholds with; fewer say nothing about a false accept rate."""
@@ -46,7 +46,7 @@ def people_folder(settings: Settings, people: str) -> Path:
 
 def evaluate_recognisers(console: Console, settings: Settings, order: RecogniserOrder) -> None:
     """Measure, print, and write what was asked for. Raises CliError, StoreError, OSError."""
-    from evaluation.recognisers import measure, see_people
+    from evaluation.judged.recognisers import measure, see_people
     from model_store.datasets.folder import people_in, traits_in
     from model_store.recognisers import open_judges
 

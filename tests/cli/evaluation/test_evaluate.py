@@ -11,7 +11,7 @@ import tomli_w
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cli.evaluation.evaluate import print_tables
+from cli.evaluation.tables import print_tables
 from cli.main import app
 from diffam_core.score import Share
 from evaluation.cells import Cost

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from diffam_core.faces.face import FoundFace
 from diffam_core.faces.framing import Framing
 from diffam_core.score import threshold_at
-from evaluation.recognisers import Seen, accuracy, equal_error, middle_face
+from evaluation.judged.recognisers import Seen, accuracy, equal_error, middle_face
 from model_store.datasets.people import Person
 
 Numbers = NDArray[np.float64]

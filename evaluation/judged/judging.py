@@ -13,7 +13,7 @@ from diffam_core.images import Photo, decode_photo
 from diffam_core.models import FalseAcceptRate
 from diffam_core.score import Embeddings, Share, rate
 from evaluation.cells import FALSE_ACCEPT_RATES, Json
-from evaluation.recognisers import middle_face
+from evaluation.judged.recognisers import middle_face
 from evaluation.subjects import Subjects
 from evaluation.treatments import TREATMENTS, Treatment
 from model_store.recognisers import Judges
