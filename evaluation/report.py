@@ -16,9 +16,9 @@ from evaluation.commercial.verdicts import as_json, plot_verdicts, verdicts
 from evaluation.commercial.verification import Verification
 from evaluation.evaluate import SHEET_FACES, Evaluation
 from evaluation.method import Method
-from evaluation.plots import plot_held_out, plot_quality, plot_treatments
+from evaluation.plots import plot_held_out, plot_known, plot_quality, plot_searches, plot_treatments
 from evaluation.subjects import Subjects
-from evaluation.summary import gain, judges, summary
+from evaluation.summary import gain, judges, known_lines, search_lines, summary
 from evaluation.treatments import TREATMENTS
 from protection.batch import Face
 
@@ -27,7 +27,7 @@ CELL_PX = 192
 
 @dataclass(frozen=True)
 class Facts:
-    """What was measured, where and when."""
+    """What was measured, where and when. strangers: whose folder is in the gallery besides."""
 
     bundle: str
     grade: str
@@ -39,6 +39,7 @@ class Facts:
     commit: str
     machine: str
     measured_at: str
+    strangers: str | None = None
 
 
 def write_json(
@@ -50,8 +51,8 @@ def write_json(
 ) -> None:
     """`facts` of the run, the summary, `rows`, and `matches` with every recogniser, surrogates included.
 
-    `judges` says how many owners recognisers of libraries know; `verifiers` holds what commercial verifiers said, where
-    they were asked.
+    `judges` says how many owners recognisers of libraries know, `identification` whom searches find, and `verifiers`
+    what commercial verifiers said, where they were asked.
     """
     table = summary(evaluation, methods)
     lead = gain(table)
@@ -60,6 +61,7 @@ def write_json(
         "summary": [line.as_json() for line in table], "rows": [as_row(cell) for cell in evaluation.held_out],
         "matches": [as_match(cell) for cell in evaluation.cells],
         "judges": [opinion.as_json() for opinion in evaluation.known],
+        "identification": [row for search in evaluation.searches for row in search.as_json()],
     }  # fmt: skip
     if verification is not None:
         whole["verifiers"] = as_json(verification)
@@ -96,13 +98,20 @@ def write_report(
     plot_treatments(table).savefig(folder / "treatments.svg")
     plot_quality(table).savefig(folder / "quality.svg")
     contact_sheet(evaluation, methods).save(folder / "sheet.jpg", quality=90)
+    knows, found = known_lines(evaluation, methods), search_lines(evaluation, methods)
+    if knows:
+        plot_known(knows).savefig(folder / "judges.svg")
+    if found:
+        plot_searches(found).savefig(folder / "identification.svg")
     said = verdicts(verification) if verification else []
     if said:
         plot_verdicts(said, methods).savefig(folder / "verifiers.svg")
     environment = Environment(loader=PackageLoader("evaluation"), autoescape=select_autoescape())
     attacked, unseen = judges(evaluation)
     page = environment.get_template("report.html.j2").render(
-        facts=facts, table=table, gain=gain(table), attacked=attacked, unseen=unseen, treatments=TREATMENTS,
+        facts=facts, table=table, gain=gain(table), attacked=attacked, unseen=unseen,
+        treatments={name: TREATMENTS[name] for name in max((line.treatments for line in table), key=len)},
+        knows=knows, found=found, searches=evaluation.searches, judged=len(evaluation.known) and evaluation.known[0].n,
         against=evaluation.subjects.own_match_against,
         cells=[cell for cell in evaluation.cells if cell.method == "diffam" and cell.treatment == "clean"], rate=rate,
         verdicts=said, stopped=verification.stopped if verification else {},

@@ -11,21 +11,24 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.commit import commit
 from cli.errors import CliError
-from cli.evaluation.tables import print_known, print_tables
+from cli.evaluation.tables import print_known, print_searches, print_tables
 from cli.evaluation.verifiers import VerifierOrder, agree, ask, check, print_verdicts
 from evaluation.commercial.verification import questions_of
 from evaluation.datasets import DATASETS
-from evaluation.evaluate import Evaluation
+from evaluation.evaluate import Evaluation, Scope
 from evaluation.evaluate import evaluate as measure
 from evaluation.method import Method
 from evaluation.methods import METHODS
 from evaluation.report import Facts, write_json, write_report
 from evaluation.subjects import Subjects, gather_subjects
 from evaluation.summary import gain, summary
+from evaluation.treatments import TREATMENTS
 from jobs.settings import Settings
 from model_store.additions import with_additions
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import Catalog, find_bundle
+from model_store.datasets.folder import people_in
+from model_store.datasets.people import Person
 from model_store.judges import FOLDER
 from model_store.recognisers import open_judges
 
@@ -36,7 +39,8 @@ FEWEST_FACES = 4
 class EvaluationOrder:
     """What to measure, on whom, and where to write it.
 
-    references, methods: None means all that there are.  noise_eps: in grey levels; None means that of equal SSIM.
+    references, methods, treatments: None means all that there are.  noise_eps: in grey levels; None means that of
+    equal SSIM.  is_searched: whether owners are looked for in a gallery.  strangers: a folder of people who are in it.
     """
 
     dataset: str
@@ -47,6 +51,9 @@ class EvaluationOrder:
     noise_eps: float | None = None
     json_file: Path | None = None
     out: Path | None = None
+    treatments: Sequence[str] | None = None
+    is_searched: bool = False
+    strangers: Path | None = None
     verifiers: VerifierOrder = field(default_factory=VerifierOrder)
 
 
@@ -57,6 +64,8 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
     """
     chosen = {name: METHODS[name] for name in _known("method", order.methods or list(METHODS), METHODS)}
     _known("dataset", [order.dataset], DATASETS)
+    _known("treatment", order.treatments or [], TREATMENTS)
+    strangers = [] if order.strangers is None else people_in(order.strangers)
     check(settings, order.verifiers)
     bundle = _open(settings, order)
     if not order.methods:
@@ -65,7 +74,7 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
             del chosen[name]
     questions = questions_of(chosen, bundle.catalog.styles)
     agree(console, settings, order.verifiers, questions, order.faces)
-    evaluation = _measure(bundle, settings, order, chosen)
+    evaluation = _measure(bundle, settings, order, chosen, strangers)
     verification = ask(settings, order.verifiers, bundle, evaluation, questions)
     facts = _facts(bundle.catalog, evaluation.subjects, order)
     if facts.faces < order.faces:
@@ -74,7 +83,8 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
     if order.json_file is not None:
         write_json(order.json_file, evaluation, chosen, facts, verification)
     print_tables(console, table, gain(table), evaluation.subjects.own_match_against)
-    print_known(console, evaluation)
+    print_known(console, evaluation, chosen)
+    print_searches(console, evaluation, chosen)
     if order.out is not None:
         console.print(f"Report: {write_report(order.out, evaluation, chosen, facts, verification)}")
     print_verdicts(console, verification, chosen)
@@ -96,8 +106,10 @@ def _open(settings: Settings, order: EvaluationOrder) -> Bundle:
     return replace(bundle, catalog=replace(catalog, styles=styles))
 
 
-def _measure(bundle: Bundle, settings: Settings, order: EvaluationOrder, methods: dict[str, Method]) -> Evaluation:
-    """Gather people and run the methods, behind two progress bars. Raises CliError with too few people."""
+def _measure(
+    bundle: Bundle, settings: Settings, order: EvaluationOrder, methods: dict[str, Method], strangers: list[Person]
+) -> Evaluation:
+    """Gather people and run the methods, behind progress bars. Raises CliError with too few people."""
     columns = (
         TextColumn("{task.description:<15}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TimeRemainingColumn(),
@@ -113,10 +125,14 @@ def _measure(bundle: Bundle, settings: Settings, order: EvaluationOrder, methods
         if len(subjects.faces) < FEWEST_FACES:
             found = f"only {len(subjects.faces)} people with a face in the test side of {order.dataset!r}"
             raise CliError(f"{found}; {FEWEST_FACES} needed")
+        enrolled = progress.add_task("strangers", total=None, visible=bool(strangers))
+        scope = Scope(
+            order.treatments, eps, order.verifiers.photos if order.verifiers.names else 0, order.is_searched, strangers,
+            lambda done, total: progress.update(enrolled, completed=done, total=total),
+        )  # fmt: skip
         return measure(
             bundle, subjects, methods,
-            lambda name, done, total: progress.update(runs, description=name, completed=done, total=total),
-            eps, order.verifiers.photos if order.verifiers.names else 0,
+            lambda name, done, total: progress.update(runs, description=name, completed=done, total=total), scope,
         )  # fmt: skip
 
 
@@ -132,6 +148,7 @@ def _facts(catalog: Catalog, subjects: Subjects, order: EvaluationOrder) -> Fact
         commit=commit(),
         machine=platform.platform(),
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        strangers=None if order.strangers is None else order.strangers.name,
     )
 
 

@@ -1,15 +1,17 @@
 """The tables of an evaluation at the command line: they fit 80 columns."""
 
 from collections.abc import Sequence
-from statistics import fmean
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from diffam_core.score import DECISION_FAR
 from evaluation.evaluate import Evaluation
-from evaluation.summary import Gain, Line
+from evaluation.method import Method
+from evaluation.summary import Gain, Line, known_lines, search_lines
+from protection.identification import FPIR
+
+FEW = ": none of so few"
 
 
 def _narrow(title: str, *columns: str) -> Table:
@@ -47,18 +49,33 @@ def print_tables(console: Console, table: Sequence[Line], lead: Gain | None, aga
         )
 
 
-def print_known(console: Console, evaluation: Evaluation) -> None:
+def print_known(console: Console, evaluation: Evaluation, methods: dict[str, Method]) -> None:
     """How many owners recognisers that people run still know, a line per method and treatment."""
-    if not evaluation.known:
+    lines = known_lines(evaluation, methods)
+    if not lines:
         return
-    judges = list(dict.fromkeys(opinion.judge for opinion in evaluation.known))
-    table = _narrow("Owner known, % at FAR 0.01, by recognisers that people run", *judges, "mean")
-    rows: dict[tuple[str, str], dict[str, list[float]]] = {}
-    for opinion in evaluation.known:
-        place = rows.setdefault((opinion.method, opinion.treatment), {})
-        place.setdefault(opinion.judge, []).append(100 * opinion.shares[DECISION_FAR].value)
-    for (method, treatment), shares in rows.items():
-        means = [fmean(shares[judge]) for judge in judges]
-        table.add_row(f"{method}, {treatment}", *(f"{mean:.1f}" for mean in means), f"{fmean(means):.1f}")
+    table = _narrow("Owner known, % at FAR 0.01, by recognisers that people run", *lines[0].shares, "mean")
+    for line in lines:
+        shares = [f"{100 * share.value:.1f}" for share in (*line.shares.values(), line.mean)]
+        table.add_row(f"{line.method}, {line.treatment}", *shares)
     console.print(table)
     console.print(f"Measured against {evaluation.subjects.own_match_against}, of {evaluation.known[0].n} people.")
+
+
+def print_searches(console: Console, evaluation: Evaluation, methods: dict[str, Method]) -> None:
+    """Whom a search engine names, a line per method and states of query and gallery."""
+    lines = search_lines(evaluation, methods)
+    if not lines:
+        return
+    found = evaluation.searches[0].found
+    table = _narrow("Searches that find the owner, %", "query", "gallery", "rank 1", "rank 5", "named", "95 %")
+    for line in lines:
+        low, high = line.mean.tpir.ci95
+        shares = [f"{100 * share.value:.1f}" for share in (line.mean.rank_1, line.mean.rank_5, line.mean.tpir)]
+        table.add_row(line.title, line.query, line.gallery, *shares, f"{100 * low:.0f}-{100 * high:.0f}")
+    console.print(table)
+    console.print(
+        f"Means over {', '.join(lines[0].hits)}, held out. Gallery: {found.persons} people; {found.searches} searches. "
+        f"Named: first, and at or above the cosine that at most {FPIR:.0%} of {found.non_mated} searches reach which "
+        f"must find nobody{FEW if found.non_mated * FPIR < 1 else ''}."
+    )

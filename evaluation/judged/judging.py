@@ -1,24 +1,22 @@
 """Whether recognisers that people run still know the owner in finished photos, the gallery being another photo."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from diffam_core.faces.crops import Points
-from diffam_core.faces.face import scale_face
-from diffam_core.faces.yunet import YunetDetector
-from diffam_core.images import Photo, decode_photo
+from diffam_core.faces.face import FoundFace
+from diffam_core.images import Photo
 from diffam_core.models import FalseAcceptRate
 from diffam_core.score import Embeddings, Share, rate
 from evaluation.cells import FALSE_ACCEPT_RATES, Json
-from evaluation.judged.recognisers import middle_face
+from evaluation.judged.cascade_look import cascade_look
 from evaluation.subjects import Subjects
-from evaluation.treatments import TREATMENTS, Treatment
+from evaluation.treatments import TREATMENTS
 from model_store.recognisers import Judges
-from protection.judging import FRAME, Sight, embed_sights, meet, sight_of
-from protection.survival import treat
+from protection.judging import embed_sights, meet, sight_of
 
 JUDGED = {name: treatment for name, treatment in TREATMENTS.items() if name != "recrop"}
 """Judges find landmarks by themselves: nobody aligns a face for them."""
@@ -28,13 +26,23 @@ JUDGED = {name: treatment for name, treatment in TREATMENTS.items() if name != "
 class Bench:
     """Judges with the people whom they see in both photos.
 
-    people: their indices.  points: landmarks in the first photo.  own: embeddings of the second.
+    people: their indices.  points, other_points: landmarks in both photos.  own: embeddings of the second, by whether
+    its observer uses another detector than judges do.
     """
 
     judges: Judges
     people: list[int]
     points: list[Points]
-    own: Embeddings
+    other_points: list[Points]
+    own: dict[bool, Embeddings]
+
+    def see(self, photos: Sequence[Photo], faces: Sequence[FoundFace], is_found_by_another: bool = False) -> Embeddings:
+        """What judges see in a state of all people's first photos. faces: where they are expected."""
+        return _see(self.judges, [(photos[i], faces[i]) for i in self.people], self.points, is_found_by_another)
+
+    def see_others(self, photos: Sequence[Photo], faces: Sequence[FoundFace]) -> Embeddings:
+        """The same of their second photos."""
+        return _see(self.judges, [(photos[i], faces[i]) for i in self.people], self.other_points, False)
 
 
 @dataclass(frozen=True)
@@ -61,43 +69,43 @@ class Known:
         return told
 
 
-def bench_of(judges: Judges, subjects: Subjects) -> Bench | None:
-    """The people of whom judges see a face in both photos; None without any."""
-    detector = YunetDetector(FRAME, judges.landmarks)
-    people, points, others = list[int](), list[Points](), list[Sight]()
-    for index, (face, file) in enumerate(zip(subjects.faces, subjects.other_files, strict=True)):
-        photo = decode_photo(file)
-        known = middle_face(detector.all(photo), photo)
-        other = None if known is None else sight_of(judges, photo, known)
-        before = sight_of(judges, face.photo, face.found)
+def bench_of(judges: Judges, subjects: Subjects, is_other_needed: bool = True) -> Bench | None:
+    """The people of whom judges see a face in both photos; None without any.
+
+    is_other_needed: whether they will be looked at with another detector, too.
+    """
+    people, points, other_points = list[int](), list[Points](), list[Points]()
+    photos = list(zip(subjects.other_photos, subjects.other_found, strict=True))
+    for index, (face, (photo, found)) in enumerate(zip(subjects.faces, photos, strict=True)):
+        before, other = sight_of(judges, face.photo, face.found), sight_of(judges, photo, found)
         if before is not None and other is not None:
             people.append(index)
             points.append(before.points)
-            others.append(other)
-    return Bench(judges, people, points, embed_sights(judges, others)) if people else None
+            other_points.append(other.points)
+    if not people:
+        return None
+    seen = [photos[index] for index in people]
+    own = {is_other: _see(judges, seen, other_points, is_other) for is_other in {False, is_other_needed}}
+    return Bench(judges, people, points, other_points, own)
 
 
-def judged(
-    bench: Bench, subjects: Subjects, finished: Sequence[Photo], treatments: Sequence[str]
-) -> dict[str, Embeddings]:
-    """What judges see of finished photos after each of those treatments that leave the finding to them."""
-    return {name: _after(bench, subjects, finished, JUDGED[name]) for name in treatments if name in JUDGED}
+def _see(
+    judges: Judges, photos: Sequence[tuple[Photo, FoundFace]], points: Sequence[Points], is_found_by_another: bool
+) -> Embeddings:
+    """What judges see of faces; where they do not see them, they look at `points`."""
+    look = cascade_look if is_found_by_another else None
+    rows = [
+        embed_sights(judges, [meet(judges, photo, face, known, look)])
+        for (photo, face), known in zip(photos, points, strict=True)
+    ]
+    return {name: torch.cat([row[name] for row in rows]) for name in judges.recognisers}
 
 
-def _after(bench: Bench, subjects: Subjects, finished: Sequence[Photo], treatment: Treatment) -> Embeddings:
-    rows = []
-    for index, points in zip(bench.people, bench.points, strict=True):
-        photo = finished[index]
-        state = photo if treatment.profile is None else treat(photo, treatment.profile)
-        face = scale_face(subjects.found[index], state.shape[1] / photo.shape[1])
-        rows.append(embed_sights(bench.judges, [meet(bench.judges, state, face, points)]))
-    return {name: torch.cat([row[name] for row in rows]) for name in bench.own}
-
-
-def known(bench: Bench, seen: dict[str, Embeddings], method: str, styles: str) -> Iterator[Known]:
+def known(bench: Bench, seen: Mapping[str, Embeddings], method: str, styles: str) -> Iterator[Known]:
     """How many owners each judge knows, by treatment."""
     for treatment, found in seen.items():
+        own = bench.own[TREATMENTS[treatment].is_found_by_another]
         for name, recogniser in bench.judges.recognisers.items():
-            cosines = (found[name] * bench.own[name]).sum(dim=1).cpu().numpy()
+            cosines = (found[name] * own[name]).sum(dim=1).cpu().numpy()
             shares = {far: rate(np.asarray(cosines >= recogniser.thresholds[far])) for far in FALSE_ACCEPT_RATES}
             yield Known(method, styles, treatment, name, len(cosines), shares)
