@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from diffam_core.images import shrink
@@ -16,6 +19,27 @@ VIEWS = 50
 """Faces that recognisers see at a time."""
 Embeddings = dict[str, Float[Tensor, "_ _"]]
 """Unit vectors of faces `(views, dim)`, by recogniser; each has its own dim."""
+Scores = NDArray[np.float64]
+
+
+class Share(NamedTuple):
+    """A share, or a mean of shares, with its 95 % interval."""
+
+    value: float
+    ci95: tuple[float, float]
+
+
+def rate(hits: NDArray[np.bool_]) -> Share:
+    """The share of hits, with Wilson's interval."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(int(hits.sum()), hits.size).proportion_ci(method="wilson")
+    return Share(float(hits.mean()), (round(float(interval.low), 4), round(float(interval.high), 4)))
+
+
+def threshold_at(impostors: Scores, far: float) -> float:
+    """The least cosine that at most a share `far` of impostors reaches. impostors: in ascending order."""
+    return float(np.nextafter(impostors[len(impostors) - int(far * len(impostors)) - 1], np.inf))
 
 
 @dataclass(frozen=True)

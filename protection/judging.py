@@ -1,7 +1,8 @@
 """What recognisers of libraries make of a face: they find its landmarks for themselves and look at their own crop."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,8 @@ FRAME = Framing((0.5, 0.46), 0.18)
 """Wide enough for every crop, of turned heads, too."""
 VIEW_PX = 384
 """Eyes are 69 pixels apart: more than in any crop."""
+Look = Callable[[Photo], list[Find]]
+"""Faces with five landmarks in a picture; judges look with YuNet."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,11 @@ class Sight:
     points: Points
 
 
-def sight_of(judges: Judges, photo: Photo, face: FoundFace) -> Sight | None:
-    """The face where it is expected in a photo, in a view that stands upright; None when no face is found there."""
+def sight_of(judges: Judges, photo: Photo, face: FoundFace, look: Look | None = None) -> Sight | None:
+    """The face where it is expected in a photo, in a view that stands upright; None when no face is found there.
+
+    look: of an observer who looks with something else.
+    """
     view = _view(photo, face)
     pixels = to_pixels(view[0])
     middle = np.array(FRAME.eye_middle) * VIEW_PX - 0.5
@@ -41,7 +47,8 @@ def sight_of(judges: Judges, photo: Photo, face: FoundFace) -> Sight | None:
     def away(find: Find) -> float:
         return float(np.hypot(*((find.left_eye + find.right_eye) / 2 - middle)))
 
-    nearest = min(yunet_faces(judges.landmarks, pixels), key=away, default=None)
+    finds = (look or partial(yunet_faces, judges.landmarks))(pixels)
+    nearest = min(finds, key=away, default=None)
     if nearest is None or away(nearest) > FRAME.eye_distance * VIEW_PX / 2:
         return None
     found = (
@@ -56,9 +63,9 @@ def _view(photo: Photo, face: FoundFace) -> Float[Tensor, "1 3 side side"]:
     return cut_portrait(photo, replace(face, framing=FRAME), VIEW_PX)
 
 
-def meet(judges: Judges, photo: Photo, face: FoundFace, points: Points) -> Sight:
+def meet(judges: Judges, photo: Photo, face: FoundFace, points: Points, look: Look | None = None) -> Sight:
     """The face in another state of its photo; where judges do not see it there, they look where its `points` were."""
-    return sight_of(judges, photo, face) or Sight(_view(photo, face), points)
+    return sight_of(judges, photo, face, look) or Sight(_view(photo, face), points)
 
 
 class Judged(NamedTuple):

@@ -18,7 +18,7 @@ from jobs.settings import Settings
 from model_store.judges import FOLDER
 
 if TYPE_CHECKING:
-    from evaluation.recognisers import Accuracy, Group, Seen
+    from evaluation.judged.recognisers import Accuracy, Group, Seen
 
 LEAST_PEOPLE = 10
 """To measure thresholds with; fewer say nothing about a false accept rate."""
@@ -44,9 +44,19 @@ def people_folder(settings: Settings, people: str) -> Path:
     raise CliError(f"no people: looked for {' and '.join(map(str, places))}; DIFFAM_PEOPLE_DIR holds folders by name")
 
 
+def strangers_folder(settings: Settings, people: str, measured: Path | None, is_searched: bool) -> Path:
+    """The same of people whom nobody measures. Raises CliError, also when they are the measured ones."""
+    if not is_searched:
+        raise CliError("--strangers are enrolled in a gallery: there is one with --identify")
+    folder = people_folder(settings, people)
+    if measured is not None and folder.resolve() == measured.resolve():
+        raise CliError(f"the people of {folder.name} are measured: strangers must be others")
+    return folder
+
+
 def evaluate_recognisers(console: Console, settings: Settings, order: RecogniserOrder) -> None:
     """Measure, print, and write what was asked for. Raises CliError, StoreError, OSError."""
-    from evaluation.recognisers import measure, see_people
+    from evaluation.judged.recognisers import eyes_of_judges, measure, see_people
     from model_store.datasets.folder import people_in, traits_in
     from model_store.recognisers import open_judges
 
@@ -60,7 +70,8 @@ def evaluate_recognisers(console: Console, settings: Settings, order: Recogniser
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("looking at photos")
-        seen = see_people(judges, people, lambda done, total: progress.update(bar, completed=done, total=total))
+        eyes = eyes_of_judges(judges)
+        seen = see_people(eyes, people, lambda done, total: progress.update(bar, completed=done, total=total))
     found = dict(measure(judges, seen, traits_in(folder)))
     print_accuracies(console, seen, found)
     facts = {

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from diffam_core.score import Match
-from evaluation.cells import Cell, Cost, as_match, as_row, rate
+from diffam_core.score import Match, rate
+from evaluation.cells import Cell, Cost, as_match, as_row
 from evaluation.evaluate import Evaluation
 from evaluation.method import Kind, Method
 from evaluation.subjects import Subjects

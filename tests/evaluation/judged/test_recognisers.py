@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from diffam_core.faces.face import FoundFace
 from diffam_core.faces.framing import Framing
-from evaluation.cells import rate
-from evaluation.recognisers import Seen, accuracy, equal_error, middle_face, threshold_at
+from diffam_core.score import rate, threshold_at
+from evaluation.judged.recognisers import Seen, accuracy, equal_error, middle_face
 from model_store.datasets.people import Person
 
 Numbers = NDArray[np.float64]

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.stats import bootstrap
+from torch import Tensor
 
-from diffam_core.faces.face import FoundFace
+from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.faces.yunet import YunetDetector
 from diffam_core.images import Photo
-from diffam_core.models import FalseAcceptRate
-from diffam_core.score import DECISION_FAR, VIEWS
-from evaluation.cells import FALSE_ACCEPT_RATES, Share, rate
+from diffam_core.models import FalseAcceptRate, Models
+from diffam_core.score import DECISION_FAR, VIEWS, Embeddings, Scores, Share, embed, rate, threshold_at
+from evaluation.cells import FALSE_ACCEPT_RATES
 from model_store.datasets.people import Person
 from model_store.datasets.pictures import read_photo
 from model_store.recognisers import Judges
@@ -27,8 +29,9 @@ LARGE_SHARE = 0.5
 """Of the width of the largest face: those below are other people in the background."""
 AGES = (25, 35, 50)
 """Where bands of ages begin."""
-Scores = NDArray[np.float64]
 Vectors = NDArray[np.float64]
+Glimpse = TypeVar("Glimpse")
+"""What an observer keeps of a face until it is embedded."""
 
 
 class Point(NamedTuple):
@@ -81,31 +84,58 @@ class Seen:
     missed: list[str]
 
 
-def see_people(judges: Judges, people: Sequence[Person], on_progress: Callable[[int, int], None]) -> Seen:
-    """The face in the middle of every photo. Raises DatasetDamaged; photos without a face are told by name."""
-    detector = YunetDetector(FRAME, judges.landmarks)
-    owners, sights, missed = list[int](), list[Sight](), list[str]()
-    parts: dict[str, list[Vectors]] = {name: [] for name in judges.recognisers}
+@dataclass(frozen=True)
+class Eyes(Generic[Glimpse]):
+    """Who looks at photos: what they see of one (None without a face), and unit embeddings of what they saw."""
 
-    def embed() -> None:  # soon: a view has half a million numbers
-        for name, rows in (embed_sights(judges, sights) if sights else {}).items():
+    names: Sequence[str]
+    glimpse: Callable[[Photo], Glimpse | None]
+    embed: Callable[[Sequence[Glimpse]], Embeddings]
+
+
+def eyes_of_judges(judges: Judges) -> Eyes[Sight]:
+    """The face in the middle, as judges meet it."""
+    detector = YunetDetector(FRAME, judges.landmarks)
+
+    def glimpse(photo: Photo) -> Sight | None:
+        face = middle_face(detector.all(photo), photo)
+        return None if face is None else sight_of(judges, photo, face)
+
+    return Eyes(list(judges.recognisers), glimpse, lambda sights: embed_sights(judges, sights))
+
+
+def eyes_of_bundle(models: Models) -> Eyes[Tensor]:
+    """The face in the middle, aligned as the bundle's recognisers expect it."""
+
+    def glimpse(photo: Photo) -> Tensor | None:
+        face = middle_face(models.detector.all(photo), photo)
+        return None if face is None else cut_portrait(photo, face, models.view_px)
+
+    return Eyes(list(models.recognisers), glimpse, lambda views: embed(models, torch.cat(list(views))))
+
+
+def see_people(eyes: Eyes[Glimpse], people: Sequence[Person], on_progress: Callable[[int, int], None]) -> Seen:
+    """The face in the middle of every photo. Raises DatasetDamaged; photos without a face are told by name."""
+    owners, glimpses, missed = list[int](), list[Glimpse](), list[str]()
+    parts: dict[str, list[Vectors]] = {name: [] for name in eyes.names}
+
+    def embed_all() -> None:  # soon: a view has half a million numbers
+        for name, rows in (eyes.embed(glimpses) if glimpses else {}).items():
             parts[name].append(rows.double().cpu().numpy())
-        sights.clear()
+        glimpses.clear()
 
     photos = [(index, path) for index, person in enumerate(people) for path in person.photos]
     for done, (owner, path) in enumerate(photos):
         on_progress(done, len(photos))
-        photo = read_photo(path)
-        face = middle_face(detector.all(photo), photo)
-        sight = None if face is None else sight_of(judges, photo, face)
-        if sight is None:
+        glimpse = eyes.glimpse(read_photo(path))
+        if glimpse is None:
             missed.append(path.name)
         else:
             owners.append(owner)
-            sights.append(sight)
-        if len(sights) == VIEWS:
-            embed()
-    embed()
+            glimpses.append(glimpse)
+        if len(glimpses) == VIEWS:
+            embed_all()
+    embed_all()
     on_progress(len(photos), len(photos))
     vectors = {name: np.concatenate(rows) if rows else np.zeros((0, 1)) for name, rows in parts.items()}
     return Seen(list(people), np.array(owners, np.int64), vectors, missed)
@@ -153,11 +183,6 @@ def accuracy(
         shipped=(rate(genuine >= shipped), rate(impostors >= shipped)),
         groups=groups,
     )
-
-
-def threshold_at(impostors: Scores, far: float) -> float:
-    """The least cosine that at most a share `far` of impostors reaches. impostors: in ascending order."""
-    return float(np.nextafter(impostors[len(impostors) - int(far * len(impostors)) - 1], np.inf))
 
 
 def equal_error(genuine: Scores, impostors: Scores) -> float:
