@@ -43,7 +43,7 @@ def threshold_at(impostors: Scores, far: float) -> float:
 
 
 @dataclass(frozen=True)
-class Match:
+class Cosines:
     """Cosines of one face on one recogniser, before and after protection."""
 
     own_before: float
@@ -85,16 +85,16 @@ def embed(models: Models, views: Float[Tensor, "views 3 height width"]) -> Embed
 
 def compare(
     recognisers: Mapping[str, Recogniser], own: Embeddings, seen: Embeddings, target: Embeddings
-) -> list[dict[str, Match]]:
+) -> list[dict[str, Cosines]]:
     """Per face seen and recogniser, how it matches its owner and the target.
 
     own: of every face's owner, or of the one that all have.  target: of one picture.
     """
-    found: list[dict[str, Match]] = [{} for _ in next(iter(seen.values()))]
+    found: list[dict[str, Cosines]] = [{} for _ in next(iter(seen.values()))]
     for name, recogniser in recognisers.items():
         (aim,), owners = target[name], own[name].expand(len(found), -1)
         for row, before, after in zip(found, owners, seen[name], strict=True):
-            row[name] = Match(
+            row[name] = Cosines(
                 own_before=_cosine(before, before),
                 own_after=_cosine(before, after),
                 target_before=_cosine(before, aim),
@@ -109,7 +109,7 @@ def matches(
     original: Float[Tensor, "1 3 size size"],
     protected: Float[Tensor, "views 3 size size"],
     target: Float[Tensor, "1 3 any any"],
-) -> list[dict[str, Match]]:
+) -> list[dict[str, Cosines]]:
     """Per view of a protected face and recogniser, how it matches its owner and the target's test picture."""
     found = embed(models, torch.cat([original, protected]))
     own, seen = ({name: rows[part] for name, rows in found.items()} for part in (slice(1), slice(1, None)))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffam_core.models import FalseAcceptRate
-from diffam_core.score import DECISION_FAR, Match, Share, rate
+from diffam_core.score import DECISION_FAR, Cosines, Share, rate
 from model_store.catalog import StyleCard
 
 FALSE_ACCEPT_RATES: tuple[FalseAcceptRate, ...] = ("0.1", "0.01", "0.001")
@@ -43,7 +43,7 @@ class Cell:
     treatment: str
     recogniser: str
     thresholds: Mapping[str, float]
-    matches: Sequence[Match]
+    matches: Sequence[Cosines]
     cost: Cost
 
     @property

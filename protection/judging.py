@@ -16,7 +16,7 @@ from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.faces.framing import Framing
 from diffam_core.faces.yunet import yunet_faces
 from diffam_core.images import Photo, to_pixels
-from diffam_core.score import VIEWS, Embeddings, Match, compare
+from diffam_core.score import VIEWS, Cosines, Embeddings, compare
 from model_store.recognisers import Judges
 
 FRAME = Framing((0.5, 0.46), 0.18)
@@ -71,7 +71,7 @@ def meet(judges: Judges, photo: Photo, face: FoundFace, points: Points, look: Lo
 class Judged(NamedTuple):
     """What judges make of a face in states of its photo: matches by judge, for each; whether they know the target."""
 
-    matches: list[dict[str, Match]]
+    matches: list[dict[str, Cosines]]
     knows_target: bool
 
 
