@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from cli.commit import commit
+from diffam_core.score import rate
 from diffam_core.transfer import TransferRecipe
-from evaluation.cells import rate
 from evaluation.datasets import DATASETS
 from evaluation.evaluate import evaluate
 from evaluation.methods import METHODS

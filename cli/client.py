@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from time import sleep
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import httpx
 
 from cli.errors import RequestFailed
+from jobs.job import Kind, Status
 
 POLL_S = 0.2
 ATTEMPTS = 8
@@ -16,9 +17,63 @@ RETRY_S = 2.0
 LONGEST_RETRY_S = 60.0
 BUSY = (429, 503)
 
-Job = dict[str, Any]
+Json = dict[str, Any]
 Wait = Callable[[float], object]
 """Like `sleep`; may raise to give up."""
+
+
+class Refusal(TypedDict):
+    """Why a job failed."""
+
+    code: str
+    message: str
+
+
+class PhotoFile(TypedDict):
+    """The protected photo's file."""
+
+    media_type: str
+    sha256: str
+    width: int
+    height: int
+
+
+class Output(TypedDict):
+    """What came of a job: of a photo its file and its faces, of a fine-tuning the ids alone.
+
+    faces: as `jobs.report` says.  candidates: as `jobs.job` says.
+    """
+
+    photo: PhotoFile
+    faces: list[Json]
+    candidates: list[Json]
+    reference_id: str | None
+    target_id: str | None
+
+
+class Job(TypedDict):
+    """A job as a service tells it; `jobs.job.Job` says what the fields mean.
+
+    What a later service may tell in words unknown here stays JSON until somebody reads it.
+    """
+
+    id: str
+    kind: Kind
+    status: Status
+    revision: int
+    attempt: int
+    progress: Json | None
+    input: Json
+    error: Refusal | None
+    timings: Json
+    bundle: dict[str, str]
+    links: dict[str, str]
+
+
+class FinishedJob(Job):
+    """One that succeeded."""
+
+    output: Output
 
 
 def first_reference(client: httpx.Client) -> str:
@@ -53,7 +108,7 @@ def submit(
     return job
 
 
-def follow(client: httpx.Client, job: Job, on_change: Callable[[Job], None], wait: Wait = sleep) -> Job:
+def follow(client: httpx.Client, job: Job, on_change: Callable[[Job], None], wait: Wait = sleep) -> FinishedJob:
     """Poll until the job is over and return its last state. Raises RequestFailed when it failed."""
     while job["status"] in ("queued", "running"):
         on_change(job)
@@ -61,9 +116,9 @@ def follow(client: httpx.Client, job: Job, on_change: Callable[[Job], None], wai
         job = read(ask(client, "GET", f"/v1/jobs/{job['id']}", wait)).json()
     on_change(job)
     if job["status"] != "succeeded":
-        error = job.get("error") or {}
-        raise RequestFailed(str(error.get("code", job["status"])), error.get("message", "no reason given"))
-    return job
+        error = job["error"] or {"code": job["status"], "message": "no reason given"}
+        raise RequestFailed(error["code"], error["message"])
+    return cast(FinishedJob, job)
 
 
 def fetch(client: httpx.Client, job: Job, part: str, wait: Wait = sleep) -> bytes:

@@ -8,7 +8,7 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.client import Job, fetch, first_reference, follow, submit
+from cli.client import FinishedJob, Job, fetch, first_reference, follow, submit
 from cli.scores import print_grade, print_scores, print_timings
 from cli.stack.stack import running_stack
 from jobs.job import Timings
@@ -34,8 +34,8 @@ def demo(
                 stack.wait_until_ready()
             console.print(f"Serving on {stack.url}")
             with httpx.Client(base_url=stack.url, timeout=60) as client:
-                job = submit(client, upload, reference or first_reference(client), target)
-                job = watch(console, client, job)
+                accepted = submit(client, upload, reference or first_reference(client), target)
+                job = watch(console, client, accepted)
                 saved = save(client, job, upload, photo.suffix if photo else ".png", out)
     print_scores(console, FACES.validate_python(job["output"]["faces"]))
     print_timings(console, Timings.model_validate(job["timings"]))
@@ -52,7 +52,7 @@ def demo_photo() -> bytes:
     return png.getvalue()
 
 
-def watch(console: Console, client: httpx.Client, job: Job) -> Job:
+def watch(console: Console, client: httpx.Client, job: Job) -> FinishedJob:
     """Follow the job with a progress bar."""
     columns = (
         TextColumn("{task.description:<12}"),
@@ -71,7 +71,7 @@ def watch(console: Console, client: httpx.Client, job: Job) -> Job:
         return follow(client, job, on_change)
 
 
-def save(client: httpx.Client, job: Job, upload: bytes, suffix: str, out: Path) -> list[Path]:
+def save(client: httpx.Client, job: FinishedJob, upload: bytes, suffix: str, out: Path) -> list[Path]:
     """Write original, protected photo and before/after picture into `out`; returns their paths."""
     out.mkdir(parents=True, exist_ok=True)
     for stale in (*out.glob("original.*"), *out.glob("protected.*")):

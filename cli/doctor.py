@@ -17,7 +17,8 @@ from cli.stack.valkey import valkey_binary
 from jobs.connect import connect
 from jobs.settings import Settings
 from model_store.catalog import BUNDLES, PULLED, find_bundle, read_catalog, read_manifest
-from model_store.errors import StoreError
+from model_store.errors import BundleDamaged, StoreError
+from model_store.judges import FOLDER, check_judge, choose_judges, read_judges, read_judges_manifest
 
 State = Literal["ok", "note", "bad"]
 COLOURS: dict[State, str] = {"ok": "green", "note": "yellow", "bad": "red"}
@@ -46,7 +47,7 @@ def examine(console: Console, settings: Settings) -> bool:
             needed = needed_bytes(folder)
         except StoreError as error:
             findings.append(Finding(f"bundle {settings.bundle}", "bad", str(error)))
-        findings += [*_machine(settings, needed), *_service(settings)]
+        findings += [*_recognisers(settings), *_machine(settings, needed), *_service(settings)]
     table = Table("", "what", "finding", title=f"Can this machine run the bundle {settings.bundle!r}?")
     for finding in findings:
         table.add_row(f"[{COLOURS[finding.state]}]{finding.state}[/]", finding.what, finding.says.replace("[", r"\["))
@@ -111,6 +112,28 @@ def _lacking(what: str, folder: Path) -> Iterator[Finding]:
     for part in sources.parts:
         if part not in present and sources.giving(part):
             yield Finding(what, "note", f"without {sources.whereabouts(part)}")
+
+
+def _recognisers(settings: Settings) -> Iterator[Finding]:
+    """Those of libraries. Without any, photos are protected all the same; with a damaged one that is to judge, not."""
+    from model_store.published.recognisers.pack import known_recognisers
+
+    folder = settings.shelf / FOLDER
+    try:
+        manifest, cards = read_judges_manifest(folder), read_judges(folder)
+        wanted = choose_judges(folder, settings.judges)
+    except StoreError as error:
+        yield Finding(FOLDER, "bad", str(error))
+        return
+    for name in [*cards, *(["detector"] if cards else [])]:
+        what, card = f"recogniser {name}" if name in cards else "detector of recognisers", cards.get(name)
+        try:
+            check_judge(folder, manifest, name)
+            yield Finding(what, "ok", f"{card.title}, whole: {card.stands_for}" if card else "whole")
+        except BundleDamaged as error:
+            yield Finding(what, "bad" if name in wanted or (wanted and not card) else "note", str(error))
+    if missing := [row["title"] for name, row in known_recognisers().items() if name not in cards]:
+        yield Finding(FOLDER, "note", f"not here: {', '.join(missing)}; `diffam models pull {FOLDER}` fetches them")
 
 
 def needed_bytes(folder: Path) -> int:

@@ -170,6 +170,15 @@ def evaluate(
     ] = None,
     reference: Annotated[list[str] | None, typer.Option(help="Only styles of this look; may be given again.")] = None,
     method: Annotated[list[str] | None, typer.Option(help="Only this method; may be given again.")] = None,
+    treatment: Annotated[
+        list[str] | None, typer.Option(help="Only after this treatment, and none; may be given again.")
+    ] = None,
+    identify: Annotated[
+        bool, typer.Option("--identify", help="Also search for the owners in a gallery; takes twice as long.")
+    ] = False,
+    strangers: Annotated[
+        str | None, typer.Option(help="People who are in that gallery, too: a folder like that of --people.")
+    ] = None,
     noise_eps: Annotated[
         float | None,
         typer.Option(min=0.1, max=255, help="Budget of noise in grey levels; by default that of equal SSIM."),
@@ -188,7 +197,7 @@ def evaluate(
         return
     from cli.evaluation.evaluate import EvaluationOrder
     from cli.evaluation.evaluate import evaluate as measure
-    from cli.evaluation.recognisers import people_folder
+    from cli.evaluation.recognisers import people_folder, strangers_folder
     from cli.evaluation.verifiers import VerifierOrder
     from jobs.settings import Settings
 
@@ -199,7 +208,10 @@ def evaluate(
         if dataset_dir is not None:
             settings = settings.model_copy(update={"dataset_dir": dataset_dir})
         verifiers = VerifierOrder(tuple(dict.fromkeys(verifier or ())), verifier_photos, send_photos)
-        order = EvaluationOrder(dataset, reference, method, faces, seed, noise_eps, json_file, out, verifiers)
+        others = None if strangers is None else strangers_folder(settings, strangers, dataset_dir, identify)
+        order = EvaluationOrder(
+            dataset, reference, method, faces, seed, noise_eps, json_file, out, treatment, identify, others, verifiers
+        )
         measure(Console(), settings, order)
 
 

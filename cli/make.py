@@ -9,7 +9,7 @@ import httpx
 from pydantic import ValidationError
 
 from app.photo.canonical import PhotoLimits, canonical_photo
-from cli.client import Job, erase, fetch, follow, submit
+from cli.client import FinishedJob, Job, erase, fetch, follow, submit
 from cli.errors import RequestFailed, Stopped
 from cli.wishes import form_of
 from jobs.report import FACES, FaceReport, OnProgress, Progress
@@ -85,16 +85,16 @@ def make_there(client: httpx.Client, wish: Wish, stop: Event) -> Make:
 
         job = submit(client, upload, wish.reference_id, target, fields, wait)
         try:
-            job = follow(client, job, on_change, wait)
-            photo = fetch(client, job, "result", wait)
+            finished = follow(client, job, on_change, wait)
+            photo = fetch(client, finished, "result", wait)
         finally:
             erase(client, job)
-        return [_picture(photo, job)]
+        return [_picture(photo, finished)]
 
     return make
 
 
-def _picture(photo: bytes, job: Job) -> Picture:
+def _picture(photo: bytes, job: FinishedJob) -> Picture:
     """A job that succeeded, with its photo. Raises RequestFailed where a later service tells what is unknown here."""
     try:
         worn, faces = job["input"], FACES.validate_python(job["output"]["faces"])

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from diffam_core.images import shrink
@@ -16,10 +19,31 @@ VIEWS = 50
 """Faces that recognisers see at a time."""
 Embeddings = dict[str, Float[Tensor, "_ _"]]
 """Unit vectors of faces `(views, dim)`, by recogniser; each has its own dim."""
+Scores = NDArray[np.float64]
+
+
+class Share(NamedTuple):
+    """A share, or a mean of shares, with its 95 % interval."""
+
+    value: float
+    ci95: tuple[float, float]
+
+
+def rate(hits: NDArray[np.bool_]) -> Share:
+    """The share of hits, with Wilson's interval."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(int(hits.sum()), hits.size).proportion_ci(method="wilson")
+    return Share(float(hits.mean()), (round(float(interval.low), 4), round(float(interval.high), 4)))
+
+
+def threshold_at(impostors: Scores, far: float) -> float:
+    """The least cosine that at most a share `far` of impostors reaches. impostors: in ascending order."""
+    return float(np.nextafter(impostors[len(impostors) - int(far * len(impostors)) - 1], np.inf))
 
 
 @dataclass(frozen=True)
-class Match:
+class Cosines:
     """Cosines of one face on one recogniser, before and after protection."""
 
     own_before: float
@@ -61,16 +85,16 @@ def embed(models: Models, views: Float[Tensor, "views 3 height width"]) -> Embed
 
 def compare(
     recognisers: Mapping[str, Recogniser], own: Embeddings, seen: Embeddings, target: Embeddings
-) -> list[dict[str, Match]]:
+) -> list[dict[str, Cosines]]:
     """Per face seen and recogniser, how it matches its owner and the target.
 
     own: of every face's owner, or of the one that all have.  target: of one picture.
     """
-    found: list[dict[str, Match]] = [{} for _ in next(iter(seen.values()))]
+    found: list[dict[str, Cosines]] = [{} for _ in next(iter(seen.values()))]
     for name, recogniser in recognisers.items():
         (aim,), owners = target[name], own[name].expand(len(found), -1)
         for row, before, after in zip(found, owners, seen[name], strict=True):
-            row[name] = Match(
+            row[name] = Cosines(
                 own_before=_cosine(before, before),
                 own_after=_cosine(before, after),
                 target_before=_cosine(before, aim),
@@ -85,7 +109,7 @@ def matches(
     original: Float[Tensor, "1 3 size size"],
     protected: Float[Tensor, "views 3 size size"],
     target: Float[Tensor, "1 3 any any"],
-) -> list[dict[str, Match]]:
+) -> list[dict[str, Cosines]]:
     """Per view of a protected face and recogniser, how it matches its owner and the target's test picture."""
     found = embed(models, torch.cat([original, protected]))
     own, seen = ({name: rows[part] for name, rows in found.items()} for part in (slice(1), slice(1, None)))

@@ -2,31 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from diffam_core.models import FalseAcceptRate
-from diffam_core.score import DECISION_FAR, Match
+from diffam_core.score import DECISION_FAR, Cosines, Share, rate
 from model_store.catalog import StyleCard
 
 FALSE_ACCEPT_RATES: tuple[FalseAcceptRate, ...] = ("0.1", "0.01", "0.001")
 Json = dict[str, object]
-
-
-class Share(NamedTuple):
-    """A share, or a mean of shares, with its 95 % interval."""
-
-    value: float
-    ci95: tuple[float, float]
-
-
-def rate(hits: NDArray[np.bool_]) -> Share:
-    """The share of hits, with Wilson's interval."""
-    interval = binomtest(int(hits.sum()), hits.size).proportion_ci(method="wilson")
-    return Share(float(hits.mean()), (round(float(interval.low), 4), round(float(interval.high), 4)))
 
 
 @dataclass(frozen=True)
@@ -58,7 +43,7 @@ class Cell:
     treatment: str
     recogniser: str
     thresholds: Mapping[str, float]
-    matches: Sequence[Match]
+    matches: Sequence[Cosines]
     cost: Cost
 
     @property

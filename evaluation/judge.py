@@ -1,7 +1,7 @@
 """What recognisers and people see of finished files."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,10 +18,9 @@ from diffam_core.models import Models
 from diffam_core.networks.parser import region
 from diffam_core.score import quality
 from evaluation.subjects import Subjects
-from evaluation.treatments import Treatment
-from model_store.bundle import Reference
-from protection.again import meet_again
-from protection.survival import treat
+from evaluation.treatments import Treatment, other_detector
+from model_store.bundle import Bundle, Reference
+from protection.again import find_again
 
 MATCHING_FACES = 10
 """How many people the budget of noise is matched on; `VisibleCost.first_ssim` is the mean SSIM of their photos."""
@@ -60,19 +59,22 @@ class _ClipFeatures(nn.Module):
 
 
 def views_of(
-    models: Models, finished: Sequence[Photo], known: Sequence[FoundFace], treatments: Mapping[str, Treatment]
+    bundle: Bundle, photos: Sequence[Photo], faces: Sequence[FoundFace], treatments: Mapping[str, Treatment]
 ) -> dict[str, Tensor]:
-    """Aligned faces `(n, 3, v, v)` of the finished photos after each treatment, found anew as the service does."""
-    views: dict[str, list[Tensor]] = {name: [] for name in treatments}
-    for photo, face in zip(finished, known, strict=True):
-        states = {
-            profile: photo if profile is None else treat(photo, profile)
-            for profile in {treatment.profile for treatment in treatments.values()}
+    """Aligned faces `(n, 3, v, v)` of photos in one state, found anew as each treatment's observer finds them.
+
+    faces: where they are expected.
+    """
+    models, views = bundle.models, dict[str, list[Tensor]]()
+    detectors = {False: models.detector, True: other_detector(bundle) or models.detector}
+    for photo, face in zip(photos, faces, strict=True):
+        met = {
+            is_other: find_again(replace(models, detector=detectors[is_other]), photo, face) or face
+            for is_other in {treatment.is_found_by_another for treatment in treatments.values()}
         }
-        met = {profile: meet_again(models, state, face, photo.shape[1]).face for profile, state in states.items()}
         for name, treatment in treatments.items():
-            place = treatment.aligned(met[treatment.profile])
-            views[name].append(cut_portrait(states[treatment.profile], place, models.view_px))
+            place = treatment.aligned(met[treatment.is_found_by_another])
+            views.setdefault(name, []).append(cut_portrait(photo, place, models.view_px))
     return {name: torch.cat(parts) for name, parts in views.items()}
 
 

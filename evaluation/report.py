@@ -1,25 +1,24 @@
 """An evaluation as files: JSON with a row per cell, plots, a contact sheet, and one HTML page that shows it all."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import matplotlib as mpl
-import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
-from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from diffam_core.faces.face import cut_portrait
 from diffam_core.images import Photo, to_pixels
-from evaluation.cells import Json, as_match, as_row, rate
+from diffam_core.score import rate
+from evaluation.cells import Json, as_match, as_row
 from evaluation.commercial.verdicts import as_json, plot_verdicts, verdicts
 from evaluation.commercial.verification import Verification
 from evaluation.evaluate import SHEET_FACES, Evaluation
 from evaluation.method import Method
+from evaluation.plots import plot_held_out, plot_known, plot_quality, plot_searches, plot_treatments
 from evaluation.subjects import Subjects
-from evaluation.summary import Line, gain, judges, summary
+from evaluation.summary import gain, judges, known_lines, search_lines, summary
 from evaluation.treatments import TREATMENTS
 from protection.batch import Face
 
@@ -28,7 +27,7 @@ CELL_PX = 192
 
 @dataclass(frozen=True)
 class Facts:
-    """What was measured, where and when."""
+    """What was measured, where and when. strangers: whose folder is in the gallery besides."""
 
     bundle: str
     grade: str
@@ -40,6 +39,7 @@ class Facts:
     commit: str
     machine: str
     measured_at: str
+    strangers: str | None = None
 
 
 def write_json(
@@ -51,8 +51,8 @@ def write_json(
 ) -> None:
     """`facts` of the run, the summary, `rows`, and `matches` with every recogniser, surrogates included.
 
-    `judges` says how many owners recognisers of libraries know; `verifiers` holds what commercial verifiers said, where
-    they were asked.
+    `judges` says how many owners recognisers of libraries know, `identification` whom searches find, and `verifiers`
+    what commercial verifiers said, where they were asked.
     """
     table = summary(evaluation, methods)
     lead = gain(table)
@@ -61,6 +61,7 @@ def write_json(
         "summary": [line.as_json() for line in table], "rows": [as_row(cell) for cell in evaluation.held_out],
         "matches": [as_match(cell) for cell in evaluation.cells],
         "judges": [opinion.as_json() for opinion in evaluation.known],
+        "identification": [row for search in evaluation.searches for row in search.as_json()],
     }  # fmt: skip
     if verification is not None:
         whole["verifiers"] = as_json(verification)
@@ -93,17 +94,24 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     table = summary(evaluation, methods)
     mpl.rcParams["svg.hashsalt"] = "diffam"
-    _plot_held_out(table, evaluation).savefig(folder / "held_out.svg")
-    _plot_treatments(table).savefig(folder / "treatments.svg")
-    _plot_quality(table).savefig(folder / "quality.svg")
+    plot_held_out(table, evaluation).savefig(folder / "held_out.svg")
+    plot_treatments(table).savefig(folder / "treatments.svg")
+    plot_quality(table).savefig(folder / "quality.svg")
     contact_sheet(evaluation, methods).save(folder / "sheet.jpg", quality=90)
+    knows, found = known_lines(evaluation, methods), search_lines(evaluation, methods)
+    if knows:
+        plot_known(knows).savefig(folder / "judges.svg")
+    if found:
+        plot_searches(found).savefig(folder / "identification.svg")
     said = verdicts(verification) if verification else []
     if said:
         plot_verdicts(said, methods).savefig(folder / "verifiers.svg")
     environment = Environment(loader=PackageLoader("evaluation"), autoescape=select_autoescape())
     attacked, unseen = judges(evaluation)
     page = environment.get_template("report.html.j2").render(
-        facts=facts, table=table, gain=gain(table), attacked=attacked, unseen=unseen, treatments=TREATMENTS,
+        facts=facts, table=table, gain=gain(table), attacked=attacked, unseen=unseen,
+        treatments={name: TREATMENTS[name] for name in max((line.treatments for line in table), key=len)},
+        knows=knows, found=found, searches=evaluation.searches, judged=len(evaluation.known) and evaluation.known[0].n,
         against=evaluation.subjects.own_match_against,
         cells=[cell for cell in evaluation.cells if cell.method == "diffam" and cell.treatment == "clean"], rate=rate,
         verdicts=said, stopped=verification.stopped if verification else {},
@@ -112,64 +120,6 @@ def write_report(
     path = folder / "index.html"
     path.write_text(page, encoding="utf-8")
     return path
-
-
-def _plot_held_out(table: Sequence[Line], evaluation: Evaluation) -> Figure:
-    attacked, unseen = judges(evaluation)
-    names = [*attacked, *unseen]
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    axes = figure.subplots()
-    width = 0.8 / len(table)
-    for index, line in enumerate(table):
-        middle = np.arange(len(names)) + (index - (len(table) - 1) / 2) * width
-        shares = [100 * line.asr[name].value for name in names]
-        low = [100 * (line.asr[name].value - line.asr[name].ci95[0]) for name in names]
-        high = [100 * (line.asr[name].ci95[1] - line.asr[name].value) for name in names]
-        errors = np.maximum([low, high], 0)
-        axes.bar(middle, shares, width, yerr=errors, label=line.title, error_kw={"elinewidth": 0.8})
-    axes.set_xticks(np.arange(len(names)), names)
-    axes.set(ylabel="taken for the target (%), FAR 0.01", ylim=(0, 105), title="By the recogniser that was held out")
-    axes.legend(fontsize=7, ncols=2)
-    return figure
-
-
-def _plot_treatments(table: Sequence[Line]) -> Figure:
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
-    axes = figure.subplots()
-    for line in table:
-        if len(line.treatments) > 1:
-            axes.plot(
-                list(line.treatments),
-                [100 * share.value for share in line.treatments.values()],
-                marker="o",
-                label=line.title,
-            )
-    axes.set(ylabel="taken for the target (%)", ylim=(0, 105), title="After what happens to photos online")
-    if axes.lines:  # controls are measured on the finished file alone
-        axes.legend(fontsize=7, ncols=2)
-    return figure
-
-
-def _plot_quality(table: Sequence[Line]) -> Figure:
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
-    axes = figure.subplots()
-    for line in table:
-        if line.kind != "nothing":
-            axes.scatter(line.cost.face_ssim, 100 * line.mean.value)
-            axes.annotate(
-                line.title,
-                (line.cost.face_ssim, 100 * line.mean.value),
-                fontsize=7,
-                xytext=(4, 4),
-                textcoords="offset points",
-            )
-    axes.set(
-        xlabel="SSIM of the aligned face",
-        ylabel="taken for the target (%)",
-        ylim=(-5, 105),
-        title="Protection and its price",
-    )
-    return figure
 
 
 def contact_sheet(evaluation: Evaluation, methods: dict[str, Method]) -> Image.Image:

@@ -39,12 +39,13 @@ class Dataset(Protocol):
 class Subjects:
     """`n` people: of each the face that the service would protect in a photo, with what styles start from.
 
-    views, others: of those faces and of other photos of their owners `(n, 3, v, v)`, in [-1, 1].  other_files: JPEG
-    files of the others.  own_match_against: what `others` are; the same views where no second photo exists, which
-    flatters recognisers.
+    views, others: of those faces and of other photos of their owners `(n, 3, v, v)`, in [-1, 1].  other_uploads,
+    other_files: those photos, and as JPEG files.  own_match_against: what they are; the same ones where no second photo
+    exists, which flatters recognisers.
     """
 
     faces: list[Face]
+    other_uploads: list[Upload]
     other_files: list[bytes]
     views: Tensor
     others: Tensor
@@ -62,11 +63,33 @@ class Subjects:
         """Where the faces are in them."""
         return [face.found for face in self.faces]
 
+    @property
+    def other_photos(self) -> list[Photo]:
+        """The photos that others hold."""
+        return [upload.photo for upload in self.other_uploads]
+
+    @property
+    def other_found(self) -> list[FoundFace]:
+        """Where the faces are in those."""
+        return [upload.found[upload.chosen[0]] for upload in self.other_uploads]
+
+    def exchanged(self, models: Models) -> "Subjects":
+        """The same people, their other photos being the ones that methods change; with new faces, it takes a while."""
+        return replace(
+            self,
+            faces=invert(models, self.other_uploads),
+            other_uploads=[face.upload for face in self.faces],
+            other_files=[save(photo) for photo in self.photos],
+            views=self.others,
+            others=self.views,
+        )
+
     def first(self, count: int) -> "Subjects":
         """The first `count` people."""
         return replace(
             self,
             faces=self.faces[:count],
+            other_uploads=self.other_uploads[:count],
             other_files=self.other_files[:count],
             views=self.views[:count],
             others=self.others[:count],
@@ -90,7 +113,7 @@ def gather_subjects(
 
     Raises DatasetError, and NoFaceFound when more than half of the photos show no face.
     """
-    uploads, other_files, others = list[Upload](), list[bytes](), list[Tensor]()
+    uploads, other_uploads, other_files, others = list[Upload](), list[Upload](), list[bytes](), list[Tensor]()
     not_found = 0
     against: set[Against] = set()
     for photo, other in dataset(seed, folder):
@@ -106,6 +129,7 @@ def gather_subjects(
             continue
         against.add("the original" if other is None else "another photo")
         uploads.append(upload)
+        other_uploads.append(known)
         other_files.append(other_file)
         others.append(_view_of(models, known))
         on_progress("photos", len(uploads), count)
@@ -119,6 +143,7 @@ def gather_subjects(
     invert_s = (perf_counter() - started) / len(uploads)
     return Subjects(
         faces=faces,
+        other_uploads=other_uploads,
         other_files=other_files,
         views=torch.cat([_view_of(models, upload) for upload in uploads]).to(models.device),
         others=torch.cat(others).to(models.device),

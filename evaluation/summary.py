@@ -2,14 +2,17 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import bootstrap
 
-from evaluation.cells import Cell, Cost, Json, Share
+from diffam_core.score import DECISION_FAR, Share
+from evaluation.cells import Cell, Cost, Json
 from evaluation.evaluate import Evaluation
 from evaluation.method import Kind, Method
 from evaluation.treatments import TREATMENTS
+from protection.identification import Hits, State
 
 PAPER_GAIN = 12.98
 """Points by which the paper's method leads its best rival (table 1)."""
@@ -51,6 +54,71 @@ class Gain:
     paper_points: float
     ssim: float
     noise_ssim: float
+
+
+class KnownLine(NamedTuple):
+    """How many owners judges know in a method's photos after a treatment, at FAR 0.01, over its styles."""
+
+    method: str
+    title: str
+    treatment: str
+    shares: dict[str, Share]
+    mean: Share
+
+
+class SearchLine(NamedTuple):
+    """What searches of held-out recognisers find for a method, by recogniser and in the mean, over its styles.
+
+    method: empty for bare photos in a bare gallery, which are every method's.
+    """
+
+    method: str
+    title: str
+    query: State
+    gallery: State
+    hits: dict[str, Hits]
+    mean: Hits
+
+
+def known_lines(evaluation: Evaluation, methods: dict[str, Method]) -> list[KnownLine]:
+    """A line per method and treatment; none without judges."""
+    places: dict[tuple[str, str], dict[str, list[Share]]] = {}
+    for opinion in evaluation.known:
+        shares = places.setdefault((opinion.method, opinion.treatment), {})
+        shares.setdefault(opinion.judge, []).append(opinion.shares[DECISION_FAR])
+    lines = []
+    for (method, treatment), shares in places.items():
+        means = {judge: mean_of(each) for judge, each in shares.items()}
+        lines.append(KnownLine(method, methods[method].title, treatment, means, mean_of([*means.values()])))
+    return sorted(lines, key=lambda line: list(methods).index(line.method))
+
+
+def search_lines(evaluation: Evaluation, methods: dict[str, Method]) -> list[SearchLine]:
+    """A line for bare photos, then one per method and states of query and gallery; none where nobody was searched."""
+    places: dict[tuple[str, State, State], dict[str, list[Hits]]] = {}
+    for name in ("", *methods):
+        for search in evaluation.searches:
+            for (query, gallery), hits in search.found.cases.items():
+                is_bare = query == gallery == "bare"
+                if (is_bare and not name) or (not is_bare and name == search.method and search.role == "held_out"):
+                    by_recogniser = places.setdefault((name, query, gallery), {})
+                    by_recogniser.setdefault(search.recogniser, []).append(hits)
+    lines = []
+    for (name, query, gallery), found in places.items():
+        means = {recogniser: _mean_hits(each) for recogniser, each in found.items()}
+        title = methods[name].title if name else "any photo"
+        lines.append(SearchLine(name, title, query, gallery, means, _mean_hits([*means.values()])))
+    return lines
+
+
+def _mean_hits(hits: Sequence[Hits]) -> Hits:
+    return Hits(*(mean_of([getattr(each, field.name) for each in hits]) for field in fields(Hits)))
+
+
+def mean_of(shares: Sequence[Share]) -> Share:
+    """The mean of shares of the same people; the means of their intervals' ends, which is never too narrow."""
+    low, high = (float(np.mean([share.ci95[end] for share in shares])) for end in (0, 1))
+    return Share(float(np.mean([share.value for share in shares])), (round(low, 4), round(high, 4)))
 
 
 def summary(evaluation: Evaluation, methods: dict[str, Method]) -> list[Line]:

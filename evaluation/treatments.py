@@ -1,20 +1,42 @@
-"""What an evaluation does to finished photos before recognisers see them: survival profiles, another aligner's crop."""
+"""What an evaluation does to finished photos before recognisers see them, and how an observer finds the face there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from diffam_core.faces.cascades import CascadeDetector
+from diffam_core.faces.detection import Detector
 from diffam_core.faces.face import FoundFace
+from diffam_core.faces.yunet import YunetDetector
+from diffam_core.images import Photo
+from evaluation.washing import wash
 from jobs import wish
-from protection.survival import PROFILES, Profile
+from model_store.bundle import Bundle
+from protection.survival import PROFILES, Profile, treat
+
+Alter = Callable[[Bundle, Sequence[Photo], Sequence[FoundFace]], list[Photo]]
+"""`alter(bundle, photos, faces)`: what becomes of photos whose faces are known."""
+
+
+def _as_they_are(_bundle: Bundle, photos: Sequence[Photo], _faces: Sequence[FoundFace]) -> list[Photo]:
+    return list(photos)
+
+
+def _treated(profile: Profile, _bundle: Bundle, photos: Sequence[Photo], _faces: Sequence[FoundFace]) -> list[Photo]:
+    return [treat(photo, profile) for photo in photos]
 
 
 @dataclass(frozen=True)
 class Treatment:
-    """What happens to the photo, if anything, and where the observer's aligner puts a face that was found in it."""
+    """What happens to the photos, if anything, and where the observer's aligner puts a face that was found in one.
+
+    is_found_by_another: whether observers use another detector than the bundle's or the judges', for the gallery too.
+    """
 
     title: str
-    profile: Profile | None = None
+    alter: Alter = _as_they_are
     aligned: Callable[[FoundFace], FoundFace] = lambda face: face
+    is_found_by_another: bool = False
 
 
 def _off_centre(face: FoundFace) -> FoundFace:
@@ -31,6 +53,22 @@ def _off_centre(face: FoundFace) -> FoundFace:
 SURVIVED: tuple[wish.Treatment, ...] = ("jpeg75", "jpeg50", "half", "blur", "screenshot")
 TREATMENTS: dict[str, Treatment] = {
     "clean": Treatment("the finished file"),
-    **{name: Treatment(PROFILES[name].title, PROFILES[name]) for name in SURVIVED},
+    **{name: Treatment(PROFILES[name].title, partial(_treated, PROFILES[name])) for name in SURVIVED},
+    "washed": Treatment("noise, our denoiser, our make-up remover", wash),
     "recrop": Treatment("off-centre crop", aligned=_off_centre),
+    "other_detector": Treatment("found and aligned by another detector", is_found_by_another=True),
 }
+
+
+def treatments_of(bundle: Bundle) -> dict[str, Treatment]:
+    """All that can be measured with a bundle: without a second detector at hand, not that."""
+    has_other = other_detector(bundle) is not None
+    return {name: each for name, each in TREATMENTS.items() if has_other or not each.is_found_by_another}
+
+
+def other_detector(bundle: Bundle) -> Detector | None:
+    """The cascades for a bundle that uses YuNet, YuNet for one that uses those; None where its file is not at hand."""
+    own = bundle.models.detector
+    if isinstance(own, YunetDetector):
+        return CascadeDetector(own.framing)
+    return None if bundle.judges is None else YunetDetector(own.framing, bundle.judges.landmarks)

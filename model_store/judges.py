@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from model_store.digest import sha256_of
 from model_store.errors import BundleDamaged, JudgeMissing
 from model_store.manifest import JudgeRow, JudgesManifest
 
@@ -53,6 +54,19 @@ def read_judges(folder: Path) -> dict[str, JudgeCard]:
 
 def _card(name: str, row: JudgeRow) -> JudgeCard:
     return JudgeCard(name, row["title"], row["stands_for"], row["thresholds"]["0.01"], row.get("thresholds_from", ""))
+
+
+def check_judge(folder: Path, manifest: JudgesManifest, name: str) -> None:
+    """Compare a recogniser's file, or the `detector`'s, with its digest. Raises BundleDamaged."""
+    try:
+        file = manifest["detector"] if name == "detector" else manifest["recognisers"][name]["file"]
+        sha256 = manifest["files"][file]["sha256"]
+    except (KeyError, TypeError) as error:
+        raise BundleDamaged(f"{folder.name}/{LISTING} lacks {error}") from error
+    if not (folder / file).is_file():
+        raise BundleDamaged(f"{file} is missing; `diffam models pull recognisers` mends it")
+    if sha256_of(folder / file) != sha256:
+        raise BundleDamaged(f"{file} is not the file that was imported; `diffam models pull recognisers` mends it")
 
 
 def choose_judges(folder: Path, wanted: Sequence[str] | None) -> tuple[str, ...]:

@@ -10,9 +10,8 @@ from safetensors.torch import load
 from diffam_core.faces.yunet import Yunet
 from diffam_core.models import Recogniser
 from diffam_core.networks.recognisers import ARCHITECTURES
-from model_store.digest import sha256_of
 from model_store.errors import BundleDamaged, JudgeMissing
-from model_store.judges import JudgeCard, choose_judges, read_judges, read_judges_manifest
+from model_store.judges import JudgeCard, check_judge, choose_judges, read_judges, read_judges_manifest
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,12 @@ def open_judges(folder: Path, wanted: Sequence[str] | None = None, device: str =
         for name in names:
             row = manifest["recognisers"][name]
             network = ARCHITECTURES[row["kind"]](**row["arguments"])
-            _check(folder, row["file"], manifest["files"][row["file"]]["sha256"])
+            check_judge(folder, manifest, name)
             network.load_state_dict(load((folder / row["file"]).read_bytes()), strict=True)
             network.float().eval().requires_grad_(False).to(device)
             recognisers[name] = Recogniser(name, network, row["input_px"], row["thresholds"], row["crop"])
-        detector = manifest["detector"]
-        _check(folder, detector, manifest["files"][detector]["sha256"])
-        return Judges(recognisers, read_judges(folder), Yunet(folder / detector))
+        check_judge(folder, manifest, "detector")
+        return Judges(recognisers, read_judges(folder), Yunet(folder / manifest["detector"]))
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError, OSError) as error:
         raise BundleDamaged(f"the recognisers cannot be opened: {error}; pull them again") from error
 
@@ -63,12 +61,7 @@ def open_yunet(folder: Path) -> Yunet | None:
     if not manifest["detector"]:
         return None
     try:
-        _check(folder, manifest["detector"], manifest["files"][manifest["detector"]]["sha256"])
+        check_judge(folder, manifest, "detector")
         return Yunet(folder / manifest["detector"])
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise BundleDamaged(f"the face detector cannot be opened: {error}; pull the recognisers again") from error
-
-
-def _check(folder: Path, name: str, sha256: str) -> None:
-    if sha256_of(folder / name) != sha256:
-        raise BundleDamaged(f"{name} is not the file that was imported; `diffam models pull recognisers` mends it")

@@ -1,6 +1,6 @@
 """What recognisers of libraries make of a face: they find its landmarks for themselves and look at their own crop."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -9,17 +9,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffam_core.faces.crops import Points
+from diffam_core.faces.detection import Find
 from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.faces.framing import Framing
 from diffam_core.faces.yunet import portrayed
 from diffam_core.images import Photo, to_pixels
-from diffam_core.score import VIEWS, Embeddings, Match, compare
+from diffam_core.score import VIEWS, Cosines, Embeddings, compare
 from model_store.recognisers import Judges
 
 FRAME = Framing((0.5, 0.46), 0.18)
 """Wide enough for every crop, of turned heads, too."""
 VIEW_PX = 384
 """Eyes are 69 pixels apart: more than in any crop."""
+Look = Callable[[Photo], list[Find]]
+"""Faces with five landmarks in a picture; judges look with YuNet."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,14 @@ class Sight:
     points: Points
 
 
-def sight_of(judges: Judges, photo: Photo, face: FoundFace) -> Sight | None:
-    """The face where it is expected in a photo, in a view that stands upright; None when no face is found there."""
+def sight_of(judges: Judges, photo: Photo, face: FoundFace, look: Look | None = None) -> Sight | None:
+    """The face where it is expected in a photo, in a view that stands upright; None when no face is found there.
+
+    look: of an observer who looks with something else.
+    """
     view = _view(photo, face)
     pixels = to_pixels(view[0])
-    nearest = portrayed(judges.landmarks.faces(pixels), FRAME, VIEW_PX)
+    nearest = portrayed((look or judges.landmarks.faces)(pixels), FRAME, VIEW_PX)
     if nearest is None:
         return None
     return Sight(view, ((torch.from_numpy(nearest.five_points) + 0.5) / VIEW_PX).float()[None])
@@ -44,15 +50,15 @@ def _view(photo: Photo, face: FoundFace) -> Float[Tensor, "1 3 side side"]:
     return cut_portrait(photo, replace(face, framing=FRAME), VIEW_PX)
 
 
-def meet(judges: Judges, photo: Photo, face: FoundFace, points: Points) -> Sight:
+def meet(judges: Judges, photo: Photo, face: FoundFace, points: Points, look: Look | None = None) -> Sight:
     """The face in another state of its photo; where judges do not see it there, they look where its `points` were."""
-    return sight_of(judges, photo, face) or Sight(_view(photo, face), points)
+    return sight_of(judges, photo, face, look) or Sight(_view(photo, face), points)
 
 
 class Judged(NamedTuple):
     """What judges make of a face in states of its photo: matches by judge, for each; whether they know the target."""
 
-    matches: list[dict[str, Match]]
+    matches: list[dict[str, Cosines]]
     knows_target: bool
 
 

@@ -154,7 +154,7 @@ def _search(choice: Choice) -> StrengthSearch | None:
     return StrengthSearch(bar=BAR.name, passes=choice.passes, tried=tried)
 
 
-def _matches(style: StyleCard, found: Mapping[str, score.Match]) -> list[Match]:
+def _matches(style: StyleCard, found: Mapping[str, score.Cosines]) -> list[Match]:
     return [
         Match(
             name=name,

@@ -8,7 +8,7 @@ weak. Measuring after more treatments can only make it weaker.
 
 from collections.abc import Collection, Mapping
 
-from diffam_core.score import Match
+from diffam_core.score import Cosines
 from jobs.report import Verdict, Word
 from protection.survival import PROFILES
 
@@ -21,7 +21,7 @@ def passes(fooled: Collection[bool]) -> bool:
     return bool(fooled) and all(fooled)
 
 
-def verdict(seen: Mapping[str, Mapping[str, Match]]) -> Verdict:
+def verdict(seen: Mapping[str, Mapping[str, Cosines]]) -> Verdict:
     """What held-out recognisers make of one face.
 
     seen: their matches by name, for `FINISHED` and for every survival profile that was measured.

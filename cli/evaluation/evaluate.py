@@ -5,30 +5,30 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import fmean
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
 from cli.commit import commit
 from cli.errors import CliError
+from cli.evaluation.tables import print_known, print_searches, print_tables
 from cli.evaluation.verifiers import VerifierOrder, agree, ask, check, print_verdicts
-from diffam_core.score import DECISION_FAR
 from evaluation.commercial.verification import questions_of
 from evaluation.datasets import DATASETS
-from evaluation.evaluate import Evaluation
+from evaluation.evaluate import Evaluation, Scope
 from evaluation.evaluate import evaluate as measure
 from evaluation.method import Method
 from evaluation.methods import METHODS
 from evaluation.report import Facts, write_json, write_report
 from evaluation.subjects import Subjects, gather_subjects
-from evaluation.summary import Gain, Line, gain, summary
+from evaluation.summary import gain, summary
+from evaluation.treatments import TREATMENTS
 from jobs.settings import Settings
 from model_store.additions import with_additions
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import Catalog, find_bundle
+from model_store.datasets.folder import people_in
+from model_store.datasets.people import Person
 from model_store.judges import FOLDER
 from model_store.recognisers import open_judges, open_yunet
 
@@ -39,7 +39,8 @@ FEWEST_FACES = 4
 class EvaluationOrder:
     """What to measure, on whom, and where to write it.
 
-    references, methods: None means all that there are.  noise_eps: in grey levels; None means that of equal SSIM.
+    references, methods, treatments: None means all that there are.  noise_eps: in grey levels; None means that of
+    equal SSIM.  is_searched: whether owners are looked for in a gallery.  strangers: a folder of people who are in it.
     """
 
     dataset: str
@@ -50,6 +51,9 @@ class EvaluationOrder:
     noise_eps: float | None = None
     json_file: Path | None = None
     out: Path | None = None
+    treatments: Sequence[str] | None = None
+    is_searched: bool = False
+    strangers: Path | None = None
     verifiers: VerifierOrder = field(default_factory=VerifierOrder)
 
 
@@ -60,6 +64,8 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
     """
     chosen = {name: METHODS[name] for name in _known("method", order.methods or list(METHODS), METHODS)}
     _known("dataset", [order.dataset], DATASETS)
+    _known("treatment", order.treatments or [], TREATMENTS)
+    strangers = [] if order.strangers is None else people_in(order.strangers)
     check(settings, order.verifiers)
     bundle = _open(settings, order)
     if not order.methods:
@@ -68,7 +74,7 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
             del chosen[name]
     questions = questions_of(chosen, bundle.catalog.styles)
     agree(console, settings, order.verifiers, questions, order.faces)
-    evaluation = _measure(bundle, settings, order, chosen)
+    evaluation = _measure(bundle, settings, order, chosen, strangers)
     verification = ask(settings, order.verifiers, bundle, evaluation, questions)
     facts = _facts(bundle.catalog, evaluation.subjects, order)
     if facts.faces < order.faces:
@@ -77,7 +83,8 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
     if order.json_file is not None:
         write_json(order.json_file, evaluation, chosen, facts, verification)
     print_tables(console, table, gain(table), evaluation.subjects.own_match_against)
-    print_known(console, evaluation)
+    print_known(console, evaluation, chosen)
+    print_searches(console, evaluation, chosen)
     if order.out is not None:
         console.print(f"Report: {write_report(order.out, evaluation, chosen, facts, verification)}")
     print_verdicts(console, verification, chosen)
@@ -100,8 +107,10 @@ def _open(settings: Settings, order: EvaluationOrder) -> Bundle:
     return replace(bundle, catalog=replace(catalog, styles=styles))
 
 
-def _measure(bundle: Bundle, settings: Settings, order: EvaluationOrder, methods: dict[str, Method]) -> Evaluation:
-    """Gather people and run the methods, behind two progress bars. Raises CliError with too few people."""
+def _measure(
+    bundle: Bundle, settings: Settings, order: EvaluationOrder, methods: dict[str, Method], strangers: list[Person]
+) -> Evaluation:
+    """Gather people and run the methods, behind progress bars. Raises CliError with too few people."""
     columns = (
         TextColumn("{task.description:<15}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TimeRemainingColumn(),
@@ -117,10 +126,14 @@ def _measure(bundle: Bundle, settings: Settings, order: EvaluationOrder, methods
         if len(subjects.faces) < FEWEST_FACES:
             found = f"only {len(subjects.faces)} people with a face in the test side of {order.dataset!r}"
             raise CliError(f"{found}; {FEWEST_FACES} needed")
+        enrolled = progress.add_task("strangers", total=None, visible=bool(strangers))
+        scope = Scope(
+            order.treatments, eps, order.verifiers.photos if order.verifiers.names else 0, order.is_searched, strangers,
+            lambda done, total: progress.update(enrolled, completed=done, total=total),
+        )  # fmt: skip
         return measure(
             bundle, subjects, methods,
-            lambda name, done, total: progress.update(runs, description=name, completed=done, total=total),
-            eps, order.verifiers.photos if order.verifiers.names else 0,
+            lambda name, done, total: progress.update(runs, description=name, completed=done, total=total), scope,
         )  # fmt: skip
 
 
@@ -136,6 +149,7 @@ def _facts(catalog: Catalog, subjects: Subjects, order: EvaluationOrder) -> Fact
         commit=commit(),
         machine=platform.platform(),
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        strangers=None if order.strangers is None else order.strangers.name,
     )
 
 
@@ -156,55 +170,3 @@ def _known(kind: str, names: Sequence[str], registry: Collection[str]) -> Sequen
         if name not in registry:
             raise CliError(f"no {kind} {name!r}; there are: {', '.join(registry)}")
     return names
-
-
-def _narrow(title: str, *columns: str) -> Table:
-    """A table of methods that fits 80 columns with every name whole: no frame, one space between its columns."""
-    table = Table(title=title, box=SIMPLE_HEAD, padding=0, show_edge=False)
-    table.add_column("method", no_wrap=True)
-    for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
-def print_tables(console: Console, table: Sequence[Line], lead: Gain | None, against: str) -> None:
-    """Shares and costs, a line per method. against: what tells whether the owner is known."""
-    judges = list(table[0].asr)
-    rates = _narrow(
-        "Taken for the target, % at FAR 0.01, held-out recognisers", *judges, "mean", "95 %", "owner\nknown"
-    )
-    costs = _narrow("Quality", "FID", "PSNR", "SSIM", "face\nPSNR", "face\nSSIM", "LPIPS", "lips", "s")
-    for line in table:
-        mean, (low, high) = line.mean
-        shares = [f"{100 * line.asr[name].value:.1f}" for name in judges]
-        rates.add_row(
-            line.title, *shares, f"{100 * mean:.1f}", f"{100 * low:.0f}-{100 * high:.0f}", f"{100 * line.own_match:.1f}"
-        )
-        cost = line.cost
-        costs.add_row(
-            line.title, f"{cost.fid:.2f}", f"{cost.psnr_db:.1f}", f"{cost.ssim:.3f}", f"{cost.face_psnr_db:.1f}",
-            f"{cost.face_ssim:.3f}", f"{cost.lpips:.3f}", f"{cost.lip_distance:.1f}", f"{cost.seconds:.2f}",
-        )  # fmt: skip
-    console.print(rates, costs)
-    console.print(f"Owner known: %, by held-out recognisers, measured against {against}.")
-    if lead is not None:
-        console.print(
-            f"{lead.points:+.1f} points against {lead.over}, at SSIM {lead.ssim:.3f} and {lead.noise_ssim:.3f}"
-        )
-
-
-def print_known(console: Console, evaluation: Evaluation) -> None:
-    """How many owners recognisers that people run still know, a line per method and treatment."""
-    if not evaluation.known:
-        return
-    judges = list(dict.fromkeys(opinion.judge for opinion in evaluation.known))
-    table = _narrow("Owner known, % at FAR 0.01, by recognisers that people run", *judges, "mean")
-    rows: dict[tuple[str, str], dict[str, list[float]]] = {}
-    for opinion in evaluation.known:
-        place = rows.setdefault((opinion.method, opinion.treatment), {})
-        place.setdefault(opinion.judge, []).append(100 * opinion.shares[DECISION_FAR].value)
-    for (method, treatment), shares in rows.items():
-        means = [fmean(shares[judge]) for judge in judges]
-        table.add_row(f"{method}, {treatment}", *(f"{mean:.1f}" for mean in means), f"{fmean(means):.1f}")
-    console.print(table)
-    console.print(f"Measured against {evaluation.subjects.own_match_against}, of {evaluation.known[0].n} people.")

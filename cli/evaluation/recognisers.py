@@ -18,7 +18,7 @@ from jobs.settings import Settings
 from model_store.judges import FOLDER
 
 if TYPE_CHECKING:
-    from evaluation.recognisers import Accuracy, Seen
+    from evaluation.judged.recognisers import Accuracy, Group, Seen
 
 LEAST_PEOPLE = 10
 """To measure thresholds with; fewer say nothing about a false accept rate."""
@@ -44,9 +44,19 @@ def people_folder(settings: Settings, people: str) -> Path:
     raise CliError(f"no people: looked for {' and '.join(map(str, places))}; DIFFAM_PEOPLE_DIR holds folders by name")
 
 
+def strangers_folder(settings: Settings, people: str, measured: Path | None, is_searched: bool) -> Path:
+    """The same of people whom nobody measures. Raises CliError, also when they are the measured ones."""
+    if not is_searched:
+        raise CliError("--strangers are enrolled in a gallery: there is one with --identify")
+    folder = people_folder(settings, people)
+    if measured is not None and folder.resolve() == measured.resolve():
+        raise CliError(f"the people of {folder.name} are measured: strangers must be others")
+    return folder
+
+
 def evaluate_recognisers(console: Console, settings: Settings, order: RecogniserOrder) -> None:
     """Measure, print, and write what was asked for. Raises CliError, StoreError, OSError."""
-    from evaluation.recognisers import measure, see_people
+    from evaluation.judged.recognisers import eyes_of_judges, measure, see_people
     from model_store.datasets.folder import people_in, traits_in
     from model_store.recognisers import open_judges
 
@@ -60,7 +70,8 @@ def evaluate_recognisers(console: Console, settings: Settings, order: Recogniser
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("looking at photos")
-        seen = see_people(judges, people, lambda done, total: progress.update(bar, completed=done, total=total))
+        eyes = eyes_of_judges(judges)
+        seen = see_people(eyes, people, lambda done, total: progress.update(bar, completed=done, total=total))
     found = dict(measure(judges, seen, traits_in(folder)))
     print_accuracies(console, seen, found)
     facts = {
@@ -78,7 +89,7 @@ def evaluate_recognisers(console: Console, settings: Settings, order: Recogniser
 
 
 def print_accuracies(console: Console, seen: "Seen", found: Mapping[str, "Accuracy"]) -> None:
-    """A table of accept rates, one of thresholds, and one for every trait."""
+    """A table of accept rates, one of thresholds, and two for every trait."""
     first = next(iter(found.values()))
     console.print(
         f"{len(seen.people)} people, {len(seen.owners)} faces ({len(seen.missed)} photos without one): "
@@ -101,12 +112,31 @@ def print_accuracies(console: Console, seen: "Seen", found: Mapping[str, "Accura
         )
     console.print(rates, thresholds)
     for trait in first.groups:
-        groups = Table(trait, "n", *found)
-        for value, (count, _) in first.groups[trait].items():
-            groups.add_row(
-                value, str(count), *(f"{accuracy.groups[trait][value][1].value:.3f}" for accuracy in found.values())
-            )
-        console.print(groups)
+        console.print(*_trait_tables(trait, {name: accuracy.groups[trait] for name, accuracy in found.items()}))
+
+
+def _trait_tables(trait: str, found: Mapping[str, Mapping[str, "Group"]]) -> tuple[Table, Table]:
+    """Who is accepted, and which strangers: groups by recogniser and value."""
+    genuine = Table(trait, "pairs", *found, title="One person accepted, at the threshold of FAR .01")
+    strangers = Table(
+        trait,
+        "people",
+        "pairs",
+        *found,
+        title="Strangers of one group accepted, at the same threshold (95 %, of people)",
+    )
+    for value, group in next(iter(found.values())).items():
+        groups = [each[value] for each in found.values()]
+        genuine.add_row(value, str(group.genuine), *(f"{each.accepted.value:.3f}" for each in groups))
+        strangers.add_row(value, str(group.people), str(group.impostors), *map(_fooled, groups))
+    return genuine, strangers
+
+
+def _fooled(group: "Group") -> str:
+    if group.fooled is None:
+        return "-"
+    low_high = f" ({group.fooled_ci95[0]:.3f} to {group.fooled_ci95[1]:.3f})" if group.fooled_ci95 else ""
+    return f"{group.fooled:.3f}{low_high}"
 
 
 def _keep(folder: Path, found: Mapping[str, "Accuracy"], provenance: str) -> None:

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from evaluation.cells import Json, Share, rate
+from diffam_core.score import Share, rate
+from evaluation.cells import Json
 from evaluation.commercial.errors import VerifierNoFace
 from evaluation.commercial.verification import Answer, Question, Verification
 from evaluation.commercial.verifier import DECISION

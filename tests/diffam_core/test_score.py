@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from diffam_core.models import Models, Recogniser
-from diffam_core.score import Match, compare, embed, matches, quality
+from diffam_core.score import Cosines, compare, embed, matches, quality
 from model_store.bundle import Bundle
 
 
@@ -55,7 +55,7 @@ def test_faces_of_several_owners_are_compared_each_with_its_own(models: Models) 
 
 
 def test_exactly_at_the_threshold_a_face_matches() -> None:
-    match = Match(own_before=1.0, own_after=0.5, target_before=0.0, target_after=0.5, threshold=0.5)
+    match = Cosines(own_before=1.0, own_after=0.5, target_before=0.0, target_after=0.5, threshold=0.5)
     assert not match.is_dodged
     assert match.is_impersonating
 

@@ -9,15 +9,15 @@ import pytest
 from PIL import Image
 
 from evaluation.cells import as_row
-from evaluation.evaluate import Evaluation, evaluate
+from evaluation.evaluate import Evaluation, Scope, evaluate
 from evaluation.methods import METHODS
 from evaluation.report import Facts, write_json, write_report
 from evaluation.subjects import Subjects
 from evaluation.summary import gain, summary
-from evaluation.treatments import TREATMENTS
 from model_store.bundle import Bundle
 
 CHOSEN = {name: METHODS[name] for name in ("nothing", "diffam", "mi_fgsm")}
+TREATED = ("clean", "jpeg75")
 COLUMNS = (
     "method held_out target treatment n asr_far_0.1 asr_far_0.01 asr_far_0.001 own_match psnr_db ssim lpips fid seconds"
 )
@@ -26,12 +26,12 @@ COLUMNS = (
 @pytest.fixture(scope="module")
 def evaluation(bundle: Bundle, subjects: Subjects) -> Evaluation:
     small = replace(bundle, catalog=replace(bundle.catalog, styles=bundle.catalog.styles[:1]))
-    return evaluate(small, subjects, CHOSEN, lambda _name, _done, _total: None)
+    return evaluate(small, subjects, CHOSEN, lambda _name, _done, _total: None, Scope(TREATED))
 
 
 def test_every_cell_is_there_and_written_with_every_column(evaluation: Evaluation) -> None:
-    assert len(evaluation.held_out) == len(CHOSEN) * len(TREATMENTS) * 2
-    assert len(evaluation.cells) == len(CHOSEN) * len(TREATMENTS) * 5
+    assert len(evaluation.held_out) == len(CHOSEN) * len(TREATED) * 2
+    assert len(evaluation.cells) == len(CHOSEN) * len(TREATED) * 5
     for row in json.loads(json.dumps([as_row(cell) for cell in evaluation.held_out])):
         assert set(COLUMNS.split()) <= set(row)
         for column in ("asr_far_0.1", "asr_far_0.01", "asr_far_0.001", "own_match"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diffam_core.images import decode_photo, encode_photo
-from evaluation.evaluate import Evaluation, evaluate
+from evaluation.evaluate import Evaluation, Scope, evaluate
 from evaluation.methods import METHODS
 from evaluation.subjects import Subjects
 from evaluation.treatments import SURVIVED
@@ -24,7 +24,7 @@ def measured(bundle: Bundle, subjects: Subjects) -> Evaluation:
     """Strangers in one style; what others hold of them is the photo itself, which is what a job compares with."""
     one = replace(bundle, catalog=replace(bundle.catalog, styles=bundle.catalog.styles[:1]))
     alone = replace(subjects.first(PEOPLE), others=subjects.views[:PEOPLE])
-    return evaluate(one, alone, {"diffam": METHODS["diffam"]}, lambda *_: None, keep_files=PEOPLE)
+    return evaluate(one, alone, {"diffam": METHODS["diffam"]}, lambda *_: None, Scope(keep_files=PEOPLE))
 
 
 @pytest.fixture(scope="module")

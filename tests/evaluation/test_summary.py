@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from diffam_core.score import Match
-from evaluation.cells import Cell, Cost, as_match, as_row, rate
+from diffam_core.score import Cosines, rate
+from evaluation.cells import Cell, Cost, as_match, as_row
 from evaluation.evaluate import Evaluation
 from evaluation.method import Kind, Method
 from evaluation.subjects import Subjects
@@ -28,7 +28,7 @@ OTHER = StyleCard("rose", "bo", "second", ("first",), Path())
 def cell(method: str, task: StyleCard, recogniser: str, to_target: list[float], **changed: Any) -> Cell:
     """People with these cosines with the target; who is taken for it is not known any more."""
     matches = [
-        Match(own_before=1.0, own_after=0.6 - aim, target_before=0.0, target_after=aim, threshold=0.3)
+        Cosines(own_before=1.0, own_after=0.6 - aim, target_before=0.0, target_after=aim, threshold=0.3)
         for aim in to_target
     ]
     return replace(Cell(method, task, "clean", recogniser, THRESHOLDS, matches, COST), **changed)

@@ -4,17 +4,17 @@ import itertools
 
 import pytest
 
-from diffam_core.score import Match
+from diffam_core.score import Cosines
 from jobs.report import Word
 from protection.survival import PROFILES
 from protection.verdict import FINISHED, passes, verdict
 
 
-def _match(is_fooled: bool) -> Match:
-    return Match(1.0, 0.49 if is_fooled else 0.5, 0.0, 0.0, threshold=0.5)
+def _match(is_fooled: bool) -> Cosines:
+    return Cosines(1.0, 0.49 if is_fooled else 0.5, 0.0, 0.0, threshold=0.5)
 
 
-def _seen(**fooled: dict[str, bool]) -> dict[str, dict[str, Match]]:
+def _seen(**fooled: dict[str, bool]) -> dict[str, dict[str, Cosines]]:
     return {view: {name: _match(is_fooled) for name, is_fooled in row.items()} for view, row in fooled.items()}
 
 
@@ -76,7 +76,7 @@ def test_nobody_independent_to_ask_is_not_a_success() -> None:
     ],
 )
 def test_the_sentence_names_who_still_recognises_the_owner_and_when(
-    seen: dict[str, dict[str, Match]], sentence: str
+    seen: dict[str, dict[str, Cosines]], sentence: str
 ) -> None:
     assert verdict(seen).sentence == sentence
 

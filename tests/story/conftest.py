@@ -9,7 +9,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from cli.client import Job, fetch, follow, submit
+from cli.client import FinishedJob, Job, fetch, follow, submit
 from cli.stack.stack import Stack, running_stack
 from jobs.settings import Settings
 from model_store.catalog import BUNDLES, Catalog, read_catalog
@@ -29,7 +29,7 @@ class Service:
         reference = fields.get("reference", self.catalog.references[0].id)
         return submit(self.client, photo, reference, fields.get("target"))
 
-    def follow(self, job: Job, on_change: Callable[[Job], None] = lambda _: None) -> Job:
+    def follow(self, job: Job, on_change: Callable[[Job], None] = lambda _: None) -> FinishedJob:
         """The job at its good end."""
         return follow(self.client, job, on_change)
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from cli.client import Job, follow
+from cli.client import FinishedJob, follow
 from cli.stack.stack import running_stack
 from jobs.settings import Settings
 from model_store.rendered.scenes import demo_scene, group_scene
@@ -64,7 +64,7 @@ def requests() -> dict[str, Recorded]:
     }  # fmt: skip
 
 
-def answer(client: httpx.Client, request: Recorded) -> Job:
+def answer(client: httpx.Client, request: Recorded) -> FinishedJob:
     """The job's JSON once it is over."""
     sent = client.post(request.path, data=request.fields, files={"photo": ("photo.png", png(request.photo))})
     sent.raise_for_status()

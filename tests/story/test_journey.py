@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cli.client import Job, fetch
+from cli.client import Job, Json, fetch
 from cli.errors import RequestFailed
 from model_store.rendered.scenes import demo_scene
 from tests.story.conftest import Service, png
@@ -24,7 +24,7 @@ def pixels(photo: Image.Image | bytes) -> np.ndarray:
     return np.asarray(image.convert("RGB")).astype(np.int16)
 
 
-def outside(face: Job, photo: np.ndarray) -> np.ndarray:
+def outside(face: Json, photo: np.ndarray) -> np.ndarray:
     """Where the photo is farther from the face's box than half the box's size."""
     x, y, width, height = face["box"]
     mask = np.ones(photo.shape[:2], dtype=bool)
@@ -121,7 +121,7 @@ def test_no_malformed_upload_harms_the_service(service: Service, assets: Path, s
 @pytest.mark.parametrize(
     ("fields", "code"), [({"reference": "tulip"}, "unknown_reference"), ({"target": "nobody"}, "unknown_target")]
 )
-def test_what_is_not_on_offer_is_refused_at_once(service: Service, scene: bytes, fields: Job, code: str) -> None:
+def test_what_is_not_on_offer_is_refused_at_once(service: Service, scene: bytes, fields: Json, code: str) -> None:
     with pytest.raises(RequestFailed, match=code):
         service.submit(scene, **fields)
 

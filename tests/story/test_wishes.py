@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cli.client import Job
+from cli.client import FinishedJob
 from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import group_scene
@@ -25,7 +25,7 @@ def friends() -> bytes:
     return png(Image.fromarray(group_scene(11, 640, 400, faces=2, tilt_deg=10, box_widths=(100, 140))[0]))
 
 
-def sent(service: Service, photo: bytes, **wishes: str) -> Job:
+def sent(service: Service, photo: bytes, **wishes: str) -> FinishedJob:
     fields = {"reference_id": "rose", "target_id": "aurora"} | wishes
     answer = service.client.post("/v1/jobs", data=fields, files={"photo": ("friends.png", photo)})
     assert answer.status_code == 202, answer.text

@@ -5,15 +5,17 @@ import tomllib
 from io import StringIO
 from pathlib import Path
 from shutil import copytree
+from xml.etree import ElementTree as ET
 
 import pytest
 import tomli_w
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cli.evaluation.evaluate import print_tables
+from cli.evaluation.tables import print_tables
 from cli.main import app
-from evaluation.cells import Cost, Share
+from diffam_core.score import Share
+from evaluation.cells import Cost
 from evaluation.methods import METHODS
 from evaluation.summary import Line
 from model_store.catalog import BUNDLES
@@ -25,14 +27,24 @@ RECOGNISERS = ("ir152", "irse50", "facenet", "mobile_face", "vit")
 
 def test_a_small_evaluation_writes_its_cells_and_its_page(tmp_path: Path) -> None:
     out, file = tmp_path / "report", tmp_path / "cells.json"
-    words = ["evaluate", "--faces", "4", "--seed", "3", "--method", "nothing", "--method", "tint"]
-    answer = runner.invoke(app, [*words, "--json", str(file), "--out", str(out)])
+    words = ["evaluate", "--faces", "4", "--seed", "3", "--method", "nothing", "--method", "tint", "--identify"]
+    answer = runner.invoke(app, [*words, "--treatment", "washed", "--json", str(file), "--out", str(out)])
     assert answer.exit_code == 0, answer.output
     cells = json.loads(file.read_text())
     assert (cells["faces"], cells["seed"], cells["bundle"]) == (4, 3, "mini")
     held_out = {row["held_out"] for row in cells["rows"]}
     assert held_out == {"ir152", "irse50", "facenet", "mobile_face", "vit"}
     assert {row["target"] for row in cells["rows"]} == {"aurora", "bruno", "celia"}
+    assert {row["treatment"] for row in cells["rows"] if row["method"] == "nothing"} == {"clean", "washed"}
+    searches = cells["identification"]
+    assert {row["recogniser"] for row in searches} == set(RECOGNISERS)
+    assert all(row["persons"] == row["searches"] == row["non_mated"] == 4 for row in searches)
+    assert {(row["query"], row["gallery"]) for row in searches if row["method"] == "nothing"} == {("bare", "bare")}
+    assert len({(row["query"], row["gallery"]) for row in searches if row["method"] == "tint"}) == 4
+    assert all(row["rank_5"] == 1 >= row["rank_1"] >= row["tpir_fpir_0.01"] for row in searches)
+    assert "Searches that find the owner" in answer.output
+    assert "Does a search engine name the owner?" in (out / "index.html").read_text()
+    assert ET.parse(out / "identification.svg").getroot().tag.endswith("svg")  # noqa: S314
     assert cells["own_match_against"] == "another photo"
     assert "another photo of the same person" in (out / "index.html").read_text()
 
@@ -60,6 +72,7 @@ def test_a_dataset_in_its_published_layout_is_measured_on_its_test_side(tmp_path
     folder = write_mt(tmp_path / "MT-dataset", on_side("test", "non-makeup/xfsy_{:04d}", 4))
     out, file = tmp_path / "report", tmp_path / "cells.json"
     words = ["evaluate", "--dataset", "mt", "--dataset-dir", str(folder), "--reference", "rose", "--faces", "6"]
+    words += ["--treatment", "clean"]
     answer = runner.invoke(app, [*words, "--method", "nothing", "--json", str(file), "--out", str(out)])
     assert answer.exit_code == 0, answer.output
     assert "'mt' has 4 people to measure with, not 6" in answer.output
@@ -84,7 +97,7 @@ def test_what_one_style_alone_cannot_be_measured_with_is_left_out_unless_asked_f
     monkeypatch.setattr(
         "cli.evaluation.evaluate.METHODS", {n: METHODS[n] for n in ("nothing", "makeup", "wrong_identity")}
     )
-    words = ["evaluate", "--bundle", "one", "--faces", "4"]
+    words = ["evaluate", "--bundle", "one", "--faces", "4", "--treatment", "clean"]
     answer = runner.invoke(app, [*words, "--json", str(tmp_path / "cells.json")])
     assert answer.exit_code == 0, answer.output
     assert "Without the method 'wrong_identity': only one target is trained for" in answer.output
@@ -100,8 +113,12 @@ def test_a_dataset_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert "no LADN: looked for" in answer.output
 
 
-def test_an_unknown_method_or_dataset_is_named_with_those_there_are() -> None:
-    for words, known in ((["--method", "magic"], "diffam"), (["--dataset", "nowhere"], "rendered")):
+def test_an_unknown_method_dataset_or_treatment_is_named_with_those_there_are() -> None:
+    for words, known in (
+        (["--method", "magic"], "diffam"),
+        (["--dataset", "nowhere"], "rendered"),
+        (["--treatment", "sunlight"], "washed"),
+    ):
         answer = runner.invoke(app, ["evaluate", *words])
         assert answer.exit_code == 1
         assert known in answer.output

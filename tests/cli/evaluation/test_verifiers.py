@@ -25,6 +25,7 @@ from tests.evaluation.commercial.verifier_server import KEY, SECRET, VerifierSer
 
 WORDS = [
     "evaluate", "--faces", "4", "--seed", "3", "--method", "makeup", "--reference", "rose", "--verifier-photos", "2",
+    "--treatment", "clean",
 ]  # fmt: skip
 BOTH = ["--verifier", "facepp", "--verifier", "aliyun"]
 

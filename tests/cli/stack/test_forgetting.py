@@ -20,7 +20,7 @@ from PIL import Image
 from redis import Redis
 
 from app.photo.canonical import PhotoLimits, canonical_photo
-from cli.client import fetch, follow, submit
+from cli.client import Job, fetch, follow, submit
 from cli.errors import RequestFailed
 from cli.stack.stack import Stack, handed_down, running_stack
 from cli.stack.valkey import answers, valkey_binary
@@ -93,7 +93,7 @@ class Carved(NamedTuple):
     def is_gone(self, pieces: list[bytes]) -> bool:
         return eventually(lambda: not found(pieces, *self.folders), BOUND_S)
 
-    def post(self, photo: Secret) -> dict[str, str]:
+    def post(self, photo: Secret) -> Job:
         """An accepted job, whose photo lies on disk now: else the search would prove nothing."""
         job = submit(self.client, photo.upload, "rose", None)
         assert found(photo.pieces, *self.folders)

@@ -13,7 +13,7 @@ from evaluation.commercial.errors import VerifierUnauthorised, VerifierUnavailab
 from evaluation.commercial.verdicts import as_json, verdicts
 from evaluation.commercial.verification import Question, Verification, questions_of, verify
 from evaluation.commercial.verifier import Access, Patience, RemoteVerifier
-from evaluation.evaluate import Evaluation, evaluate
+from evaluation.evaluate import Evaluation, Scope, evaluate
 from evaluation.methods import METHODS
 from evaluation.report import Facts, write_report
 from evaluation.subjects import Subjects
@@ -36,7 +36,7 @@ def small(bundle: Bundle) -> Bundle:
 
 @pytest.fixture(scope="module")
 def evaluation(small: Bundle, subjects: Subjects) -> Evaluation:
-    return evaluate(small, subjects, METHOD, lambda _name, _done, _total: None, keep_files=3)
+    return evaluate(small, subjects, METHOD, lambda _name, _done, _total: None, Scope([], keep_files=3))
 
 
 @dataclass(frozen=True)

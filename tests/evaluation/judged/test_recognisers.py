@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from diffam_core.faces.face import FoundFace
 from diffam_core.faces.framing import Framing
-from evaluation.recognisers import Seen, accuracy, equal_error, middle_face, threshold_at
+from diffam_core.score import rate, threshold_at
+from evaluation.judged.recognisers import Seen, accuracy, equal_error, middle_face
 from model_store.datasets.people import Person
 
 Numbers = NDArray[np.float64]
@@ -66,10 +67,54 @@ def test_groups_are_those_of_the_list_and_ages_come_in_bands() -> None:
     cosines, seen = drawn()
     traits = {f"p{index:02}": {"age": str(20 + index), "sex": "f" if index % 2 else "m"} for index in range(39)}
     groups = accuracy(cosines, seen, traits, 0.5, 0).groups
-    assert {value: count for value, (count, _) in groups["age"].items()} == {
+    assert {value: group.genuine for value, group in groups["age"].items()} == {
         "under 25": 5, "25 and older": 10, "35 and older": 15, "50 and older": 9, "unknown": 1,
     }  # fmt: skip
-    assert groups["sex"]["f"][0] + groups["sex"]["m"][0] == 39
+    assert groups["sex"]["f"].genuine + groups["sex"]["m"].genuine == 39
+
+
+def kin(likeness: float) -> tuple[Numbers, Seen, dict[str, dict[str, str]]]:
+    """40 people, of whom the first 20 look alike."""
+    generator = np.random.default_rng(3)
+    common = np.where(np.arange(40) < 20, likeness, 0)[:, None] * generator.normal(size=24)
+    vectors = np.repeat(generator.normal(size=(40, 24)) + common, 2, axis=0) + 0.4 * generator.normal(size=(80, 24))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    traits = {f"p{index:02}": {"kin": "yes" if index < 20 else "no"} for index in range(40)}
+    return vectors @ vectors.T, drawn()[1], traits
+
+
+def test_strangers_of_a_group_are_its_own_pairs_at_the_threshold_of_all() -> None:
+    cosines, seen, traits = kin(0.8)
+    found = accuracy(cosines, seen, traits, 0.5, 0)
+    one, other = np.triu_indices(80, 1)
+    strangers = (seen.owners[one] != seen.owners[other]) & (seen.owners[one] < 20) & (seen.owners[other] < 20)
+    passes = cosines[one, other][strangers] >= found.points["0.01"].threshold.value
+    group, others = found.groups["kin"]["yes"], found.groups["kin"]["no"]
+    assert (group.people, group.impostors, group.fooled) == (20, 20 * 19 // 2 * 4, passes.mean())
+    assert others.fooled is not None
+    assert group.fooled is not None
+    assert others.fooled < 0.01 < group.fooled
+
+
+def test_draws_of_people_are_less_sure_than_pairs_would_be_if_they_were_independent() -> None:
+    cosines, seen, traits = kin(0.8)
+    group = accuracy(cosines, seen, traits, 0.5, 0).groups["kin"]["yes"]
+    assert group.fooled is not None
+    assert group.fooled_ci95 is not None
+    low, high = group.fooled_ci95
+    least, most = rate(np.arange(group.impostors) < group.fooled * group.impostors).ci95
+    assert low < least < group.fooled < most < high
+
+
+def test_a_group_says_no_more_than_it_can() -> None:
+    """One person has no strangers; draws of a few people, or of none who passes, would be too sure."""
+    cosines, seen, traits = kin(3.0)
+    far_apart = accuracy(cosines, seen, traits, 0.5, 0).groups["kin"]["no"]
+    assert (far_apart.impostors, far_apart.fooled, far_apart.fooled_ci95) == (760, 0, None)
+    traits |= {"p00": {"kin": "one"}, **{f"p{index:02}": {"kin": "few"} for index in (1, 2, 3, 4)}}
+    groups = accuracy(cosines, seen, traits, 0.5, 0).groups["kin"]
+    assert (groups["one"].impostors, groups["one"].fooled, groups["one"].fooled_ci95) == (0, None, None)
+    assert (groups["few"].people, groups["few"].impostors, groups["few"].fooled_ci95) == (4, 24, None)
 
 
 def test_nobody_with_two_photos_is_no_verification() -> None:

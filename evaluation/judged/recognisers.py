@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.stats import bootstrap
+from torch import Tensor
 
-from diffam_core.faces.face import FoundFace
+from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.faces.yunet import YunetDetector
 from diffam_core.images import Photo
-from diffam_core.models import FalseAcceptRate
-from diffam_core.score import DECISION_FAR, VIEWS
-from evaluation.cells import FALSE_ACCEPT_RATES, Share, rate
+from diffam_core.models import FalseAcceptRate, Models
+from diffam_core.score import DECISION_FAR, VIEWS, Embeddings, Scores, Share, embed, rate, threshold_at
+from evaluation.cells import FALSE_ACCEPT_RATES
 from model_store.datasets.people import Person
 from model_store.datasets.pictures import read_photo
 from model_store.recognisers import Judges
@@ -21,12 +23,15 @@ from protection.judging import FRAME, Sight, embed_sights, sight_of
 
 DRAWS = 200
 """Of people, for the intervals of thresholds and of the equal error rate."""
+DRAWN_PEOPLE = 5
+"""Draws of fewer repeat the same one or two pairs."""
 LARGE_SHARE = 0.5
 """Of the width of the largest face: those below are other people in the background."""
 AGES = (25, 35, 50)
 """Where bands of ages begin."""
-Scores = NDArray[np.float64]
 Vectors = NDArray[np.float64]
+Glimpse = TypeVar("Glimpse")
+"""What an observer keeps of a face until it is embedded."""
 
 
 class Point(NamedTuple):
@@ -37,11 +42,28 @@ class Point(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Group:
+    """People of one value of a trait, at the threshold that .01 of all impostor pairs pass.
+
+    genuine, accepted: pairs of photos of one of them, and the share that passes.  impostors, fooled: pairs of photos of
+    two of them; None without any.  fooled_ci95: 95 % interval from draws of people, because pairs that share a person
+    are not independent; None of fewer than `DRAWN_PEOPLE`, and when no pair passes: every draw would be 0.
+    """
+
+    people: int
+    genuine: int
+    accepted: Share
+    impostors: int
+    fooled: float | None
+    fooled_ci95: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
 class Accuracy:
     """What one recogniser makes of pairs of photos.
 
     eer: equal error rate.  points: by false accept rate, at thresholds of these people.  shipped: genuine and impostor
-    pairs that pass the shipped threshold of a false accept rate of .01.  groups: the genuine ones by trait and value.
+    pairs that pass the shipped threshold of a false accept rate of .01.  groups: by trait and value.
     """
 
     genuine: int
@@ -49,7 +71,7 @@ class Accuracy:
     eer: Share
     points: Mapping[FalseAcceptRate, Point]
     shipped: tuple[Share, Share]
-    groups: Mapping[str, Mapping[str, tuple[int, Share]]]
+    groups: Mapping[str, Mapping[str, Group]]
 
 
 @dataclass(frozen=True)
@@ -62,31 +84,58 @@ class Seen:
     missed: list[str]
 
 
-def see_people(judges: Judges, people: Sequence[Person], on_progress: Callable[[int, int], None]) -> Seen:
-    """The face in the middle of every photo. Raises DatasetDamaged; photos without a face are told by name."""
-    detector = YunetDetector(FRAME, judges.landmarks)
-    owners, sights, missed = list[int](), list[Sight](), list[str]()
-    parts: dict[str, list[Vectors]] = {name: [] for name in judges.recognisers}
+@dataclass(frozen=True)
+class Eyes(Generic[Glimpse]):
+    """Who looks at photos: what they see of one (None without a face), and unit embeddings of what they saw."""
 
-    def embed() -> None:  # soon: a view has half a million numbers
-        for name, rows in (embed_sights(judges, sights) if sights else {}).items():
+    names: Sequence[str]
+    glimpse: Callable[[Photo], Glimpse | None]
+    embed: Callable[[Sequence[Glimpse]], Embeddings]
+
+
+def eyes_of_judges(judges: Judges) -> Eyes[Sight]:
+    """The face in the middle, as judges meet it."""
+    detector = YunetDetector(FRAME, judges.landmarks)
+
+    def glimpse(photo: Photo) -> Sight | None:
+        face = middle_face(detector.all(photo), photo)
+        return None if face is None else sight_of(judges, photo, face)
+
+    return Eyes(list(judges.recognisers), glimpse, lambda sights: embed_sights(judges, sights))
+
+
+def eyes_of_bundle(models: Models) -> Eyes[Tensor]:
+    """The face in the middle, aligned as the bundle's recognisers expect it."""
+
+    def glimpse(photo: Photo) -> Tensor | None:
+        face = middle_face(models.detector.all(photo), photo)
+        return None if face is None else cut_portrait(photo, face, models.view_px)
+
+    return Eyes(list(models.recognisers), glimpse, lambda views: embed(models, torch.cat(list(views))))
+
+
+def see_people(eyes: Eyes[Glimpse], people: Sequence[Person], on_progress: Callable[[int, int], None]) -> Seen:
+    """The face in the middle of every photo. Raises DatasetDamaged; photos without a face are told by name."""
+    owners, glimpses, missed = list[int](), list[Glimpse](), list[str]()
+    parts: dict[str, list[Vectors]] = {name: [] for name in eyes.names}
+
+    def embed_all() -> None:  # soon: a view has half a million numbers
+        for name, rows in (eyes.embed(glimpses) if glimpses else {}).items():
             parts[name].append(rows.double().cpu().numpy())
-        sights.clear()
+        glimpses.clear()
 
     photos = [(index, path) for index, person in enumerate(people) for path in person.photos]
     for done, (owner, path) in enumerate(photos):
         on_progress(done, len(photos))
-        photo = read_photo(path)
-        face = middle_face(detector.all(photo), photo)
-        sight = None if face is None else sight_of(judges, photo, face)
-        if sight is None:
+        glimpse = eyes.glimpse(read_photo(path))
+        if glimpse is None:
             missed.append(path.name)
         else:
             owners.append(owner)
-            sights.append(sight)
-        if len(sights) == VIEWS:
-            embed()
-    embed()
+            glimpses.append(glimpse)
+        if len(glimpses) == VIEWS:
+            embed_all()
+    embed_all()
     on_progress(len(photos), len(photos))
     vectors = {name: np.concatenate(rows) if rows else np.zeros((0, 1)) for name, rows in parts.items()}
     return Seen(list(people), np.array(owners, np.int64), vectors, missed)
@@ -125,7 +174,7 @@ def accuracy(
     for far in FALSE_ACCEPT_RATES:
         threshold = threshold_at(impostors, float(far))
         points[far] = Point(Share(threshold, intervals[far]), rate(genuine >= threshold))
-    groups = _groups(cosines, seen, traits, points[DECISION_FAR].threshold.value)
+    groups = _groups(cosines >= points[DECISION_FAR].threshold.value, seen, traits, seed)
     return Accuracy(
         genuine=len(genuine),
         impostors=len(impostors),
@@ -134,11 +183,6 @@ def accuracy(
         shipped=(rate(genuine >= shipped), rate(impostors >= shipped)),
         groups=groups,
     )
-
-
-def threshold_at(impostors: Scores, far: float) -> float:
-    """The least cosine that at most a share `far` of impostors reaches. impostors: in ascending order."""
-    return float(np.nextafter(impostors[len(impostors) - int(far * len(impostors)) - 1], np.inf))
 
 
 def equal_error(genuine: Scores, impostors: Scores) -> float:
@@ -182,20 +226,36 @@ def _intervals(cosines: Scores, owners: NDArray[np.int64], seed: int) -> dict[st
 
 
 def _groups(
-    cosines: Scores, seen: Seen, traits: Mapping[str, Mapping[str, str]], threshold: float
-) -> dict[str, dict[str, tuple[int, Share]]]:
-    """How many genuine pairs pass, by what is told of their person."""
-    one, other = np.triu_indices(len(seen.owners), 1)
-    is_same = seen.owners[one] == seen.owners[other]
-    people = [traits.get(seen.people[owner].id, {}) for owner in seen.owners[one[is_same]]]
-    passed = cosines[one, other][is_same] >= threshold
-    groups: dict[str, dict[str, tuple[int, Share]]] = {}
-    for trait in dict.fromkeys(name for person in people for name in person):
-        values = np.array([_band(trait, person.get(trait, "")) for person in people])
-        groups[trait] = {
-            str(value): (int((values == value).sum()), rate(passed[values == value])) for value in np.unique(values)
-        }
+    passes: NDArray[np.bool_], seen: Seen, traits: Mapping[str, Mapping[str, str]], seed: int
+) -> dict[str, dict[str, Group]]:
+    """Who passes, by what is told of the people of whom there are two photos.  passes: by face and face."""
+    owners = seen.owners
+    paired = [person for person in np.unique(owners) if np.count_nonzero(owners == person) > 1]
+    told = {person: traits.get(seen.people[person].id, {}) for person in paired}
+    groups: dict[str, dict[str, Group]] = {}
+    for trait in dict.fromkeys(name for row in told.values() for name in row):
+        values = {person: _band(trait, row.get(trait, "")) for person, row in told.items()}
+        members = {value: [person for person in paired if values[person] == value] for value in values.values()}
+        groups[trait] = {value: _group(passes, owners, members[value], seed) for value in sorted(members)}
     return groups
+
+
+def _group(passes: NDArray[np.bool_], owners: NDArray[np.int64], people: list[int], seed: int) -> Group:
+    """One group.  people: each with two faces or more."""
+    is_theirs = np.equal.outer(people, owners).astype(np.float64)
+    faces = is_theirs.sum(axis=1)
+    rows, others = np.triu_indices(len(owners), 1)
+    same = passes[rows, others][(owners[rows] == owners[others]) & np.isin(owners[rows], people)]
+    passed, pairs = is_theirs @ passes @ is_theirs.T, np.outer(faces, faces)
+    for table in (passed, pairs):
+        np.fill_diagonal(table, 0)
+    fooled, interval = float(passed.sum() / pairs.sum()) if len(people) > 1 else None, None
+    if fooled and len(people) >= DRAWN_PEOPLE:
+        drawn = np.random.default_rng(seed).multinomial(len(people), np.full(len(people), 1 / len(people)), DRAWS)
+        shares = ((drawn @ passed) * drawn).sum(axis=1) / ((drawn @ pairs) * drawn).sum(axis=1)
+        low, high = np.quantile(shares, [0.025, 0.975])
+        interval = (round(float(low), 4), round(float(high), 4))
+    return Group(len(people), len(same), rate(same), int(pairs.sum()) // 2, fooled, interval)
 
 
 def _band(trait: str, value: str) -> str:
