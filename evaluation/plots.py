@@ -96,7 +96,7 @@ def plot_searches(lines: Sequence[SearchLine]) -> Figure:
     _bars(left, lines, "rank_1", "owner comes first (rank 1)")
     _bars(right, lines, "tpir", "and is named (TPIR at FPIR 0.01)")
     left.set(ylabel="searches (%)", ylim=(0, 105))
-    right.legend(fontsize=7)
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", fontsize=7, ncols=4)
     return figure
 
 

@@ -24,7 +24,7 @@ def measured(bundle: Bundle, subjects: Subjects) -> Evaluation:
     """Strangers in one style; what others hold of them is the photo itself, which is what a job compares with."""
     one = replace(bundle, catalog=replace(bundle.catalog, styles=bundle.catalog.styles[:1]))
     alone = replace(subjects.first(PEOPLE), others=subjects.views[:PEOPLE])
-    return evaluate(one, alone, {"diffam": METHODS["diffam"]}, lambda *_: None, Scope(keep_files=PEOPLE))
+    return evaluate(one, alone, {"diffam": METHODS["diffam"]}, lambda *_: None, Scope(SURVIVED, keep_files=PEOPLE))
 
 
 @pytest.fixture(scope="module")
