@@ -36,6 +36,7 @@ class Facts:
     seed: int
     not_found: int
     fid_features: str
+    detector: str
     commit: str
     machine: str
     measured_at: str

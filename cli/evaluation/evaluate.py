@@ -76,7 +76,7 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
     agree(console, settings, order.verifiers, questions, order.faces)
     evaluation = _measure(bundle, settings, order, chosen, strangers)
     verification = ask(settings, order.verifiers, bundle, evaluation, questions)
-    facts = _facts(bundle.catalog, evaluation.subjects, order)
+    facts = _facts(bundle, evaluation.subjects, order)
     if facts.faces < order.faces:
         console.print(f"{order.dataset!r} has {facts.faces} people to measure with, not {order.faces}.")
     table = summary(evaluation, chosen)
@@ -137,7 +137,8 @@ def _measure(
         )  # fmt: skip
 
 
-def _facts(catalog: Catalog, subjects: Subjects, order: EvaluationOrder) -> Facts:
+def _facts(bundle: Bundle, subjects: Subjects, order: EvaluationOrder) -> Facts:
+    catalog = bundle.catalog
     return Facts(
         bundle=catalog.name,
         grade=catalog.grade,
@@ -146,6 +147,7 @@ def _facts(catalog: Catalog, subjects: Subjects, order: EvaluationOrder) -> Fact
         seed=order.seed,
         not_found=subjects.not_found,
         fid_features=f"CLIP image features of the {catalog.name} bundle",
+        detector=bundle.models.detector.name,
         commit=commit(),
         machine=platform.platform(),
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -84,6 +84,11 @@ class CascadeDetector:
     check: Check | None = None
 
     @property
+    def name(self) -> str:
+        """Its kind, as manifests call it."""
+        return "opencv-haar"
+
+    @property
     def turning(self) -> Turning:
         """Which scores let a photo be taken for turned."""
         return TURNING

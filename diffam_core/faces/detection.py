@@ -36,6 +36,11 @@ class Detector(Protocol):
     """Finds faces, and frames them as the networks of a bundle expect. Threads may share one."""
 
     @property
+    def name(self) -> str:
+        """Its kind, as manifests call it."""
+        ...
+
+    @property
     def framing(self) -> Framing:
         """Of the portraits to be cut out of the faces."""
         ...

@@ -111,6 +111,11 @@ class YunetDetector:
     check: Check | None = None
 
     @property
+    def name(self) -> str:
+        """Its kind, as manifests call it."""
+        return "yunet"
+
+    @property
     def turning(self) -> Turning:
         """Which scores let a photo be taken for turned."""
         return TURNING

@@ -70,7 +70,7 @@ def test_finished_files_stay_in_memory_only_where_somebody_asked_for_them(evalua
 
 
 def test_the_report_is_complete_and_shows_the_faces(evaluation: Evaluation, tmp_path: Path) -> None:
-    facts = Facts("mini", "demonstration", "rendered", 4, 5, 0, "CLIP", "abc1234", "here", "2026-01-01")
+    facts = Facts("mini", "demonstration", "rendered", 4, 5, 0, "CLIP", "opencv-haar", "abc1234", "here", "2026-01-01")
     page = write_report(tmp_path, evaluation, CHOSEN, facts).read_text()
     for words in ("DiffAM (ours)", "MI-FGSM", "abc1234", "seed 5", "demonstration"):
         assert words in page

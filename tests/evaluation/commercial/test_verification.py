@@ -21,7 +21,7 @@ from evaluation.verifiers import VERIFIERS
 from model_store.bundle import Bundle
 from tests.evaluation.commercial.verifier_server import KEY, SECRET, Reply, VerifierServer, likeness, serving
 
-FACTS = Facts("mini", "", "rendered", 4, 5, 0, "CLIP", "abc1234", "here", "2026-01-01")
+FACTS = Facts("mini", "", "rendered", 4, 5, 0, "CLIP", "opencv-haar", "abc1234", "here", "2026-01-01")
 METHOD = {"tint": METHODS["tint"]}
 GOOD = Reply(200, '{"confidence": 80, "thresholds": {"1e-3": 62, "1e-4": 69, "1e-5": 74}}')
 NO_FACE = Reply(200, '{"faces1": [], "faces2": [{"face_token": "f"}], "time_used": 1}')
