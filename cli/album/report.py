@@ -212,10 +212,11 @@ def search_sentences(searches: Searches | None) -> list[str]:
         return []
     rows = zip(*(searches.by_recogniser[name] for name in searches.never_attacked), strict=True)
     firsts = {(each[0].query, each[0].gallery): _range(each) for each in rows}
-    times = "search" if searches.searches == 1 else "searches"
+    subject = "search with one photo" if searches.searches == 1 else "searches with one photo each"
+    verb = "puts" if searches.searches == 1 else "put"
     return [
-        f"With one photo somebody searches among the other photos, which show {searches.people} people: "
-        f"{searches.searches} {times} put the right person first in {firsts['bare', 'bare']} when all are bare, "
+        f"{searches.searches} {subject} among the other photos, {searches.people} people, {verb} the right person "
+        f"first in {firsts['bare', 'bare']} when all are bare, "
         f"{firsts['protected', 'bare']} with a protected photo among bare ones, {firsts['bare', 'protected']} with a "
         f"bare one among protected ones, and {firsts['protected', 'protected']} when all are protected."
     ]

@@ -48,7 +48,9 @@ def found(*rank_1: float) -> list[Found]:
 def test_a_search_is_told_with_its_numbers_by_recognisers_that_no_make_up_attacked() -> None:
     by = {"vit": found(1, 0.5, 0.75, 0.25), "resnet": found(0, 0, 0, 0), "dlib": found(1, 0.25, 0.5, 0.25)}
     (told,) = search_sentences(Searches(3, 4, 5, ["vit", "dlib"], by))
-    assert "which show 3 people: 4 searches put the right person first in 100 % when all are bare" in told
+    assert (
+        "4 searches with one photo each among the other photos, 3 people, put the right person first in 100 %" in told
+    )
     assert "25 to 50 % with a protected photo among bare ones" in told
     assert "50 to 75 % with a bare one among protected ones" in told
     assert "and 25 % when all are protected" in told
