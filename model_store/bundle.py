@@ -15,7 +15,7 @@ from diffam_core.diffusion import alpha_bars
 from diffam_core.faces.cascades import CascadeDetector
 from diffam_core.faces.detection import Detector
 from diffam_core.faces.framing import Framing
-from diffam_core.faces.plausibility import parser_check
+from diffam_core.faces.plausibility import parser_check, parser_eyes
 from diffam_core.faces.yunet import Yunet, YunetDetector
 from diffam_core.images import to_portrait
 from diffam_core.models import Models, Process, Recogniser
@@ -172,19 +172,19 @@ def _build_parser(row: ParserRow) -> nn.Module:
 def _open_detector(folder: Path, manifest: Manifest, parser: nn.Module, yunet: Yunet | None) -> Detector:
     """The detector that a manifest names: "yunet" with its file, or "opencv-haar", in whose place `yunet` is taken.
 
-    What it finds is looked at again by a parser that is known to tell faces.
+    A parser that is known to tell faces looks at what it finds.
     """
     row, portrait = manifest.get("detector", {}), manifest["portrait"]
     kind = row.get("kind", "opencv-haar")
-    x, y = portrait["eye_middle"]
-    framing = Framing((x, y), portrait["eye_distance"])
+    framing = Framing((portrait["eye_middle"][0], portrait["eye_middle"][1]), portrait["eye_distance"])
     is_checked = manifest["parser"].get("checks_faces", False)
-    check = parser_check(parser, portrait["size_px"]) if is_checked else None
+    eyes = parser_eyes(parser, portrait["size_px"]) if is_checked else None
     if kind == "yunet":
-        return YunetDetector(framing, Yunet(folder / row["file"]), check)
+        return YunetDetector(framing, Yunet(folder / row["file"]), eyes)
     if kind != "opencv-haar":
         raise ValueError(f"no detector is called {kind!r}")
-    return CascadeDetector(framing, check) if yunet is None else YunetDetector(framing, yunet, check)
+    check = parser_check(parser, portrait["size_px"]) if is_checked else None
+    return CascadeDetector(framing, check) if yunet is None else YunetDetector(framing, yunet, eyes)
 
 
 def load_models(folder: Path, manifest: Manifest, yunet: Yunet | None = None) -> Models:

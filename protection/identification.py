@@ -23,13 +23,18 @@ STATES: tuple[State, State] = ("bare", "protected")
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """Unit embeddings `(faces, dim)` of one recogniser, and whose each is: a number of a person `(faces,)`."""
+    """Unit embeddings `(faces, dim)` of one recogniser, and whose each is: a number of a person `(faces,)`.
+
+    photos: the number of the photo that each is in `(faces,)`, where queries are photos of the gallery: one never
+    finds itself, nor who else is in it.
+    """
 
     vectors: Scores
     owners: NDArray[np.int64]
+    photos: NDArray[np.int64] | None = None
 
     def and_also(self, others: "Faces") -> "Faces":
-        """These faces, then those."""
+        """These faces, then those, all of photos of their own."""
         return Faces(np.concatenate([self.vectors, others.vectors]), np.concatenate([self.owners, others.owners]))
 
 
@@ -87,6 +92,8 @@ def hits(queries: Faces, gallery: Faces, threshold: float) -> Hits:
     if not is_own.any(axis=1).all():
         raise ValueError("a mated search is for a person who is enrolled")
     own = scores[is_own]
+    if not np.isfinite(own).all():
+        raise ValueError("a mated search is for a person who is in another photo, too")
     better = (scores > own[:, None]).sum(axis=1)
     return Hits(rate(better < 1), rate(better < 5), rate((better < 1) & (own >= threshold)))
 
@@ -101,7 +108,10 @@ def best_others(searches: Faces, gallery: Faces) -> Scores:
 
 
 def scores_of_persons(searches: Faces, gallery: Faces) -> tuple[Scores, NDArray[np.int64]]:
-    """Each person's best cosine `(searches, persons)`, and who the columns are."""
+    """Each person's best cosine `(searches, persons)`, and who the columns are; -inf in the searched photo alone."""
     order = np.argsort(gallery.owners, kind="stable")
     persons, starts = np.unique(gallery.owners[order], return_index=True)
-    return np.maximum.reduceat(searches.vectors @ gallery.vectors[order].T, starts, axis=1), persons
+    cosines = searches.vectors @ gallery.vectors[order].T
+    if searches.photos is not None and gallery.photos is not None:
+        cosines = np.where(np.equal.outer(searches.photos, gallery.photos[order]), -np.inf, cosines)
+    return np.maximum.reduceat(cosines, starts, axis=1), persons

@@ -167,10 +167,10 @@ def assets() -> Path:
 @pytest.fixture(scope="session")
 def sharp_bundle(bundle: "Bundle", judges: "Judges") -> "Bundle":
     """The shipped bundle with YuNet in place of OpenCV's cascades, as where recognisers were pulled."""
-    from diffam_core.faces.plausibility import parser_check
+    from diffam_core.faces.plausibility import parser_eyes
     from diffam_core.faces.yunet import YunetDetector
 
     models = bundle.models
-    check = parser_check(models.parser, models.portrait_px)
-    detector = YunetDetector(models.detector.framing, judges.landmarks, check)
+    eyes = parser_eyes(models.parser, models.portrait_px)
+    detector = YunetDetector(models.detector.framing, judges.landmarks, eyes)
     return replace(bundle, models=replace(models, detector=detector))

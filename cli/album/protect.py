@@ -26,7 +26,7 @@ from jobs.settings import Settings
 from jobs.wish import Wish
 from model_store.additions import with_additions
 from model_store.catalog import find_bundle, read_catalog
-from model_store.judges import FOLDER
+from model_store.judges import FOLDER, choose_judges
 
 IN_FLIGHT = 4
 """Photos at a service at once: enough to fill its batches, and it has other users too."""
@@ -65,16 +65,15 @@ def protect_album(console: Console, settings: Settings, order: AlbumOrder, as_js
         from model_store.bundle import open_bundle
         from model_store.recognisers import open_judges, open_yunet
 
-        judges = None if client else open_judges(settings.shelf / FOLDER, wish.judges, settings.device)
-        bundle, stop = (
-            open_bundle(home, settings.device, settings.added, judges, open_yunet(settings.shelf / FOLDER)),
-            Event(),
-        )
+        recognisers = settings.shelf / FOLDER
+        wanted = wish.judges if client is None else here(recognisers, wish.judges)
+        judges, yunet = open_judges(recognisers, wanted, settings.device), open_yunet(recognisers)
+        bundle, stop = open_bundle(home, settings.device, settings.added, judges, yunet), Event()
         bar.remove_task(loading)
         make = make_there(client, wish, stop) if client else make_here(bundle, settings, wish)
         journal = held.enter_context(open_journal(order.out))
         originals = bar.track(album.photos, description="look at the originals")
-        sights = [look_at(bundle.models, settings, album.folder / name) for name in originals]
+        sights = [look_at(bundle, settings, album.folder / name) for name in originals]
         plan = plan_work(bundle, album, journal, wish, sights, [wish.target_id] if wish.target_id else offered)
         make_all(album, plan.todo, journal, Maker(make, IN_FLIGHT if client else 1, stop), bar)
         entries = [journal.entries[name] for name in album.photos]
@@ -111,6 +110,11 @@ def styled(home: Path, settings: Settings, wish: Wish) -> list[str]:
     catalog = with_additions(read_catalog(home), settings.added)
     check_looks(catalog, wish)
     return [style.target for style in catalog.styles if style.reference == wish.reference_id]
+
+
+def here(judging: Path, asked: Sequence[str] | None) -> tuple[str, ...]:
+    """Of the recognisers that a service is asked for, those that can look here, too. Raises BundleDamaged."""
+    return tuple(name for name in choose_judges(judging, None) if asked is None or name in asked)
 
 
 @contextmanager

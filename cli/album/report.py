@@ -16,11 +16,20 @@ from cli.album.journal import Entry
 from cli.album.sight import Sight, look_again
 from cli.commit import commit
 from cli.scores import GRADES
-from jobs.report import FaceReport, ProtectedFace, Word, protected
+from jobs.report import FaceReport, Judgement, Match, ProtectedFace, Word, protected
 from jobs.wish import Wish
 from model_store.additions import finished
 from model_store.bundle import Bundle
-from protection.linkability import Appearance, KnownFace, Links, count_links, thresholds
+from protection.linkability import (
+    Appearance,
+    Found,
+    KnownFace,
+    Links,
+    Searches,
+    count_links,
+    search_album,
+    thresholds,
+)
 
 
 class PhotoReport(BaseModel):
@@ -40,7 +49,11 @@ class PhotoReport(BaseModel):
 
 
 class AlbumReport(BaseModel):
-    """What `report.json` holds."""
+    """What `report.json` holds.
+
+    judged_by: the bundle that found the faces.  judges: the recognisers of libraries that told who is who, and who runs
+    them; the bundle's own without any.  unseen: faces of finished photos that they do not see.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,20 +62,26 @@ class AlbumReport(BaseModel):
     options: dict[str, JsonValue]
     bundle: dict[str, str] | None
     judged_by: str
+    judges: dict[str, str]
     photos: list[PhotoReport]
     not_photos: list[str]
     people: int
     verdicts: dict[Word, int]
+    unseen: int
     linkability: dict[str, Links]
+    searches: Searches | None
     sentence: str
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What a report is made of; it holds embeddings, so it is never written anywhere. thumbs: before and after."""
+    """What a report is made of; thumbs: before and after."""
 
     bundle: str
+    judges: dict[str, str]
+    unseen: int
     links: dict[str, Links]
+    searches: Searches | None
     thumbs: list[tuple[bytes | None, bytes | None]]
 
 
@@ -74,26 +93,37 @@ def measure(
     people: Sequence[Sequence[int]],
     bar: Progress,
 ) -> Measured:
-    """Look at every finished file as a stranger would, and count what still links."""
-    appearances: list[Appearance] = []
+    """Look at every finished file as a stranger would, and count what still links, and what searches find."""
+    asked, appearances, unseen = thresholds(bundle), list[Appearance](), 0
     thumbs: list[tuple[bytes | None, bytes | None]] = []
     for number, entry in enumerate(bar.track(entries, description="look at the results")):
         sight, after = sights[number], None
         if entry.status == "protected":
-            embedded, after = look_again(bundle.models, album.out / str(entry.out), sight.faces)
+            embedded, after = look_again(bundle, album.out / str(entry.out), sight.faces)
             for person, known, seen in zip(people[number], sight.faces, embedded, strict=True):
-                target, held_out = worn(known, entry.faces, frozenset(bundle.models.recognisers))
+                if not seen:
+                    unseen += 1
+                    continue
+                target, held_out = worn(known, entry.faces, frozenset(asked))
                 appearances.append(Appearance(number, person, known.embeddings, seen, target, held_out))
         thumbs.append((sight.thumb, after))
-    return Measured(bundle.catalog.name, count_links(appearances, thresholds(bundle.models)), thumbs)
+    return Measured(
+        bundle=bundle.catalog.name,
+        judges={name: bundle.judges.cards[name].stands_for for name in asked} if bundle.judges else {},
+        unseen=unseen,
+        links=count_links(appearances, asked),
+        searches=search_album(appearances, list(asked)),
+        thumbs=thumbs,
+    )
 
 
 def worn(known: KnownFace, faces: Sequence[FaceReport], everybody: frozenset[str]) -> tuple[str | None, frozenset[str]]:
-    """Towards whom a face was made up, and who had no part in that: all recognisers, where it was left alone."""
+    """Towards whom a face was made up, and whom its style was not trained against: nobody, where it was left alone."""
     face = _face_of(known, faces)
     if not isinstance(face, ProtectedFace):
         return None, everybody
-    return face.target, frozenset(match.name for match in face.recognisers if match.role == "held_out")
+    rows: list[Match | Judgement] = [*face.recognisers, *face.judges]
+    return face.target, everybody - {row.name for row in rows if row.role == "surrogate"}
 
 
 def _face_of(known: KnownFace, faces: Sequence[FaceReport]) -> FaceReport | None:
@@ -117,17 +147,23 @@ def write_report(
         options=wish.model_dump(mode="json", exclude_none=True),
         bundle=made_by,
         judged_by=measured.bundle,
+        judges=measured.judges,
         photos=[_photo(entry, who) for entry, who in zip(entries, people, strict=True)],
         not_photos=album.others,
         people=len({person for who in people for person in who}),
         verdicts=verdicts(entries),
+        unseen=measured.unseen,
         linkability=measured.links,
-        sentence=sentence(measured.links),
+        searches=measured.searches,
+        sentence=" ".join(
+            (sentence(measured.links), *search_sentences(measured.searches), *unseen_sentences(measured.unseen))
+        ),
     )
     page = Environment(loader=PackageLoader("cli"), autoescape=select_autoescape(["html", "j2"]))
     html = page.get_template("album.html.j2").render(
         report=report,
         pictures=[[thumb and b64encode(thumb).decode() for thumb in pair] for pair in measured.thumbs],
+        rows=list(zip(*report.searches.by_recogniser.values(), strict=True)) if report.searches else [],
         grade=GRADES.get((made_by or {}).get("grade", ""), ""),
     )
     for name, text in (("report.json", report.model_dump_json(indent=2) + "\n"), ("report.html", html)):
@@ -168,6 +204,33 @@ def sentence(links: Mapping[str, Links]) -> str:
         f" {shared.pairs} of the pairs share a target: of those, at least one recogniser still "
         f"matches {_percent(shared.any_held_out)}."
     )
+
+
+def search_sentences(searches: Searches | None) -> list[str]:
+    """What a search engine would make of the album, over recognisers that no make-up of it was trained against."""
+    if searches is None or not searches.never_attacked:
+        return []
+    rows = zip(*(searches.by_recogniser[name] for name in searches.never_attacked), strict=True)
+    firsts = {(each[0].query, each[0].gallery): _range(each) for each in rows}
+    subject = "search with one photo" if searches.searches == 1 else "searches with one photo each"
+    verb = "puts" if searches.searches == 1 else "put"
+    return [
+        f"{searches.searches} {subject} among the other photos, {searches.people} people, {verb} the right person "
+        f"first in {firsts['bare', 'bare']} when all are bare, "
+        f"{firsts['protected', 'bare']} with a protected photo among bare ones, {firsts['bare', 'protected']} with a "
+        f"bare one among protected ones, and {firsts['protected', 'protected']} when all are protected."
+    ]
+
+
+def _range(found: Sequence[Found]) -> str:
+    """Rank 1 from the recogniser that finds fewest to the one that finds most."""
+    least, most = (f"{100 * share:.0f}" for share in (func(each.rank_1.value for each in found) for func in (min, max)))
+    return f"{least} %" if least == most else f"{least} to {most} %"
+
+
+def unseen_sentences(unseen: int) -> list[str]:
+    """That some faces are not in the figures."""
+    return [f"Not counted, because recognisers of libraries see no face there: {unseen}."] if unseen else []
 
 
 def _percent(share: float | None) -> str:

@@ -13,8 +13,8 @@ from app.photo.canonical import PhotoRejected, canonical_photo
 from cli.errors import FileUnreadable
 from cli.make import limits_of
 from diffam_core.images import Photo, decode_photo
-from diffam_core.models import Models
 from jobs.settings import Settings
+from model_store.bundle import Bundle
 from protection.linkability import Embeddings, KnownFace, know_again, know_faces
 
 THUMB_PX = 240
@@ -29,22 +29,22 @@ class Sight:
     thumb: bytes | None
 
 
-def look_at(models: Models, settings: Settings, path: Path) -> Sight:
+def look_at(bundle: Bundle, settings: Settings, path: Path) -> Sight:
     """The original at `path`. One that cannot be read shows nobody here; making it will say why."""
     with suppress(FileUnreadable):
         upload = read_file(path)
         sha256 = hashlib.sha256(upload).hexdigest()
         with suppress(PhotoRejected):
             photo = decode_photo(canonical_photo(upload, limits_of(settings)).png)
-            return Sight(sha256, know_faces(models, photo), thumbnail(photo))
+            return Sight(sha256, know_faces(bundle, photo), thumbnail(photo))
         return Sight(sha256, [], None)
     return Sight("", [], None)
 
 
-def look_again(models: Models, path: Path, known: Sequence[KnownFace]) -> tuple[list[Embeddings], bytes]:
+def look_again(bundle: Bundle, path: Path, known: Sequence[KnownFace]) -> tuple[list[Embeddings], bytes]:
     """The known faces as they are in the finished file at `path`, and its thumbnail."""
     photo = decode_photo(path.read_bytes())
-    return know_again(models, photo, known), thumbnail(photo)
+    return know_again(bundle, photo, known), thumbnail(photo)
 
 
 def read_file(path: Path) -> bytes:

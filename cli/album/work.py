@@ -50,7 +50,7 @@ def plan_work(
     bundle: Bundle, album: Album, journal: Journal, wish: Wish, sights: Sequence[Sight], targets: Sequence[str]
 ) -> Plan:
     """Group the faces by person, and deal targets to the photos that are not finished already."""
-    people = group_people([[face.embeddings for face in sight.faces] for sight in sights], thresholds(bundle.models))
+    people = group_people([[face.embeddings for face in sight.faces] for sight in sights], thresholds(bundle))
     names = finished_names(album.photos, suffix_of(wish.output_format))
     asked = fingerprint(wish, bundle.catalog.name)
     kept: dict[int, str] = {}

@@ -19,6 +19,8 @@ Box = tuple[int, int, int, int]
 Point = NDArray[np.float64]
 Check = Callable[[Photo, Sequence[FoundFace]], list[tuple[float, FoundFace]]]
 """A second look at what may be faces: how many of both eyes and mouth each shows, 0 to 3, and where its eyes are."""
+Straighten = Callable[[Photo, Sequence[FoundFace]], list[FoundFace]]
+"""The same faces, with their eyes where a second look sees them clearly."""
 SEARCH_PX = 720
 """`largest` looks at a copy whose longer side has at most this many pixels."""
 GROUP_SEARCH_PX = 1600

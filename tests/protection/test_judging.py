@@ -15,6 +15,7 @@ from model_store.bundle import Bundle
 from model_store.errors import JudgeMissing
 from model_store.recognisers import Judges
 from protection.judging import embed_sights, judge, sight_of
+from protection.linkability import know_again, know_faces, thresholds
 from protection.pipeline import ProtectedPhoto, protect_photos
 from protection.plan import Request
 
@@ -105,3 +106,15 @@ def test_only_those_judge_who_are_wanted(judges: Judges) -> None:
     assert judges.only(None) is judges
     with pytest.raises(JudgeMissing, match="nobody"):
         judges.only(["nobody"])
+
+
+def test_who_is_who_in_an_album_is_told_by_judges_where_they_see_the_face(
+    bundle: Bundle, judges: Judges, photo: Photo
+) -> None:
+    judged = replace(bundle, judges=judges)
+    (known,) = know_faces(judged, photo)
+    assert thresholds(judged).keys() == known.embeddings.keys() == judges.recognisers.keys()
+    unseen = replace(known, embeddings={}, points=None)
+    again, nothing = know_again(judged, np.roll(photo, (7, 11), (0, 1)), [known, unseen])
+    assert all(float(again[name] @ seen) > 0.98 for name, seen in known.embeddings.items())
+    assert nothing == {}

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from diffam_core.images import decode_photo
-from model_store.bundle import open_bundle
-from model_store.catalog import BUNDLES
+from model_store.bundle import Bundle
 from protection.linkability import (
     Appearance,
     Embeddings,
@@ -17,6 +16,7 @@ from protection.linkability import (
     group_people,
     know_again,
     know_faces,
+    search_album,
     thresholds,
 )
 from tests.people import shot
@@ -42,13 +42,12 @@ def wearing(
     return Appearance(photo, 0, seen_as(0), after, target, frozenset(held_out))
 
 
-def test_rendered_people_are_told_apart_and_found_again() -> None:
-    models = open_bundle(BUNDLES / "mini").models
+def test_rendered_people_are_told_apart_and_found_again(bundle: Bundle) -> None:
     photos = [decode_photo(shot(person, number)) for person, number in ((1, 0), (2, 0), (1, 1), (2, 1))]
-    known = [know_faces(models, photo) for photo in photos]
-    people = group_people([[face.embeddings for face in faces] for faces in known], thresholds(models))
+    known = [know_faces(bundle, photo) for photo in photos]
+    people = group_people([[face.embeddings for face in faces] for faces in known], thresholds(bundle))
     assert people == [[0], [1], [0], [1]]
-    (again,) = know_again(models, photos[0], known[0])
+    (again,) = know_again(bundle, photos[0], known[0])
     assert all(again[name] @ seen > 0.999 for name, seen in known[0][0].embeddings.items())
 
 
@@ -59,6 +58,10 @@ def test_one_recogniser_that_is_fooled_does_not_part_a_person() -> None:
 
 def test_two_faces_of_one_photo_are_two_people_however_alike() -> None:
     assert group_people([[seen_as(0), seen_as(1)]], THRESHOLD) == [[0, 1]]
+
+
+def test_a_face_that_no_recogniser_sees_is_a_person_by_itself() -> None:
+    assert group_people([[{}, seen_as(0)], [{}], [seen_as(0)]], THRESHOLD) == [[0, 1], [2], [1]]
 
 
 def test_photos_without_a_face_are_nobodys() -> None:
@@ -116,3 +119,44 @@ def test_photos_towards_one_target_are_counted_apart() -> None:
 def test_without_a_person_in_two_photos_there_is_nothing_to_link(count: int) -> None:
     after = count_links([wearing(0, seen_as(0)) for _ in range(count)], THRESHOLD)["after"]
     assert (after.pairs, after.every_held_out, after.any_held_out) == (0, None, None)
+
+
+def appearance(photo: int, person: int, before: float, after: float, target: str | None = "aurora") -> Appearance:
+    """Where a face is, and at which angle it is seen before and after."""
+    held_out = frozenset({"deep"}) if target else ALL
+    return Appearance(photo, person, seen_as(before), seen_as(after), target, held_out)
+
+
+def test_a_search_is_for_the_person_of_a_photo_in_the_other_photos_alone() -> None:
+    """Person 0 is in photos 0 and 1, which part after; 1 in 2 and 3, which stay; 2 stands by in photo 1."""
+    found = search_album(
+        [
+            appearance(0, 0, 0, 0), appearance(1, 0, 4, 97), appearance(1, 2, 40, 40, None),
+            appearance(2, 1, 90, 90), appearance(3, 1, 95, 95),
+        ],
+        list(THRESHOLD),
+    )  # fmt: skip
+    assert found is not None
+    assert (found.people, found.searches, found.non_mated, found.never_attacked) == (3, 4, 5, ["deep"])
+    firsts = {(row.query, row.gallery): row.rank_1.value for row in found.by_recogniser["deep"]}
+    assert firsts == {
+        ("bare", "bare"): 1.0,
+        ("protected", "bare"): 0.75,  # photo 1 finds person 1 first
+        ("bare", "protected"): 0.5,  # photo 0 finds person 2, and photo 3 person 0
+        ("protected", "protected"): 0.25,  # photo 2 alone finds its person
+    }
+    assert all(row.rank_5 is None for row in found.by_recogniser["deep"])
+
+
+def test_a_search_is_told_with_how_many_people_could_be_taken_for_the_right_one() -> None:
+    alone = [appearance(0, 0, 0, 0), appearance(1, 0, 1, 1)]
+    assert search_album(alone, list(THRESHOLD)) is None
+    one = search_album([*alone, appearance(1, 1, 50, 50)], list(THRESHOLD))
+    assert one is not None
+    assert one.searches == 1  # beside photo 1 there is nobody else
+    many = [appearance(number, number, 60 + number, 60 + number) for number in range(2, 7)]
+    found = search_album([*alone, *many], list(THRESHOLD))
+    assert found is not None
+    assert (found.people, found.searches, found.non_mated) == (6, 2, 7)
+    assert all(row.rank_5 is not None for row in found.by_recogniser["deep"])
+    assert search_album(many, list(THRESHOLD)) is None

@@ -3,11 +3,13 @@
 import pytest
 
 from cli.album.journal import Entry
-from cli.album.report import sentence, verdicts, worn
+from cli.album.report import search_sentences, sentence, unseen_sentences, verdicts, worn
 from diffam_core.faces.face import FoundFace
 from diffam_core.faces.framing import Framing
+from diffam_core.score import Share
 from jobs.report import FaceReport, Verdict
-from protection.linkability import KnownFace, Links
+from protection.identification import STATES
+from protection.linkability import Found, KnownFace, Links, Searches
 from tests.finished import match, protected_face, seen_face
 
 NONE = Links(0, {"vit": None}, 0, None, None)
@@ -34,6 +36,30 @@ def test_pairs_that_share_a_target_are_told_apart() -> None:
 def test_without_pairs_or_without_judges_no_share_is_claimed() -> None:
     assert "%" not in sentence(links(NONE))
     assert "%" not in sentence(links(Links(1, {"vit": 0.0}, 0, None, None)))
+
+
+def found(*rank_1: float) -> list[Found]:
+    """Of a recogniser, in the order of the cases."""
+    shares = [Share(value, (0.0, 1.0)) for value in rank_1]
+    cases = [(query, gallery) for gallery in STATES for query in STATES]
+    return [Found(*case, share, None, share) for case, share in zip(cases, shares, strict=True)]
+
+
+def test_a_search_is_told_with_its_numbers_by_recognisers_that_no_make_up_attacked() -> None:
+    by = {"vit": found(1, 0.5, 0.75, 0.25), "resnet": found(0, 0, 0, 0), "dlib": found(1, 0.25, 0.5, 0.25)}
+    (told,) = search_sentences(Searches(3, 4, 5, ["vit", "dlib"], by))
+    assert (
+        "4 searches with one photo each among the other photos, 3 people, put the right person first in 100 %" in told
+    )
+    assert "25 to 50 % with a protected photo among bare ones" in told
+    assert "50 to 75 % with a bare one among protected ones" in told
+    assert "and 25 % when all are protected" in told
+
+
+def test_no_search_is_told_where_none_can_be_judged_and_faces_that_nobody_saw_are() -> None:
+    assert search_sentences(None) == search_sentences(Searches(3, 4, 5, [], {"vit": found(1, 1, 1, 1)})) == []
+    assert unseen_sentences(0) == []
+    assert unseen_sentences(2)[0].endswith("see no face there: 2.")
 
 
 EVERYBODY = frozenset({"resnet", "vit"})
