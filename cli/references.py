@@ -20,7 +20,6 @@ from model_store.additions import Objective, check_name, remove_reference, sweep
 from model_store.catalog import Catalog, Mode, find_bundle, read_catalog
 from model_store.errors import StyleNotTrained
 from model_store.judges import FOLDER
-from model_store.recognisers import open_yunet
 
 if TYPE_CHECKING:
     from model_store.bundle import Bundle
@@ -40,6 +39,7 @@ def _catalog(settings: Settings) -> Catalog:
 
 def _open(settings: Settings) -> "Bundle":
     from model_store.bundle import open_bundle
+    from model_store.recognisers import open_yunet
 
     with console.status("loading the models"):
         return open_bundle(

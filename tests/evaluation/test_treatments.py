@@ -3,14 +3,13 @@
 from dataclasses import replace
 from unittest.mock import Mock
 
-import cv2
 import numpy as np
 import pytest
 import torch
 
 from diffam_core.faces.cascades import CascadeDetector
 from diffam_core.faces.face import FoundFace, cut_portrait, scale_face, stack_portraits
-from diffam_core.faces.yunet import YunetDetector
+from diffam_core.faces.yunet import Yunet, YunetDetector
 from diffam_core.images import Photo
 from evaluation.judge import views_of
 from evaluation.subjects import Subjects
@@ -81,7 +80,7 @@ def test_the_other_detector_is_the_one_that_a_bundle_does_not_use(bundle: Bundle
     else:
         assert other_detector(alone) is None
         assert "other_detector" not in treatments_of(alone)
-    yunet = YunetDetector(bundle.models.detector.framing, Mock(spec=cv2.FaceDetectorYN))
+    yunet = YunetDetector(bundle.models.detector.framing, Mock(spec=Yunet))
     assert isinstance(other_detector(replace(alone, models=replace(bundle.models, detector=yunet))), CascadeDetector)
 
 
@@ -90,7 +89,7 @@ def test_what_another_detector_finds_is_aligned_by_it(bundle: Bundle, subjects: 
     treatments = {name: TREATMENTS[name] for name in ("clean", "other_detector")}
     uses_yunet = replace(
         bundle,
-        models=replace(bundle.models, detector=Blind(bundle.models.detector.framing, Mock(spec=cv2.FaceDetectorYN))),
+        models=replace(bundle.models, detector=Blind(bundle.models.detector.framing, Mock(spec=Yunet))),
     )
     own, other = views_of(uses_yunet, [photo], [face], treatments).values()
     there = find_again(replace(bundle.models, detector=CascadeDetector(face.framing)), photo, face)
