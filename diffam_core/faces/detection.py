@@ -100,6 +100,15 @@ def bounded(photo: Photo, longest_px: int) -> tuple[Photo, float]:
     return cv2.resize(photo, None, fx=across, fy=down, interpolation=cv2.INTER_AREA).astype(np.uint8), scale
 
 
+def scaled(photo: Photo, longest_px: int) -> tuple[Photo, float]:
+    """A copy of about that size, and its scale; the shorter side of a strip keeps at least half as many pixels."""
+    height, width = photo.shape[:2]
+    scale = min(1.0, max(longest_px / max(height, width), longest_px / 2 / min(height, width)))
+    if scale == 1:
+        return photo, scale
+    return cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8), scale
+
+
 def padded(photo: Photo, longest_px: int, room: int = 6) -> tuple[Photo, float, int]:
     """A bounded copy with its `room`-th part around it, for faces that are cut off: the copy, its scale, that width."""
     small, scale = bounded(photo, longest_px)

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from diffam_core.faces.detection import SEARCH_PX, SMALLEST_SHARE, bounded
+from diffam_core.faces.detection import SEARCH_PX, SMALLEST_SHARE, scaled
 from diffam_core.faces.face import FoundFace
 from diffam_core.images import Photo
 
@@ -49,7 +49,7 @@ def try_turned(
     seen = max((face.score for face in upright if _is_frontal(face)), default=0.0)
     if seen > turning.sure:
         return upright
-    small, _ = bounded(photo, SEARCH_PX)
+    small, _ = scaled(photo, SEARCH_PX)
     scores = {quarters: detector.surest(_turned(small, quarters)) for quarters in (1, 2, 3)}
     best = max(scores, key=lambda quarters: scores[quarters])
     if scores[best] < max(turning.least, seen + turning.lead):

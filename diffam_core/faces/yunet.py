@@ -19,6 +19,7 @@ from diffam_core.faces.detection import (
     distinct,
     inside,
     protectable,
+    scaled,
     shared,
     to_photo,
     told,
@@ -35,10 +36,16 @@ HINT_SCORE = 0.3
 """What may be one, and is worth a finer search."""
 SCALES_PX = (320, 576, 1600, 4000)
 """Longer sides of the searched copies, coarsest first; the shorter side of a strip has at least half as many pixels."""
+FINE_PX = 1600
+"""Only what is promised is looked for beyond this copy."""
 TILE_PX, OVERLAP_PX = 1600, 200
 """Larger copies are searched in tiles that share the second with their neighbours: memory has a bound."""
 LEAST_WIDTH_PX = 12
 """The narrowest face that a copy shows."""
+ROOM_PX = 26
+"""Of a face narrower than this in the photo itself the eyes are too near each other for make-up."""
+LEAST_SIDE_PX = 64
+"""Smaller pictures get a border: of less than 33 pixels OpenCV's network makes numbers that mean nothing."""
 SMALL_PX = 32
 """Where faces narrower than this are in a copy, smaller ones may be as well."""
 LEANING_DEG = 8.0
@@ -58,11 +65,11 @@ class Yunet:
     """The network of an ONNX file. Threads may share one: it keeps a picture's size, so each has its own copy."""
 
     def __init__(self, file: Path) -> None:
-        """Raises ValueError when OpenCV cannot read the file."""
+        """Raises ValueError when OpenCV cannot read the file, or finds no faces with it."""
         self._file = np.frombuffer(file.read_bytes(), np.uint8)
         self._threads = threading.local()
         try:
-            self._network()
+            self.faces(np.zeros((LEAST_SIDE_PX, LEAST_SIDE_PX, 3), np.uint8))
         except cv2.error as error:
             raise ValueError(f"{file.name} is not a face detector: {error}") from error
 
@@ -79,9 +86,11 @@ class Yunet:
         A row of the network is x, y, width, height, then the person's right eye, left eye, nose and mouth corners.
         """
         network = self._network()
-        network.setInputSize((picture.shape[1], picture.shape[0]))
-        _, rows = network.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-        found = [] if rows is None else [_find(row) for row in rows.astype(np.float64)]
+        below, beside = (max(0, LEAST_SIDE_PX - side) for side in picture.shape[:2])
+        pixels = cv2.copyMakeBorder(picture, 0, below, 0, beside, cv2.BORDER_REPLICATE) if below + beside else picture
+        network.setInputSize((pixels.shape[1], pixels.shape[0]))
+        _, rows = network.detect(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+        found = [] if rows is None else [_find(row) for row in rows.astype(np.float64) if np.isfinite(row).all()]
         return sorted((find for find in found if find.score >= least_score), key=lambda find: -find.score)
 
 
@@ -129,10 +138,11 @@ class YunetDetector:
         for longest_px in SCALES_PX:
             if smallest_share * longest_px < LEAST_WIDTH_PX and longest_px < max(photo.shape[:2]):
                 continue
-            copy, scale = _scaled(photo, longest_px)
+            copy, scale = scaled(photo, longest_px)
             finds = inside(list(self._search(copy)), 0, copy)
             looks += [(find.score, to_photo(find, scale, 0, self.framing)) for find in finds]
-            if scale == 1 or not _promises_more(finds):
+            shows_all = longest_px >= FINE_PX or LEAST_WIDTH_PX / scale <= ROOM_PX
+            if scale == 1 or (shows_all and not _promises_more(finds)):
                 break
         faces = distinct([look for look in looks if look[0] >= LEAST_SCORE])
         described = [self._described(photo, face) for face in faces]
@@ -140,7 +150,7 @@ class YunetDetector:
 
     def surest(self, photo: Photo) -> float:
         """The score of the surest face in a small copy, 0 without any."""
-        return max((find.score for find in self._search(_scaled(photo, SCALES_PX[0])[0])), default=0.0)
+        return max((find.score for find in self._search(scaled(photo, SCALES_PX[0])[0])), default=0.0)
 
     def _search(self, copy: Photo) -> Iterator[Find]:
         """Faces and hints of them in a copy, in its pixels; a face that the edge of a tile cuts is another tile's."""
@@ -182,15 +192,6 @@ def portrayed(finds: Sequence[Find], framing: Framing, side_px: int) -> Find | N
 
     nearest = min(finds, key=away, default=None)
     return None if nearest is None or away(nearest) > framing.eye_distance * side_px / 2 else nearest
-
-
-def _scaled(photo: Photo, longest_px: int) -> tuple[Photo, float]:
-    """A copy of about that size, and its scale; the photo itself if it is small."""
-    height, width = photo.shape[:2]
-    scale = min(1.0, max(longest_px / max(height, width), longest_px / 2 / min(height, width)))
-    if scale == 1:
-        return photo, scale
-    return cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8), scale
 
 
 def _tiles(side: int) -> list[tuple[int, int]]:

@@ -59,5 +59,10 @@ def write_detector(path: Path) -> Path:
     outputs["cls_8"][cell] = outputs["obj_8"][cell] = 1
     outputs["bbox_8"][4 * cell : 4 * cell + 4] = [0, 0, np.log(5), np.log(5)]
     outputs["kps_8"][10 * cell : 10 * cell + 10] = [-2, -1, 2, -1, 0, 0, -1, 1, 1, 1]
+    return write_network(path, outputs)
+
+
+def write_network(path: Path, outputs: dict[str, NDArray[np.float32]]) -> Path:
+    """An ONNX file whose outputs are these, whatever it is shown."""
     path.write_bytes(_network(outputs))
     return path

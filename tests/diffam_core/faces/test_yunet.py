@@ -12,7 +12,7 @@ from diffam_core.errors import NoFaceFound
 from diffam_core.faces.framing import Framing
 from diffam_core.faces.yunet import Yunet, YunetDetector
 from model_store.rendered.renderer import FRAMING
-from tests.diffam_core.faces.made_up_yunet import CELL_PX, write_detector
+from tests.diffam_core.faces.made_up_yunet import CELL_PX, write_detector, write_network
 
 
 @pytest.fixture
@@ -46,3 +46,8 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"<html>not found</html>")
     with pytest.raises(ValueError, match=r"detector\.onnx is not a face detector"):
         Yunet(path)
+
+
+def test_a_network_that_finds_no_faces_is_refused_when_it_is_opened(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"other\.onnx is not a face detector"):
+        Yunet(write_network(tmp_path / "other.onnx", {"class": np.zeros(10, np.float32)}))
