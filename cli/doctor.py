@@ -115,7 +115,8 @@ def _lacking(what: str, folder: Path) -> Iterator[Finding]:
 
 
 def _recognisers(settings: Settings) -> Iterator[Finding]:
-    """Those of libraries. Without any, photos are protected all the same; with a damaged one that is to judge, not."""
+    """Those of libraries. Without any, photos are protected all the same; with a damaged one that is to judge, or a
+    damaged detector, not."""
     from model_store.published.recognisers.pack import known_recognisers
 
     folder = settings.shelf / FOLDER
@@ -131,7 +132,7 @@ def _recognisers(settings: Settings) -> Iterator[Finding]:
             check_judge(folder, manifest, name)
             yield Finding(what, "ok", f"{card.title}, whole: {card.stands_for}" if card else "whole")
         except BundleDamaged as error:
-            yield Finding(what, "bad" if name in wanted or (wanted and not card) else "note", str(error))
+            yield Finding(what, "bad" if name in wanted or not card else "note", str(error))
     if missing := [row["title"] for name, row in known_recognisers().items() if name not in cards]:
         yield Finding(FOLDER, "note", f"not here: {', '.join(missing)}; `diffam models pull {FOLDER}` fetches them")
 

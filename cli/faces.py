@@ -19,7 +19,6 @@ from jobs.report import FACES, FaceReport
 from jobs.settings import Settings
 from model_store.catalog import find_bundle
 from model_store.judges import FOLDER
-from model_store.recognisers import open_yunet
 
 FREE, LEFT = "#00c853", "#ff6d00"
 """Colours of boxes: can be protected, would be left alone."""
@@ -37,6 +36,7 @@ def show_faces(console: Console, settings: Settings, photo: Path, picture: Path 
     with Console(stderr=True).status("looking"):
         from diffam_core.images import decode_photo, encode_photo
         from model_store.bundle import open_bundle
+        from model_store.recognisers import open_yunet
         from protection.pipeline import detect_faces
 
         faces = detect_faces(

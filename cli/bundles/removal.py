@@ -11,7 +11,6 @@ from cli.losses import shown_losses
 from jobs.settings import Settings
 from model_store.catalog import BUNDLES, find_bundle
 from model_store.judges import FOLDER
-from model_store.recognisers import open_yunet
 
 console = Console()
 
@@ -38,6 +37,7 @@ def fine_tune_removal(
     if table is None:
         raise CliError(f"the recipe {recipe!r} has no [removal]")
     from model_store.bundle import open_bundle
+    from model_store.recognisers import open_yunet
     from model_store.training.new_removal import renew_removal
     from model_store.training.portraits import Training
 
