@@ -136,7 +136,8 @@ def test_people_are_found_in_photos_of_them(detector: YunetDetector, assets: Pat
     photos = paths[::10]
     found = [detector.all(decode_photo(path.read_bytes())) for path in photos]
     assert np.mean([bool(faces) for faces in found]) >= PEOPLE[folder]
-    assert not [path.name for path, faces in zip(photos, found, strict=True) if faces and "face_turned" in faces[0].notes]
+    turned = [path.name for path, faces in zip(photos, found, strict=True) if "face_turned" in str(faces[:1])]
+    assert not turned
 
 
 def test_a_face_that_is_turned_about_its_middle_leans_by_that_and_keeps_its_shape() -> None:
