@@ -19,6 +19,7 @@ from evaluation.cells import FALSE_ACCEPT_RATES
 from model_store.datasets.people import Person
 from model_store.datasets.pictures import read_photo
 from model_store.recognisers import Judges
+from protection.identification import Vectors
 from protection.judging import FRAME, Sight, embed_sights, sight_of
 
 DRAWS = 200
@@ -29,7 +30,6 @@ LARGE_SHARE = 0.5
 """Of the width of the largest face: those below are other people in the background."""
 AGES = (25, 35, 50)
 """Where bands of ages begin."""
-Vectors = NDArray[np.float64]
 Glimpse = TypeVar("Glimpse")
 """What an observer keeps of a face until it is embedded."""
 

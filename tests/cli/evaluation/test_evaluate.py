@@ -41,7 +41,7 @@ def test_a_small_evaluation_writes_its_cells_and_its_page(tmp_path: Path) -> Non
     assert all(row["persons"] == row["searches"] == row["non_mated"] == 4 for row in searches)
     assert {(row["query"], row["gallery"]) for row in searches if row["method"] == "nothing"} == {("bare", "bare")}
     assert len({(row["query"], row["gallery"]) for row in searches if row["method"] == "tint"}) == 4
-    assert all(row["rank_5"] == 1 >= row["rank_1"] >= row["tpir_fpir_0.01"] for row in searches)
+    assert all(row["rank_5"] is None and row["rank_1"] >= row["tpir_fpir_0.01"] for row in searches)  # of four people
     assert "Searches that find the owner" in answer.output
     assert "Does a search engine name the owner?" in (out / "index.html").read_text()
     assert ET.parse(out / "identification.svg").getroot().tag.endswith("svg")  # noqa: S314
