@@ -122,3 +122,14 @@ def test_an_unknown_method_dataset_or_treatment_is_named_with_those_there_are() 
         answer = runner.invoke(app, ["evaluate", *words])
         assert answer.exit_code == 1
         assert known in answer.output
+
+
+def test_a_treatment_that_cannot_be_measured_here_is_refused_when_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIFFAM_BUNDLES_DIR", str(tmp_path))  # no YuNet beside the cascades of `mini`
+    answer = runner.invoke(app, ["evaluate", "--faces", "4", "--method", "nothing", "--treatment", "other_detector"])
+    assert answer.exit_code == 1
+    said = " ".join(answer.output.split())
+    assert "no treatment 'other_detector' here: it needs a second face detector" in said
+    assert "diffam models pull recognisers" in said
