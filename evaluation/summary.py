@@ -67,7 +67,7 @@ class KnownLine(NamedTuple):
 
 
 class SearchLine(NamedTuple):
-    """What searches of held-out recognisers find for a method, by recogniser and in the mean, over its styles.
+    """What searches find for a method, by recogniser and in the mean, over its styles.
 
     method: empty for bare photos in a bare gallery, which are every method's.
     """
@@ -94,13 +94,21 @@ def known_lines(evaluation: Evaluation, methods: dict[str, Method]) -> list[Know
 
 
 def search_lines(evaluation: Evaluation, methods: dict[str, Method]) -> list[SearchLine]:
-    """A line for bare photos, then one per method and states of query and gallery; none where nobody was searched."""
+    """A line for bare photos, then one per method and states of query and gallery; none where nobody was searched.
+
+    All are of the same recognisers, so that they can be compared: those that every method has a style for that was not
+    trained against them.
+    """
+    fair = [search for search in evaluation.searches if search.role == "held_out"]
+    asked = {search.recogniser for search in fair}
+    for method in {search.method for search in evaluation.searches}:
+        asked &= {search.recogniser for search in fair if search.method == method}
     places: dict[tuple[str, State, State], dict[str, list[Hits]]] = {}
     for name in ("", *methods):
-        for search in evaluation.searches:
+        for search in fair:
             for (query, gallery), hits in search.found.cases.items():
-                is_bare = query == gallery == "bare"
-                if (is_bare and not name) or (not is_bare and name == search.method and search.role == "held_out"):
+                is_line_of = "" if query == gallery == "bare" else search.method
+                if name == is_line_of and search.recogniser in asked:
                     by_recogniser = places.setdefault((name, query, gallery), {})
                     by_recogniser.setdefault(search.recogniser, []).append(hits)
     lines = []
@@ -112,7 +120,12 @@ def search_lines(evaluation: Evaluation, methods: dict[str, Method]) -> list[Sea
 
 
 def _mean_hits(hits: Sequence[Hits]) -> Hits:
-    return Hits(*(mean_of([getattr(each, field.name) for each in hits]) for field in fields(Hits)))
+    fives = [each.rank_5 for each in hits if each.rank_5]
+    return Hits(
+        rank_1=mean_of([each.rank_1 for each in hits]),
+        rank_5=mean_of(fives) if len(fives) == len(hits) else None,
+        tpir=mean_of([each.tpir for each in hits]),
+    )
 
 
 def mean_of(shares: Sequence[Share]) -> Share:

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from diffam_core.score import Scores, Share, rate, threshold_at
 
 FPIR = 0.01
+RANKS = 5
+"""How far down a list of people counts, besides its first."""
+Vectors = NDArray[np.float64]
 State = Literal["bare", "protected"]
 STATES: tuple[State, State] = ("bare", "protected")
 
@@ -29,7 +32,7 @@ class Faces:
     finds itself, nor who else is in it.
     """
 
-    vectors: Scores
+    vectors: Vectors
     owners: NDArray[np.int64]
     photos: NDArray[np.int64] | None = None
 
@@ -40,10 +43,13 @@ class Faces:
 
 @dataclass(frozen=True)
 class Hits:
-    """How many mated searches found their person; intervals take the threshold as given."""
+    """How many mated searches found their person; intervals take the threshold as given.
+
+    rank_5: None where a search has five people to choose from, or fewer: it would find its person whoever looks.
+    """
 
     rank_1: Share
-    rank_5: Share
+    rank_5: Share | None
     tpir: Share
 
 
@@ -51,13 +57,14 @@ class Hits:
 class Identification:
     """What searches found, by the state of the query and of the owners' photos in the gallery.
 
-    persons: in the gallery.  searches: mated ones of each case.  non_mated: those that the threshold was set by; below
-    1 / FPIR of them it lies just above their best score.
+    persons: in the gallery.  searches: mated ones of each case.  non_mated: those that the threshold was set by, below
+    1 / FPIR of them it lies just above their best score; they were the strangers', or the bare queries themselves.
     """
 
     persons: int
     searches: int
     non_mated: int
+    are_strangers: bool
     threshold: float
     cases: dict[tuple[State, State], Hits]
 
@@ -82,7 +89,14 @@ def identify(
         for state, gallery in galleries.items()
         for query in queries
     }
-    return Identification(len(np.unique(bare.owners)), len(queries["bare"].owners), len(others), threshold, cases)
+    return Identification(
+        persons=len(np.unique(bare.owners)),
+        searches=len(queries["bare"].owners),
+        non_mated=len(others),
+        are_strangers=strangers is not None,
+        threshold=threshold,
+        cases=cases,
+    )
 
 
 def hits(queries: Faces, gallery: Faces, threshold: float) -> Hits:
@@ -95,7 +109,9 @@ def hits(queries: Faces, gallery: Faces, threshold: float) -> Hits:
     if not np.isfinite(own).all():
         raise ValueError("a mated search is for a person who is in another photo, too")
     better = (scores > own[:, None]).sum(axis=1)
-    return Hits(rate(better < 1), rate(better < 5), rate((better < 1) & (own >= threshold)))
+    fewest = int(np.isfinite(scores).sum(axis=1).min())
+    rank_5 = rate(better < RANKS) if fewest > RANKS else None
+    return Hits(rate(better < 1), rank_5, rate((better < 1) & (own >= threshold)))
 
 
 def best_others(searches: Faces, gallery: Faces) -> Scores:

@@ -28,8 +28,6 @@ from protection.judging import Sight, embed_sights, meet, sight_of
 
 Embeddings = dict[str, NDArray[np.float32]]
 """Unit vectors of one face, by recogniser."""
-RANKS = 5
-"""How far down a list of people counts, besides its first."""
 NOBODY_TWICE = 3.0
 """Distance of two faces in one photo, which are two people; 1 is where the recognisers are in doubt."""
 
@@ -75,7 +73,7 @@ class Links:
 
 @dataclass(frozen=True)
 class Found:
-    """What searches found; rank_5: None in a gallery of five people, or fewer, where every search would.
+    """What searches found; rank_5: None where one of them has five people to choose from, or fewer.
 
     tpir: the owner comes first, with a cosine that hardly any search for somebody else reaches.
     """
@@ -277,8 +275,7 @@ def search_album(appearances: Sequence[Appearance], recognisers: Sequence[str]) 
         queries = {state: _chosen(every, mated) for state, every in faces.items()}
         told = identify(queries, faces, _chosen(faces["bare"], np.flatnonzero(has_others)))
         found[name] = [
-            Found(query, gallery, hits.rank_1, hits.rank_5 if told.persons > RANKS else None, hits.tpir)
-            for (query, gallery), hits in told.cases.items()
+            Found(query, gallery, hits.rank_1, hits.rank_5, hits.tpir) for (query, gallery), hits in told.cases.items()
         ]
     attacked = {name for each in appearances for name in recognisers if name not in each.held_out}
     return Searches(

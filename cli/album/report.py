@@ -52,7 +52,8 @@ class AlbumReport(BaseModel):
     """What `report.json` holds.
 
     judged_by: the bundle that found the faces.  judges: the recognisers of libraries that told who is who, and who runs
-    them; the bundle's own without any.  unseen: faces of finished photos that they do not see.
+    them; the bundle's own without any.  people: whom they tell apart.  unseen: faces of finished photos that they do
+    not see.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -75,10 +76,11 @@ class AlbumReport(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What a report is made of; thumbs: before and after."""
+    """What a report is made of; people: told apart on the originals.  thumbs: before and after."""
 
     bundle: str
     judges: dict[str, str]
+    people: int
     unseen: int
     links: dict[str, Links]
     searches: Searches | None
@@ -104,12 +106,13 @@ def measure(
                 if not seen:
                     unseen += 1
                     continue
-                target, held_out = worn(known, entry.faces, frozenset(asked))
+                target, held_out = worn(known, entry.faces, frozenset(asked), bundle.judges is not None)
                 appearances.append(Appearance(number, person, known.embeddings, seen, target, held_out))
         thumbs.append((sight.thumb, after))
     return Measured(
         bundle=bundle.catalog.name,
         judges={name: bundle.judges.cards[name].stands_for for name in asked} if bundle.judges else {},
+        people=told_apart(sights, people),
         unseen=unseen,
         links=count_links(appearances, asked),
         searches=search_album(appearances, list(asked)),
@@ -117,11 +120,29 @@ def measure(
     )
 
 
-def worn(known: KnownFace, faces: Sequence[FaceReport], everybody: frozenset[str]) -> tuple[str | None, frozenset[str]]:
-    """Towards whom a face was made up, and whom its style was not trained against: nobody, where it was left alone."""
+def told_apart(sights: Sequence[Sight], people: Sequence[Sequence[int]]) -> int:
+    """How many people there are on the originals; not those whom no recogniser sees.  people: of each sight's faces."""
+    faces = (
+        (face, person)
+        for sight, who in zip(sights, people, strict=True)
+        for face, person in zip(sight.faces, who, strict=True)
+    )
+    return len({person for face, person in faces if face.embeddings})
+
+
+def worn(
+    known: KnownFace, faces: Sequence[FaceReport], everybody: frozenset[str], are_judges: bool
+) -> tuple[str | None, frozenset[str]]:
+    """Towards whom a face was made up, and whom its style was not trained against: nobody, where it was left alone.
+
+    are_judges: whether these are recognisers of libraries, which no style is trained against unless the report says so;
+    of a bundle's own, those are held out of which it says so.
+    """
     face = _face_of(known, faces)
     if not isinstance(face, ProtectedFace):
         return None, everybody
+    if not are_judges:
+        return face.target, everybody & {row.name for row in face.recognisers if row.role == "held_out"}
     rows: list[Match | Judgement] = [*face.recognisers, *face.judges]
     return face.target, everybody - {row.name for row in rows if row.role == "surrogate"}
 
@@ -150,7 +171,7 @@ def write_report(
         judges=measured.judges,
         photos=[_photo(entry, who) for entry, who in zip(entries, people, strict=True)],
         not_photos=album.others,
-        people=len({person for who in people for person in who}),
+        people=measured.people,
         verdicts=verdicts(entries),
         unseen=measured.unseen,
         linkability=measured.links,

@@ -22,7 +22,7 @@ from evaluation.methods import METHODS
 from evaluation.report import Facts, write_json, write_report
 from evaluation.subjects import Subjects, gather_subjects
 from evaluation.summary import gain, summary
-from evaluation.treatments import TREATMENTS
+from evaluation.treatments import TREATMENTS, treatments_of
 from jobs.settings import Settings
 from model_store.additions import with_additions
 from model_store.bundle import Bundle, open_bundle
@@ -68,6 +68,7 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
     strangers = [] if order.strangers is None else people_in(order.strangers)
     check(settings, order.verifiers)
     bundle = _open(settings, order)
+    _check_treatments(bundle, order.treatments or [])
     if not order.methods:
         for name, reason in _out_of_reach(bundle.catalog).items():
             console.print(f"Without the method {name!r}: {reason}.")
@@ -165,6 +166,17 @@ def _out_of_reach(catalog: Catalog) -> dict[str, str]:
         "wrong_identity": single and f"only one target is trained for {', '.join(sorted(single))}",
     }
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _check_treatments(bundle: Bundle, treatments: Sequence[str]) -> None:
+    """Refuse what was asked for and cannot be measured here. Raises CliError."""
+    there = treatments_of(bundle)
+    for name in treatments:
+        if name not in there:
+            raise CliError(
+                f"no treatment {name!r} here: it needs a second face detector, which `diffam models pull recognisers` "
+                f"fetches; there are: {', '.join(there)}"
+            )
 
 
 def _known(kind: str, names: Sequence[str], registry: Collection[str]) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,9 @@ from rich.table import Table
 from cli.commit import commit
 from cli.errors import CliError
 from jobs.settings import Settings
+from model_store.datasets.folder import people_in
+from model_store.datasets.people import Person
+from model_store.digest import sha256_of
 from model_store.judges import FOLDER
 
 if TYPE_CHECKING:
@@ -45,19 +48,37 @@ def people_folder(settings: Settings, people: str) -> Path:
 
 
 def strangers_folder(settings: Settings, people: str, measured: Path | None, is_searched: bool) -> Path:
-    """The same of people whom nobody measures. Raises CliError, also when they are the measured ones."""
+    """The same of people whom nobody measures. Raises CliError, also where a file of theirs is measured; StoreError."""
     if not is_searched:
         raise CliError("--strangers are enrolled in a gallery: there is one with --identify")
     folder = people_folder(settings, people)
-    if measured is not None and folder.resolve() == measured.resolve():
+    if measured is None:
+        return folder
+    if folder.resolve() == measured.resolve():
         raise CliError(f"the people of {folder.name} are measured: strangers must be others")
+    if both := _measured_too(people_in(folder), measured):
+        raise CliError(f"strangers must be others, but {measured.name} has photos of {', '.join(both)}, too")
     return folder
+
+
+def _measured_too(strangers: Sequence[Person], measured: Path) -> list[str]:
+    """Of whom a photo is in another folder, too, whatever it is called there."""
+    sizes: dict[int, list[Path]] = {}
+    for path in {*measured.rglob("*"), *measured.glob("*/*")}:  # the first enters no folder that is a link
+        if path.is_file():
+            sizes.setdefault(path.stat().st_size, []).append(path)
+
+    def is_there(photo: Path) -> bool:
+        alike = sizes.get(photo.stat().st_size, [])
+        return bool(alike) and sha256_of(photo) in map(sha256_of, alike)
+
+    return [person.id for person in strangers if any(map(is_there, person.photos))]
 
 
 def evaluate_recognisers(console: Console, settings: Settings, order: RecogniserOrder) -> None:
     """Measure, print, and write what was asked for. Raises CliError, StoreError, OSError."""
     from evaluation.judged.recognisers import eyes_of_judges, measure, see_people
-    from model_store.datasets.folder import people_in, traits_in
+    from model_store.datasets.folder import traits_in
     from model_store.recognisers import open_judges
 
     folder = people_folder(settings, order.people)

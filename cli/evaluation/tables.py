@@ -6,6 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from diffam_core.score import Share
 from evaluation.evaluate import Evaluation
 from evaluation.method import Method
 from evaluation.summary import Gain, Line, known_lines, search_lines
@@ -71,11 +72,16 @@ def print_searches(console: Console, evaluation: Evaluation, methods: dict[str, 
     table = _narrow("Searches that find the owner, %", "query", "gallery", "rank 1", "rank 5", "named", "95 %")
     for line in lines:
         low, high = line.mean.tpir.ci95
-        shares = [f"{100 * share.value:.1f}" for share in (line.mean.rank_1, line.mean.rank_5, line.mean.tpir)]
+        shares = [_percent(share) for share in (line.mean.rank_1, line.mean.rank_5, line.mean.tpir)]
         table.add_row(line.title, line.query, line.gallery, *shares, f"{100 * low:.0f}-{100 * high:.0f}")
     console.print(table)
     console.print(
-        f"Means over {', '.join(lines[0].hits)}, held out. Gallery: {found.persons} people; {found.searches} searches. "
+        f"Means over {', '.join(lines[0].hits)}: held out, for every method. "
+        f"Gallery: {found.persons} people; {found.searches} searches. "
         f"Named: first, and at or above the cosine that at most {FPIR:.0%} of {found.non_mated} searches reach which "
         f"must find nobody{FEW if found.non_mated * FPIR < 1 else ''}."
     )
+
+
+def _percent(share: Share | None) -> str:
+    return "-" if share is None else f"{100 * share.value:.1f}"

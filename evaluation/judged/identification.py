@@ -51,17 +51,17 @@ class Search:
     found: Identification
 
     def as_json(self) -> Iterator[Json]:
-        """A row for each state of query and gallery."""
+        """A row for each state of query and gallery; ranks that say nothing are None."""
         told: Json = {
             "method": self.method, "styles": self.styles, "recogniser": self.recogniser, "role": self.role,
             "persons": self.found.persons, "searches": self.found.searches, "non_mated": self.found.non_mated,
-            "threshold": self.found.threshold,
+            "non_mated_are": "strangers" if self.found.are_strangers else "queries", "threshold": self.found.threshold,
         }  # fmt: skip
         for (query, gallery), hits in self.found.cases.items():
             shares = {"rank_1": hits.rank_1, "rank_5": hits.rank_5, "tpir_fpir_0.01": hits.tpir}
             row = told | {"query": query, "gallery": gallery}
             for name, share in shares.items():
-                row |= {name: share.value, f"{name}_ci95": share.ci95}
+                row |= {name: share and share.value, f"{name}_ci95": share and share.ci95}
             yield row
 
 

@@ -19,6 +19,7 @@ from evaluation.cells import FALSE_ACCEPT_RATES
 from model_store.datasets.people import Person
 from model_store.datasets.pictures import read_photo
 from model_store.recognisers import Judges
+from protection.identification import Vectors
 from protection.judging import FRAME, Sight, embed_sights, sight_of
 
 DRAWS = 200
@@ -29,7 +30,6 @@ LARGE_SHARE = 0.5
 """Of the width of the largest face: those below are other people in the background."""
 AGES = (25, 35, 50)
 """Where bands of ages begin."""
-Vectors = NDArray[np.float64]
 Glimpse = TypeVar("Glimpse")
 """What an observer keeps of a face until it is embedded."""
 
@@ -46,8 +46,8 @@ class Group:
     """People of one value of a trait, at the threshold that .01 of all impostor pairs pass.
 
     genuine, accepted: pairs of photos of one of them, and the share that passes.  impostors, fooled: pairs of photos of
-    two of them; None without any.  fooled_ci95: 95 % interval from draws of people, because pairs that share a person
-    are not independent; None of fewer than `DRAWN_PEOPLE`, and when no pair passes: every draw would be 0.
+    two of them; None without any.  fooled_ci95: 95 % interval from draws of two people or more, because pairs that
+    share a person are not independent; None of fewer than `DRAWN_PEOPLE`, and when no pair passes: every draw is 0.
     """
 
     people: int
@@ -252,8 +252,9 @@ def _group(passes: NDArray[np.bool_], owners: NDArray[np.int64], people: list[in
     fooled, interval = float(passed.sum() / pairs.sum()) if len(people) > 1 else None, None
     if fooled and len(people) >= DRAWN_PEOPLE:
         drawn = np.random.default_rng(seed).multinomial(len(people), np.full(len(people), 1 / len(people)), DRAWS)
-        shares = ((drawn @ passed) * drawn).sum(axis=1) / ((drawn @ pairs) * drawn).sum(axis=1)
-        low, high = np.quantile(shares, [0.025, 0.975])
+        hits, met = (((drawn @ table) * drawn).sum(axis=1) for table in (passed, pairs))
+        is_told = met > 0  # else it is one person alone, who is no stranger to itself
+        low, high = np.quantile(hits[is_told] / met[is_told], [0.025, 0.975])
         interval = (round(float(low), 4), round(float(high), 4))
     return Group(len(people), len(same), rate(same), int(pairs.sum()) // 2, fooled, interval)
 

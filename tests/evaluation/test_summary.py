@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from diffam_core.score import Cosines, rate
+from diffam_core.score import Cosines, Share, rate
 from evaluation.cells import Cell, Cost, as_match, as_row
 from evaluation.evaluate import Evaluation
+from evaluation.judged.identification import Search
 from evaluation.method import Kind, Method
 from evaluation.subjects import Subjects
-from evaluation.summary import gain, judges, mean_rate, summary
+from evaluation.summary import gain, judges, mean_rate, search_lines, summary
 from model_store.catalog import StyleCard
+from protection.identification import Hits, Identification, State
 
 COST = Cost(
     psnr_db=33.0, ssim=0.9, face_psnr_db=29.0, face_ssim=0.8, lpips=0.2, fid=1.0, lip_distance=20.0, seconds=1.0,
@@ -126,3 +128,32 @@ def test_the_lead_is_over_the_best_noise_and_there_is_none_without_both() -> Non
     assert (lead.over, lead.points) == ("best", 75.0)
     assert gain(table[:1]) is None
     assert gain(table[1:]) is None
+
+
+def search(method: str, recogniser: str, role: str, bare: float, made_up: float, rank_5: float | None = 1.0) -> Search:
+    """Of bare photos, and of made-up ones among bare ones."""
+    five = None if rank_5 is None else Share(rank_5, (0.0, 1.0))
+    firsts: dict[State, float] = {"bare": bare, "protected": made_up}
+    cases: dict[tuple[State, State], Hits] = {
+        (query, "bare"): Hits(Share(value, (0.0, 1.0)), five, Share(0.5, (0.0, 1.0))) for query, value in firsts.items()
+    }
+    return Search(method, "rose", recogniser, role, Identification(8, 4, 4, False, 0.3, cases))
+
+
+def test_searches_are_compared_over_the_same_recognisers_bare_ones_too() -> None:
+    """What noise is free of, a style may have attacked: that recogniser says nothing fair of either."""
+    found = evaluation()
+    found.searches.extend(
+        [search("diffam", "easy", "held_out", 1.0, 0.5), search("diffam", "hard", "surrogate", 0.2, 0.1)]
+    )
+    found.searches.extend([search("tint", "easy", "held_out", 1.0, 0.9), search("tint", "hard", "held_out", 0.2, 0.1)])
+    lines = search_lines(found, {"diffam": method("Ours", "make-up"), "tint": method("Tint", "control")})
+    assert {line.title: line.mean.rank_1.value for line in lines} == {"any photo": 1.0, "Ours": 0.5, "Tint": 0.9}
+    assert all(list(line.hits) == ["easy"] for line in lines)
+
+
+def test_a_rank_that_some_search_could_not_miss_has_no_mean() -> None:
+    found = evaluation()
+    found.searches.extend([search("tint", name, "held_out", 1.0, 0.5, None) for name in ("easy", "hard")])
+    lines = search_lines(found, {"tint": method("Tint", "control")})
+    assert [(line.mean.rank_1.value, line.mean.rank_5) for line in lines] == [(1.0, None), (0.5, None)]

@@ -26,6 +26,7 @@ def test_ranks_and_open_set_are_those_of_a_search_by_hand() -> None:
         order = sorted(best, key=lambda person: -best[person])
         ranks.append(order.index(owner))
         firsts.append(order[0] == owner and best[owner] >= 0.5)
+    assert found.rank_5 is not None
     assert 0 < found.tpir.value < found.rank_1.value < found.rank_5.value < 1
     assert found.rank_1 == rate(np.array(ranks) < 1)
     assert found.rank_5 == rate(np.array(ranks) < 5)
@@ -71,6 +72,18 @@ def test_every_case_is_measured_at_the_threshold_of_bare_photos() -> None:
         assert case == hits(queries[query], galleries[state], found.threshold)
     assert found.threshold == identify({"bare": bare["queries"]}, {"bare": bare["gallery"]}).threshold
     assert found.cases["protected", "bare"].tpir.value < 0.1 < 0.9 < found.cases["bare", "bare"].tpir.value
+
+
+def test_rank_5_is_told_only_where_every_search_has_more_than_five_people_to_choose_from() -> None:
+    """A photo of the gallery finds neither itself nor who else is in it: of six people, photo 0 leaves four."""
+    assert hits(faces(5, 0.5, 1), faces(5, 0.5, 2), 0.5).rank_5 is None
+    assert hits(faces(6, 0.5, 1), faces(6, 0.5, 2), 0.5).rank_5 is not None
+    bare = faces(6, 0.5, 2).and_also(faces(1, 0.5, 3))
+    crowded = Faces(bare.vectors, bare.owners, np.array([0, 1, 2, 3, 0, 0, 4]))
+    alone = Faces(bare.vectors, bare.owners, np.arange(7))
+    one, other = (Faces(each.vectors[:1], each.owners[:1], np.zeros(1, np.int64)) for each in (crowded, alone))
+    assert hits(one, crowded, 0.5).rank_5 is None
+    assert hits(other, alone, 0.5).rank_5 is not None
 
 
 def test_a_mated_search_without_its_person_and_a_gallery_of_one_are_refused() -> None:

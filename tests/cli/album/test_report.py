@@ -1,9 +1,11 @@
 """The sentence under an album says what the figures say, and no more."""
 
+import numpy as np
 import pytest
 
 from cli.album.journal import Entry
-from cli.album.report import search_sentences, sentence, unseen_sentences, verdicts, worn
+from cli.album.report import search_sentences, sentence, told_apart, unseen_sentences, verdicts, worn
+from cli.album.sight import Sight
 from diffam_core.faces.face import FoundFace
 from diffam_core.faces.framing import Framing
 from diffam_core.score import Share
@@ -75,11 +77,27 @@ MATCHES = [match(), match(name="vit", role="held_out")]
         (protected_face(index=1, box=(300, 90, 80, 80), recognisers=MATCHES), None, EVERYBODY),
     ],
 )
+@pytest.mark.parametrize("are_judges", [False, True])
 def test_a_face_is_told_by_its_place_whatever_number_a_service_gave_it(
-    face: FaceReport, target: str | None, judges: frozenset[str]
+    face: FaceReport, target: str | None, judges: frozenset[str], are_judges: bool
 ) -> None:
     elsewhere = protected_face(index=0, box=(0, 0, 50, 50), target="bea")
-    assert worn(KNOWN, [elsewhere, face], EVERYBODY) == (target, judges)
+    assert worn(KNOWN, [elsewhere, face], EVERYBODY, are_judges) == (target, judges)
+
+
+@pytest.mark.parametrize(("are_judges", "judges"), [(False, frozenset({"vit"})), (True, frozenset({"vit", "clip"}))])
+def test_of_a_bundle_s_own_recognisers_those_are_held_out_of_which_the_report_says_so(
+    are_judges: bool, judges: frozenset[str]
+) -> None:
+    """A service may run another bundle, which says nothing of "clip"; no style is trained against libraries' ones."""
+    face = protected_face(box=(95, 90, 80, 80), recognisers=MATCHES)
+    assert worn(KNOWN, [face], EVERYBODY | {"clip"}, are_judges) == ("ada", judges)
+
+
+def test_people_are_those_whom_recognisers_see() -> None:
+    seen = KnownFace(KNOWN.found, {"vit": np.ones(1, np.float32)})
+    sights = [Sight("1", [seen, KNOWN], None), Sight("2", [seen], None), Sight("3", [KNOWN], None)]
+    assert told_apart(sights, [[0, 1], [0], [2]]) == 1
 
 
 def test_verdicts_are_counted_over_all_faces_that_were_made_up() -> None:

@@ -41,7 +41,7 @@ def test_a_small_evaluation_writes_its_cells_and_its_page(tmp_path: Path) -> Non
     assert all(row["persons"] == row["searches"] == row["non_mated"] == 4 for row in searches)
     assert {(row["query"], row["gallery"]) for row in searches if row["method"] == "nothing"} == {("bare", "bare")}
     assert len({(row["query"], row["gallery"]) for row in searches if row["method"] == "tint"}) == 4
-    assert all(row["rank_5"] == 1 >= row["rank_1"] >= row["tpir_fpir_0.01"] for row in searches)
+    assert all(row["rank_5"] is None and row["rank_1"] >= row["tpir_fpir_0.01"] for row in searches)  # of four people
     assert "Searches that find the owner" in answer.output
     assert "Does a search engine name the owner?" in (out / "index.html").read_text()
     assert ET.parse(out / "identification.svg").getroot().tag.endswith("svg")  # noqa: S314
@@ -122,3 +122,14 @@ def test_an_unknown_method_dataset_or_treatment_is_named_with_those_there_are() 
         answer = runner.invoke(app, ["evaluate", *words])
         assert answer.exit_code == 1
         assert known in answer.output
+
+
+def test_a_treatment_that_cannot_be_measured_here_is_refused_when_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIFFAM_BUNDLES_DIR", str(tmp_path))  # no YuNet beside the cascades of `mini`
+    answer = runner.invoke(app, ["evaluate", "--faces", "4", "--method", "nothing", "--treatment", "other_detector"])
+    assert answer.exit_code == 1
+    said = " ".join(answer.output.split())
+    assert "no treatment 'other_detector' here: it needs a second face detector" in said
+    assert "diffam models pull recognisers" in said

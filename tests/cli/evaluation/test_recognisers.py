@@ -112,3 +112,13 @@ def test_strangers_are_others_and_wait_in_a_gallery(tmp_path: Path) -> None:
         code, said = call("--people", str(tmp_path), "--strangers", str(tmp_path), *words)
         assert code == 1
         assert why in said
+
+
+def test_strangers_who_are_measured_under_another_name_are_refused_by_theirs(tmp_path: Path) -> None:
+    for name in ("measured/ann/1.jpg", "measured/ben/1.jpg", "crowd/cat_1.jpg", "crowd/dan_1.jpg", "crowd/dan_2.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "crowd/dan_2.jpg").write_bytes((tmp_path / "measured/ben/1.jpg").read_bytes())
+    code, said = call("--people", str(tmp_path / "measured"), "--strangers", str(tmp_path / "crowd"), "--identify")
+    assert code == 1
+    assert "strangers must be others, but measured has photos of dan, too" in said

@@ -73,13 +73,13 @@ def test_groups_are_those_of_the_list_and_ages_come_in_bands() -> None:
     assert groups["sex"]["f"].genuine + groups["sex"]["m"].genuine == 39
 
 
-def kin(likeness: float) -> tuple[Numbers, Seen, dict[str, dict[str, str]]]:
-    """40 people, of whom the first 20 look alike."""
+def kin(likeness: float, alike: int = 20) -> tuple[Numbers, Seen, dict[str, dict[str, str]]]:
+    """40 people, of whom the first few look alike."""
     generator = np.random.default_rng(3)
-    common = np.where(np.arange(40) < 20, likeness, 0)[:, None] * generator.normal(size=24)
+    common = np.where(np.arange(40) < alike, likeness, 0)[:, None] * generator.normal(size=24)
     vectors = np.repeat(generator.normal(size=(40, 24)) + common, 2, axis=0) + 0.4 * generator.normal(size=(80, 24))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    traits = {f"p{index:02}": {"kin": "yes" if index < 20 else "no"} for index in range(40)}
+    traits = {f"p{index:02}": {"kin": "yes" if index < alike else "no"} for index in range(40)}
     return vectors @ vectors.T, drawn()[1], traits
 
 
@@ -115,6 +115,18 @@ def test_a_group_says_no_more_than_it_can() -> None:
     groups = accuracy(cosines, seen, traits, 0.5, 0).groups["kin"]
     assert (groups["one"].impostors, groups["one"].fooled, groups["one"].fooled_ci95) == (0, None, None)
     assert (groups["few"].people, groups["few"].impostors, groups["few"].fooled_ci95) == (4, 24, None)
+
+
+def test_a_draw_of_one_person_alone_is_no_group_of_strangers() -> None:
+    """Of five people, one draw in 625 is the same one five times: without a pair it has no share to tell."""
+    cosines, seen, traits = kin(1.5, alike=5)
+    for seed in range(10):
+        group = accuracy(cosines, seen, traits, 0.5, seed).groups["kin"]["yes"]
+        assert group.people == 5
+        assert group.fooled
+        assert group.fooled_ci95 is not None
+        low, high = group.fooled_ci95
+        assert 0 <= low <= group.fooled <= high <= 1
 
 
 def test_nobody_with_two_photos_is_no_verification() -> None:
