@@ -263,5 +263,7 @@ def _band(trait: str, value: str) -> str:
     """A value by itself, an age by its band."""
     if trait != "age" or not value.isdigit():
         return value or "unknown"
-    starts = [start for start in AGES if int(value) >= start]
-    return f"{starts[-1]} and older" if starts else f"under {AGES[0]}"
+    band = sum(int(value) >= start for start in AGES)
+    if band in (0, len(AGES)):
+        return f"{AGES[-1]} and older" if band else f"under {AGES[0]}"
+    return f"{AGES[band - 1]} to {AGES[band] - 1}"

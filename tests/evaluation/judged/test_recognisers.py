@@ -68,7 +68,7 @@ def test_groups_are_those_of_the_list_and_ages_come_in_bands() -> None:
     traits = {f"p{index:02}": {"age": str(20 + index), "sex": "f" if index % 2 else "m"} for index in range(39)}
     groups = accuracy(cosines, seen, traits, 0.5, 0).groups
     assert {value: group.genuine for value, group in groups["age"].items()} == {
-        "under 25": 5, "25 and older": 10, "35 and older": 15, "50 and older": 9, "unknown": 1,
+        "under 25": 5, "25 to 34": 10, "35 to 49": 15, "50 and older": 9, "unknown": 1,
     }  # fmt: skip
     assert groups["sex"]["f"].genuine + groups["sex"]["m"].genuine == 39
 
