@@ -7,6 +7,7 @@ no style attacks are held out everywhere.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from diffam_core.score import Embeddings, compare, embed
 from evaluation.cells import Cell, Cost
 from evaluation.judge import MATCHING_FACES, VisibleCost, lip_distance, views_of, visible_cost
 from evaluation.judged.identification import Engine, Search, engine_of, role_of, searches
-from evaluation.judged.judging import JUDGED, Bench, Known, bench_of, known
+from evaluation.judged.judging import JUDGED, Bench, Known, Looked, bench_of, known
 from evaluation.method import Method
 from evaluation.noise import LITERATURE_EPS
 from evaluation.subjects import OnProgress, Subjects, save, save_and_open
@@ -27,6 +28,7 @@ from model_store.datasets.people import Person
 from model_store.training.new_style import reference_pictures
 
 SHEET_FACES = 6
+What = TypeVar("What")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Outcome:
     """What one method made of all photos: embeddings per treatment and recogniser, its cost, a few photos to show.
 
     lip_distance: by reference.  files: the first finished files, as many as were asked for.
-    judged: embeddings of judges, by treatment.  enrolled: what a search engine sees of the second photos.
+    judged: what judges see, by treatment.  enrolled: what a search engine sees of the second photos.
     """
 
     embeddings: dict[str, Embeddings]
@@ -66,7 +68,7 @@ class Outcome:
     eps: float | None
     shown: list[Photo]
     files: list[bytes]
-    judged: dict[str, Embeddings]
+    judged: dict[str, Looked]
     enrolled: Embeddings | None
 
 
@@ -214,10 +216,10 @@ def _outcome(room: _Room, method: Method, task: StyleCard, eps: float | None) ->
 
 def _after(
     room: _Room, finished: list[Photo], treatments: Mapping[str, Treatment]
-) -> tuple[dict[str, Embeddings], dict[str, Embeddings]]:
+) -> tuple[dict[str, Embeddings], dict[str, Looked]]:
     """What the bundle's recognisers, and judges, see after each treatment; one state of all photos at a time."""
     bundle, subjects, bench = room.bundle, room.subjects, room.bench
-    embeddings, judged = dict[str, Embeddings](), dict[str, Embeddings]()
+    embeddings, judged = dict[str, Embeddings](), dict[str, Looked]()
     for alter in dict.fromkeys(treatment.alter for treatment in treatments.values()):
         alike = {name: treatment for name, treatment in treatments.items() if treatment.alter is alter}
         states = alter(bundle, finished, subjects.found)
@@ -232,7 +234,7 @@ def _after(
     return _ordered(embeddings, treatments), _ordered(judged, treatments)
 
 
-def _ordered(seen: dict[str, Embeddings], treatments: Mapping[str, Treatment]) -> dict[str, Embeddings]:
+def _ordered(seen: dict[str, What], treatments: Mapping[str, Treatment]) -> dict[str, What]:
     return {name: seen[name] for name in treatments if name in seen}
 
 
@@ -252,8 +254,8 @@ def _searches(
     if room.engine is None:
         return
     name, key = place
-    seen = outcome.embeddings if room.bench is None else outcome.judged
-    protected = None if method.kind == "nothing" else seen["clean"]
+    seen = outcome.embeddings["clean"] if room.bench is None else outcome.judged["clean"].embeddings
+    protected = None if method.kind == "nothing" else seen
     for recogniser, found in searches(room.engine, protected, outcome.enrolled):
         yield Search(name, key, recogniser, role_of(task, "target" in method.depends_on, recogniser), found)
 

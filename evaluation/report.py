@@ -18,7 +18,7 @@ from evaluation.evaluate import SHEET_FACES, Evaluation
 from evaluation.method import Method
 from evaluation.plots import plot_held_out, plot_known, plot_quality, plot_searches, plot_treatments
 from evaluation.subjects import Subjects
-from evaluation.summary import gain, judges, known_lines, search_lines, summary
+from evaluation.summary import gain, judges, known_lines, missed_faces, search_lines, summary
 from evaluation.treatments import TREATMENTS
 from protection.batch import Face
 
@@ -112,7 +112,8 @@ def write_report(
     page = environment.get_template("report.html.j2").render(
         facts=facts, table=table, gain=gain(table), attacked=attacked, unseen=unseen,
         treatments={name: TREATMENTS[name] for name in max((line.treatments for line in table), key=len)},
-        knows=knows, found=found, searches=evaluation.searches, judged=len(evaluation.known) and evaluation.known[0].n,
+        knows=knows, missed=missed_faces(evaluation), found=found, searches=evaluation.searches,
+        judged=len(evaluation.known) and evaluation.known[0].n,
         against=evaluation.subjects.own_match_against,
         cells=[cell for cell in evaluation.cells if cell.method == "diffam" and cell.treatment == "clean"], rate=rate,
         verdicts=said, stopped=verification.stopped if verification else {},

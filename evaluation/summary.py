@@ -93,6 +93,19 @@ def known_lines(evaluation: Evaluation, methods: dict[str, Method]) -> list[Know
     return sorted(lines, key=lambda line: list(methods).index(line.method))
 
 
+def missed_faces(evaluation: Evaluation) -> dict[str, tuple[int, int, int]]:
+    """By treatment: in how many photos judges saw no face, of how many, over all methods; in how many of the gallery.
+
+    Only where there was one.
+    """
+    told: dict[str, tuple[int, int, int]] = {}
+    for opinion in evaluation.known:
+        if opinion.judge == evaluation.known[0].judge:  # all judges look at the same landmarks
+            missed, photos, _ = told.get(opinion.treatment, (0, 0, 0))
+            told[opinion.treatment] = (missed + opinion.missed, photos + opinion.n, opinion.missed_in_gallery)
+    return {name: counts for name, counts in told.items() if counts[0] or counts[2]}
+
+
 def search_lines(evaluation: Evaluation, methods: dict[str, Method]) -> list[SearchLine]:
     """A line for bare photos, then one per method and states of query and gallery; none where nobody was searched.
 

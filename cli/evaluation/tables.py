@@ -9,7 +9,7 @@ from rich.table import Table
 from diffam_core.score import Share
 from evaluation.evaluate import Evaluation
 from evaluation.method import Method
-from evaluation.summary import Gain, Line, known_lines, search_lines
+from evaluation.summary import Gain, Line, known_lines, missed_faces, search_lines
 from protection.identification import FPIR
 
 FEW = ": none of so few"
@@ -60,7 +60,13 @@ def print_known(console: Console, evaluation: Evaluation, methods: dict[str, Met
         shares = [f"{100 * share.value:.1f}" for share in (*line.shares.values(), line.mean)]
         table.add_row(f"{line.method}, {line.treatment}", *shares)
     console.print(table)
-    console.print(f"Measured against {evaluation.subjects.own_match_against}, of {evaluation.known[0].n} people.")
+    people = evaluation.known[0].n
+    console.print(f"Measured against {evaluation.subjects.own_match_against}, of {people} people.")
+    for treatment, (missed, photos, others) in missed_faces(evaluation).items():
+        console.print(
+            f"After {treatment} no face was seen in {missed} of {photos} photos, and in {others} of {people} that they "
+            "are compared with: judges looked where it had been."
+        )
 
 
 def print_searches(console: Console, evaluation: Evaluation, methods: dict[str, Method]) -> None:

@@ -86,9 +86,9 @@ def engine_of(
     if bench is not None:
         people = len(bench.people)
         return Engine(
-            queries=bench.see(subjects.photos, subjects.found),
-            gallery=bench.own[False],
-            see_others=bench.see_others,
+            queries=bench.see(subjects.photos, subjects.found).embeddings,
+            gallery=bench.own[False].embeddings,
+            see_others=lambda photos, faces: bench.see_others(photos, faces).embeddings,
             others=others,
             strangers=enrolled(eyes_of_judges(bench.judges), people),
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,25 +23,32 @@ JUDGED = {name: treatment for name, treatment in TREATMENTS.items() if name != "
 """Judges find landmarks by themselves: nobody aligns a face for them."""
 
 
+class Looked(NamedTuple):
+    """What judges see in a photo of each person.  missed: in how many they see no face, and look where it was."""
+
+    embeddings: Embeddings
+    missed: int
+
+
 @dataclass(frozen=True)
 class Bench:
     """Judges with the people whom they see in both photos.
 
-    people: their indices.  points, other_points: landmarks in both photos.  own: embeddings of the second, by whether
-    its observer uses another detector than judges do.
+    people: their indices.  points, other_points: landmarks in both photos.  own: what they see of the second, by
+    whether its observer uses another detector than judges do.
     """
 
     judges: Judges
     people: list[int]
     points: list[Points]
     other_points: list[Points]
-    own: dict[bool, Embeddings]
+    own: dict[bool, Looked]
 
-    def see(self, photos: Sequence[Photo], faces: Sequence[FoundFace], is_found_by_another: bool = False) -> Embeddings:
+    def see(self, photos: Sequence[Photo], faces: Sequence[FoundFace], is_found_by_another: bool = False) -> Looked:
         """What judges see in a state of all people's first photos. faces: where they are expected."""
         return _see(self.judges, [(photos[i], faces[i]) for i in self.people], self.points, is_found_by_another)
 
-    def see_others(self, photos: Sequence[Photo], faces: Sequence[FoundFace]) -> Embeddings:
+    def see_others(self, photos: Sequence[Photo], faces: Sequence[FoundFace]) -> Looked:
         """The same of their second photos."""
         return _see(self.judges, [(photos[i], faces[i]) for i in self.people], self.other_points, False)
 
@@ -49,7 +57,8 @@ class Bench:
 class Known:
     """How many owners a judge still knows in a method's photos after a treatment, by false accept rate.
 
-    styles: which of the method's outcomes, as `outcome_key` tells them apart.
+    styles: which of the method's outcomes, as `outcome_key` tells them apart.  missed, missed_in_gallery: in how many
+    of the `n` photos, and of those that they are compared with, no face was seen.
     """
 
     method: str
@@ -57,12 +66,15 @@ class Known:
     treatment: str
     judge: str
     n: int
+    missed: int
+    missed_in_gallery: int
     shares: dict[FalseAcceptRate, Share]
 
     def as_json(self) -> Json:
         """As it is written."""
         told: Json = {
             "method": self.method, "styles": self.styles, "treatment": self.treatment, "judge": self.judge, "n": self.n,
+            "missed": self.missed, "missed_in_gallery": self.missed_in_gallery,
         }  # fmt: skip
         for far, share in self.shares.items():
             told |= {f"own_match_far_{far}": share.value, f"own_match_far_{far}_ci95": share.ci95}
@@ -91,21 +103,22 @@ def bench_of(judges: Judges, subjects: Subjects, is_other_needed: bool = True) -
 
 def _see(
     judges: Judges, photos: Sequence[tuple[Photo, FoundFace]], points: Sequence[Points], is_found_by_another: bool
-) -> Embeddings:
+) -> Looked:
     """What judges see of faces; where they do not see them, they look at `points`."""
     look = cascade_look if is_found_by_another else None
-    rows = [
-        embed_sights(judges, [meet(judges, photo, face, known, look)])
-        for (photo, face), known in zip(photos, points, strict=True)
-    ]
-    return {name: torch.cat([row[name] for row in rows]) for name in judges.recognisers}
+    rows, missed = list[Embeddings](), 0
+    for (photo, face), known in zip(photos, points, strict=True):
+        sight = meet(judges, photo, face, known, look)
+        missed += sight.points is known  # they are given back where none are found
+        rows.append(embed_sights(judges, [sight]))
+    return Looked({name: torch.cat([row[name] for row in rows]) for name in judges.recognisers}, missed)
 
 
-def known(bench: Bench, seen: Mapping[str, Embeddings], method: str, styles: str) -> Iterator[Known]:
+def known(bench: Bench, seen: Mapping[str, Looked], method: str, styles: str) -> Iterator[Known]:
     """How many owners each judge knows, by treatment."""
     for treatment, found in seen.items():
         own = bench.own[TREATMENTS[treatment].is_found_by_another]
         for name, recogniser in bench.judges.recognisers.items():
-            cosines = (found[name] * own[name]).sum(dim=1).cpu().numpy()
+            cosines = (found.embeddings[name] * own.embeddings[name]).sum(dim=1).cpu().numpy()
             shares = {far: rate(np.asarray(cosines >= recogniser.thresholds[far])) for far in FALSE_ACCEPT_RATES}
-            yield Known(method, styles, treatment, name, len(cosines), shares)
+            yield Known(method, styles, treatment, name, len(cosines), found.missed, own.missed, shares)

@@ -12,9 +12,10 @@ from diffam_core.score import Cosines, Share, rate
 from evaluation.cells import Cell, Cost, as_match, as_row
 from evaluation.evaluate import Evaluation
 from evaluation.judged.identification import Search
+from evaluation.judged.judging import Known
 from evaluation.method import Kind, Method
 from evaluation.subjects import Subjects
-from evaluation.summary import gain, judges, mean_rate, search_lines, summary
+from evaluation.summary import gain, judges, mean_rate, missed_faces, search_lines, summary
 from model_store.catalog import StyleCard
 from protection.identification import Hits, Identification, State
 
@@ -157,3 +158,12 @@ def test_a_rank_that_some_search_could_not_miss_has_no_mean() -> None:
     found.searches.extend([search("tint", name, "held_out", 1.0, 0.5, None) for name in ("easy", "hard")])
     lines = search_lines(found, {"tint": method("Tint", "control")})
     assert [(line.mean.rank_1.value, line.mean.rank_5) for line in lines] == [(1.0, None), (0.5, None)]
+
+
+def test_photos_in_which_judges_saw_no_face_are_counted_once_however_many_judges_there_are() -> None:
+    found = evaluation()
+    for name in ("nothing", "tint"):
+        for judge in ("dlib", "sface"):
+            found.known.append(Known(name, "rose", "clean", judge, 8, 0, 0, {}))
+            found.known.append(Known(name, "rose", "other_detector", judge, 8, 3, 1, {}))
+    assert missed_faces(found) == {"other_detector": (6, 16, 1)}

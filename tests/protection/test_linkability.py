@@ -160,3 +160,14 @@ def test_a_search_is_told_with_how_many_people_could_be_taken_for_the_right_one(
     assert (found.people, found.searches, found.non_mated) == (6, 2, 7)
     assert all(row.rank_5 is not None for row in found.by_recogniser["deep"])
     assert search_album(many, list(THRESHOLD)) is None
+
+
+def test_rank_5_is_not_told_where_a_photo_shows_so_many_people_that_five_or_fewer_are_left() -> None:
+    """Six people, two of whom are in the query's own photo alone: the search has four to choose from."""
+    album = [appearance(photo, 0, photo, photo) for photo in (0, 1)]
+    album += [appearance(0, person, 60 + person, 60 + person, None) for person in (1, 2)]
+    album += [appearance(1, person, 60 + person, 60 + person, None) for person in (3, 4, 5)]
+    found = search_album(album, list(THRESHOLD))
+    assert found is not None
+    assert (found.people, found.searches) == (6, 2)
+    assert all(row.rank_5 is None for row in found.by_recogniser["deep"])

@@ -94,6 +94,7 @@ def test_judges_say_how_many_owners_they_still_know_and_whom_a_search_names(
     assert {row["judge"] for row in told} == set(judges.recognisers)
     assert {row["treatment"] for row in told} == {"clean", "half", "other_detector"}
     assert all(row["own_match_far_0.1"] >= row["own_match_far_0.01"] >= row["own_match_far_0.001"] for row in told)
+    assert all(0 <= row["missed"] <= row["n"] >= row["missed_in_gallery"] >= 0 for row in told)
     assert sum(row["own_match_far_0.01"] for row in told) > 0.8 * len(told)  # nothing hides nobody
     assert {row["treatment"] for row in figures["rows"]} == {"clean", "half", "other_detector"}
     searches = figures["identification"]
