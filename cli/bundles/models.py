@@ -19,6 +19,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from cli.bundles.portrait import make_portrait
 from cli.bundles.pull import import_bundle, pull_bundle
 from cli.bundles.removal import fine_tune_removal
 from cli.commit import commit
@@ -34,6 +35,7 @@ models_app.command("pull")(pull_bundle)
 models_app.command("import")(import_bundle)
 models_app.command("fine-tune-removal")(fine_tune_removal)
 console = Console()
+MADE = ("mini", "portrait")
 Name = Annotated[str, typer.Argument(help="The bundle's name.")]
 
 
@@ -52,14 +54,15 @@ def _only_mini(name: str) -> None:
 @models_app.command()
 def build(
     name: Name = "mini",
-    work: Annotated[Path, typer.Option(help="Where finished stages wait for the rest.")] = Path(".diffam/build"),
-    out: Annotated[Path | None, typer.Option(help="The bundle's folder; replaced when all is done.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Stages at a time, one thread each.")] = 2,
+    work: Annotated[Path | None, typer.Option(help="Where finished stages wait; .diffam/build if not said.")] = None,
+    out: Annotated[Path | None, typer.Option(help="mini's folder; replaced when all is done.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Stages at a time, one thread each: mini 2, else 1.")] = None,
+    people: Annotated[Path | None, typer.Option(help="portrait: a folder with `ai` and `sfhq_t2i` in it.")] = None,
 ) -> None:
-    """Train the miniature bundle from nothing. Stopped? Run it again: finished stages are kept."""
-    from model_store.miniature.build import build_mini
-
-    _only_mini(name)
+    """Train a bundle from nothing, `mini` or what `portrait` is made of so far. Stopped? Run it again."""
+    if name not in MADE:
+        raise typer.BadParameter(f"only {' and '.join(MADE)} are made by this project, not {name!r}")
+    place = work or Path(".diffam/build") / ("" if name == "mini" else name)
     with _progress() as progress:
         bars: dict[str, TaskID] = {}
 
@@ -68,8 +71,16 @@ def build(
                 bars[stage] = progress.add_task(stage, total=steps, note="")
             progress.update(bars[stage], completed=step, note=f"{loss:.3f}")
 
-        build_mini(out or BUNDLES / name, work, show, jobs)
-    console.print(f"Bundle {name!r} is ready. Measure it: [bold]diffam models measure {name}[/bold]")
+        if name == "mini":
+            from model_store.miniature.build import build_mini
+
+            build_mini(out or BUNDLES / name, place, show, jobs or 2)
+        else:
+            make_portrait(people, place, show, jobs or 1)
+    if name == "mini":
+        console.print(f"Bundle {name!r} is ready. Measure it: [bold]diffam models measure {name}[/bold]")
+    else:
+        console.print(f"The stages of {name!r} are in {place}; no bundle is made of them yet.", soft_wrap=True)
 
 
 @models_app.command()
