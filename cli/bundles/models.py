@@ -8,18 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 from cli.bundles.portrait import make_portrait
+from cli.bundles.progress import progress_bars, stages_shown
 from cli.bundles.pull import import_bundle, pull_bundle
 from cli.bundles.removal import fine_tune_removal
 from cli.commit import commit
@@ -39,13 +31,6 @@ MADE = ("mini", "portrait")
 Name = Annotated[str, typer.Argument(help="The bundle's name.")]
 
 
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=console,
-    )  # fmt: skip
-
-
 def _only_mini(name: str) -> None:
     if name != "mini":
         raise typer.BadParameter(f"only 'mini' is made by this project, not {name!r}")
@@ -63,24 +48,14 @@ def build(
     if name not in MADE:
         raise typer.BadParameter(f"only {' and '.join(MADE)} are made by this project, not {name!r}")
     place = work or Path(".diffam/build") / ("" if name == "mini" else name)
-    with _progress() as progress:
-        bars: dict[str, TaskID] = {}
+    if name == "portrait":
+        make_portrait(people, place, jobs or 1)
+        return
+    from model_store.miniature.build import build_mini
 
-        def show(stage: str, step: int, steps: int, loss: float) -> None:
-            if stage not in bars:
-                bars[stage] = progress.add_task(stage, total=steps, note="")
-            progress.update(bars[stage], completed=step, note=f"{loss:.3f}")
-
-        if name == "mini":
-            from model_store.miniature.build import build_mini
-
-            build_mini(out or BUNDLES / name, place, show, jobs or 2)
-        else:
-            make_portrait(people, place, show, jobs or 1)
-    if name == "mini":
-        console.print(f"Bundle {name!r} is ready. Measure it: [bold]diffam models measure {name}[/bold]")
-    else:
-        console.print(f"The stages of {name!r} are in {place}; no bundle is made of them yet.", soft_wrap=True)
+    with stages_shown() as on_build:
+        build_mini(out or BUNDLES / name, place, on_build, jobs or 2)
+    console.print(f"Bundle {name!r} is ready. Measure it: [bold]diffam models measure {name}[/bold]")
 
 
 @models_app.command()
@@ -119,7 +94,7 @@ def measure(
     except StoreError as error:
         console.print(f"[red]{error.code}[/red]: {error}")
         raise typer.Exit(1) from None
-    with _progress() as progress:
+    with progress_bars() as progress:
         bar = progress.add_task("measuring", total=None, note="")
         figures = measure_bundle(
             bundle,

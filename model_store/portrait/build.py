@@ -7,13 +7,20 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
 from model_store.additions import finished
 from model_store.portrait import diffusion
-from model_store.portrait.portraits import cut_portraits, read_portraits
+from model_store.portrait.mesh import locate, read_mesh
+from model_store.portrait.portraits import WIDE_FRAMING, WIDE_PX, cut_portraits, eyes_in, read_portraits
 from model_store.training.checkpoints import save_weights
 from model_store.training.stages import OnBuild, OnStep, run_stages, stage_file
 
-WAVES = (("portraits",), ("unet",))
+SOURCES = Path(__file__).with_name("sources.toml")
+"""What is fetched to learn from."""
+WAVES = (("portraits",), ("unet", "mesh"))
 """Stages by what they need: those of a wave may run at the same time."""
 
 
@@ -21,11 +28,12 @@ WAVES = (("portraits",), ("unet",))
 class Maker:
     """Makes one stage; it travels to the processes that stages run in.
 
-    people: a folder that has `portraits.FOLDERS`.  detector: YuNet's file.
+    people: a folder that has `portraits.FOLDERS`.  detector: YuNet's file.  fetched: where the files of `SOURCES` are.
     """
 
     people: Path
     detector: Path
+    fetched: Path
 
     def __call__(self, stage: str, work: Path, on_step: OnStep) -> None:
         """Leave the stage's file. Raises KeyError for an unknown stage, and what the stage raises."""
@@ -34,6 +42,8 @@ class Maker:
             cut_portraits(self.people, self.detector, path, on_step)
         elif stage == "unet":
             _make_unet(work, path, on_step)
+        elif stage == "mesh":
+            _make_mesh(work, self.fetched, path, on_step)
         else:
             raise KeyError(stage)
 
@@ -43,6 +53,19 @@ def _make_unet(work: Path, path: Path, on_step: OnStep) -> None:
     network = diffusion.train_unet(portraits, work / "checkpoints" / "unet", on_step)
     save_weights(network.state_dict(), path)
     _note(diffusion.measure_unet(network, portraits), path)
+
+
+def _make_mesh(work: Path, fetched: Path, path: Path, on_step: OnStep) -> None:
+    """The points of every face, in the pixels of its wide picture: float32 `(n, 468, 2)`."""
+    network, wide = read_mesh(fetched), read_portraits(stage_file(work, "portraits")).wide
+    left, right = eyes_in(WIDE_FRAMING, WIDE_PX)
+    points = []
+    for step, picture in enumerate(wide, start=1):
+        photo = np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
+        points.append(torch.from_numpy(locate(network, photo, left, right)).float())
+        on_step(step, len(wide), 0.0)
+    with finished(path) as partial:
+        save_file({"points": torch.stack(points)}, partial)
 
 
 def _note(figures: object, path: Path) -> None:

@@ -94,6 +94,13 @@ def read_portraits(path: Path) -> Portraits:
         return Portraits(file.get_tensor("wide"), tuple(json.loads(file.metadata()["names"])))
 
 
+def eyes_in(framing: Framing, size_px: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Where the eyes are in a portrait of `size_px`, in its pixels, the one on the left of the picture first."""
+    (x, y), half = framing.eye_middle, framing.eye_distance / 2
+    height = y * size_px - 0.5
+    return ((x - half) * size_px - 0.5, height), ((x + half) * size_px - 0.5, height)
+
+
 def close(wide: UInt8[Tensor, "people 3 352 352"]) -> UInt8[Tensor, "people 3 256 256"]:
     """The portraits in the middle of wide pictures, without the margin."""
     return wide[:, :, MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX]

@@ -6,7 +6,10 @@ import pytest
 from PIL import Image
 
 from diffam_core.images import to_pixels
+from model_store.portrait.build import SOURCES
 from model_store.portrait.portraits import Portraits, cut_portraits, read_portraits
+from model_store.published.fetching.pull import pull
+from model_store.published.sources import read_sources
 from model_store.rendered.portraits import draw_portraits
 from tests.shipped import DETECTOR, Shipped
 
@@ -30,3 +33,13 @@ def portraits(people: Path, shipped: Shipped, tmp_path_factory: pytest.TempPathF
     path = tmp_path_factory.mktemp("work") / "portraits.safetensors"
     cut_portraits(people, shipped.file(DETECTOR), path, lambda *_: None)
     return read_portraits(path)
+
+
+@pytest.fixture(scope="session")
+def mesh_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the face mesh as it was published; skips the test where it cannot be had."""
+    folder = tmp_path_factory.mktemp("mesh")
+    pulled = pull(read_sources(SOURCES), folder, pause_s=0.01)
+    if not pulled.is_complete:
+        pytest.skip(f"the face mesh cannot be had here: {pulled.failures[0]}")
+    return folder
