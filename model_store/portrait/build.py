@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from model_store.additions import finished
-from model_store.portrait import diffusion
+from model_store.portrait import diffusion, perception
 from model_store.portrait.mesh import locate, read_mesh
 from model_store.portrait.portraits import WIDE_FRAMING, WIDE_PX, cut_portraits, eyes_in, read_portraits
 from model_store.training.checkpoints import save_weights
@@ -20,7 +20,7 @@ from model_store.training.stages import OnBuild, OnStep, run_stages, stage_file
 
 SOURCES = Path(__file__).with_name("sources.toml")
 """What is fetched to learn from."""
-WAVES = (("portraits",), ("unet", "mesh"))
+WAVES = (("portraits",), ("unet", "mesh"), ("parser",))
 """Stages by what they need: those of a wave may run at the same time."""
 
 
@@ -44,6 +44,8 @@ class Maker:
             _make_unet(work, path, on_step)
         elif stage == "mesh":
             _make_mesh(work, self.fetched, path, on_step)
+        elif stage == "parser":
+            _make_parser(work, path, on_step)
         else:
             raise KeyError(stage)
 
@@ -66,6 +68,15 @@ def _make_mesh(work: Path, fetched: Path, path: Path, on_step: OnStep) -> None:
         on_step(step, len(wide), 0.0)
     with finished(path) as partial:
         save_file({"points": torch.stack(points)}, partial)
+
+
+def _make_parser(work: Path, path: Path, on_step: OnStep) -> None:
+    portraits = read_portraits(stage_file(work, "portraits"))
+    points = load_file(stage_file(work, "mesh"))["points"]
+    taught = perception.lessons(portraits, points, portraits.rows(held_out=False))
+    network = perception.train_parser(taught, work / "checkpoints" / "parser", on_step)
+    save_weights(network.state_dict(), path)
+    _note(perception.measure_parser(network, portraits, points), path)
 
 
 def _note(figures: object, path: Path) -> None:

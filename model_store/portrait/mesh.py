@@ -27,7 +27,7 @@ Points = NDArray[np.float64]
 RIGHT_CORNER, LEFT_CORNER = 33, 263
 """Outer corners of the eyes: on the left and on the right of the picture."""
 _DOWN, _TIMES, _AROUND = 0.55, 3.3, 1.5
-"""The first crop: how far below the eyes its middle is, and how wide, in eye distances; the second, in boxes of points."""
+"""The first crop's middle below the eyes and its width, in eye distances; the second's width, in boxes of points."""
 _FORM = Form("prelu", "tensorflow")
 _STAGES = ((16, 2), (32, 3), (64, 3), (128, 3), (128, 3), (128, 3))
 """Channels and blocks; the first block of every stage but the first halves the map."""
