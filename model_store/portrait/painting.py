@@ -49,11 +49,11 @@ LOOKS = {
     ),
     "berry": Look(
         "Berry lips, plum lids",
-        ((150, 28, 58), 0.75), ((120, 62, 86), 0.55), ((205, 90, 100), 0.35), 0.75, 0.3, 0.3, 0.1,
+        ((150, 28, 58), 0.75), ((120, 62, 86), 0.55), ((205, 90, 100), 0.3), 0.75, 0.3, 0.3, 0.1,
     ),
     "coral": Look(
         "Coral lips, warm bronze lids",
-        ((214, 72, 62), 0.75), ((168, 112, 74), 0.55), ((228, 120, 96), 0.38), 0.6, 0.25, 0.3, 0.15,
+        ((214, 72, 62), 0.75), ((168, 112, 74), 0.55), ((228, 120, 96), 0.28), 0.6, 0.25, 0.3, 0.15,
     ),
     "plum": Look(
         "Plum lips, violet lids",
@@ -61,7 +61,7 @@ LOOKS = {
     ),
     "evening": Look(
         "Evening: red lips, dark winged eyes",
-        ((168, 18, 34), 0.85), ((84, 60, 56), 0.65), ((196, 92, 88), 0.35), 1.0, 0.4, 0.4, 0.2,
+        ((168, 18, 34), 0.85), ((84, 60, 56), 0.65), ((196, 92, 88), 0.28), 1.0, 0.4, 0.4, 0.2,
     ),
     "groomed": Look(
         "Groomed, for men's faces too: fuller brows, even skin, lip balm",
@@ -99,12 +99,13 @@ def _worn(look: Look, strength: float) -> Look:
 def _painted(photo: Photo, regions: Regions, look: Look) -> Photo:
     bare: Lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).astype(np.float32, copy=False)
     lab = _evened(bare, regions, look.tone)
-    lab = _tinted(lab, regions.blush, look.blush, lightens=0.1)
-    lab = _tinted(lab, regions.shadow, look.shadow, lightens=0.55)
+    skin = float(_mean(bare, regions.blush)[0])
+    lab = _tinted(lab, regions.blush, look.blush, skin, lightens=0.1)
+    lab = _tinted(lab, regions.shadow, look.shadow, skin, lightens=0.55)  # of the cheeks: lids lie in shadow already
     lab = _fuller(lab, regions, look.brows)
     lab[..., 0] *= 1 - 0.8 * look.liner * regions.liner
     lips = regions.lips * (1 - teeth(bare, regions))
-    lab = _tinted(lab, lips, look.lips, lightens=0.55)
+    lab = _tinted(lab, lips, look.lips, float(_mean(bare, lips)[0]), lightens=0.55)
     lab = _shining(lab, lips, look.gloss)
     rgb = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
     touched = np.any(np.abs(lab - bare) > 1e-6, axis=2, keepdims=True)  # CIELAB and back is not exact
@@ -118,16 +119,18 @@ def _mean(values: Lab, mask: Mask) -> NDArray[np.float32]:
     return mean
 
 
-def _tinted(lab: Lab, mask: Mask, laid_on: tuple[Colour, float], lightens: float) -> Lab:
-    """Towards a colour: its hue wholly, its lightness by the share `lightens`; light and dark of the skin stay.
+def _tinted(lab: Lab, mask: Mask, laid_on: tuple[Colour, float], level: float, lightens: float) -> Lab:
+    """Towards a colour: its hue wholly, and its lightness, seen from `level`, by the share `lightens`.
 
-    Make-up does not lighten dark skin by more than a little: it would look like chalk.
+    Light and dark of the skin stay. Make-up lightens dark skin hardly at all, or it would look like chalk, and does not
+    glow in the dark: a colour is as strong as there is light on it.
     """
     colour, much = laid_on
     goal = cv2.cvtColor(np.array([[colour]], np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0]
-    lightness = lab[..., 0] + (goal[0] - _mean(lab, mask)[0]) * lightens
-    lightness = np.minimum(lightness, lab[..., 0] + 4)
-    towards = np.stack([lightness, np.full_like(lightness, goal[1]), np.full_like(lightness, goal[2])], axis=-1)
+    lightness = lab[..., 0] + (goal[0] - level) * lightens
+    lightness = np.minimum(lightness, 1.06 * lab[..., 0] + 1)
+    in_this_light = np.clip(lightness / goal[0], 0.2, 1.1) ** 1.2
+    towards = np.stack([lightness, goal[1] * in_this_light, goal[2] * in_this_light], axis=-1)
     share = (mask * much)[..., None]
     tinted: Lab = lab * (1 - share) + towards * share
     return tinted

@@ -25,7 +25,7 @@ COURSE, BATCH = Course(steps=500, learning_rate=3e-3, seed=13, weight_decay=0.01
 WEIGHT = (4.0, 4.0, 1.0, 1.0)
 """Lips and lids are small: their pixels count more."""
 UNLIKE = 2.4
-"""How many spreads of the cheeks' colour make a pixel inside the outline something else than skin: hair, or a hat."""
+"""How many spreads of the cheeks' colour away a pixel is hair, or a hat."""
 LEAST_SPREAD = (9.0, 4.5, 4.5)
 """In CIELAB, for cheeks without any texture."""
 
@@ -46,18 +46,30 @@ def truths(photo: Photo, points: Points) -> UInt8[np.ndarray, "height width 4"]:
 
 
 def _bare_skin(photo: Photo, regions: Regions) -> Mask:
-    """Where the colour is like that of the cheeks: the outline of a mesh runs over hair that hangs into a face.
+    """Where no hair hangs into the face: the outline of a mesh runs over it.
 
-    Lightness counts by half, because faces are lit from one side.
+    Hair has another colour than the cheeks and comes from outside the outline; lights on a nose, wrinkles and
+    shadows inside a face stay skin. Lightness counts by a third, because faces are lit from one side.
     """
     lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     cheeks = lab[regions.blush > 0.5 * regions.blush.max()]
     middle = np.median(cheeks, axis=0)
-    spread = np.maximum(1.5 * np.median(np.abs(cheeks - middle), axis=0), LEAST_SPREAD) * (2, 1, 1)
+    spread = np.maximum(1.5 * np.median(np.abs(cheeks - middle), axis=0), LEAST_SPREAD) * (3, 1, 1)
     away = np.sqrt((((lab - middle) / spread) ** 2).sum(axis=-1)).astype(np.float32)
     away = cv2.GaussianBlur(away, (0, 0), max(0.3, 0.8 * regions.unit))
-    likely: Mask = np.clip(UNLIKE + 0.5 - away, 0, 1).astype(np.float32)
-    return likely
+    inside = (regions.face > 0.5).astype(np.uint8)
+    unlike = cv2.morphologyEx(inside * (away > UNLIKE).astype(np.uint8), cv2.MORPH_OPEN, _disc(regions.unit))
+    _, parts = cv2.connectedComponents(unlike)
+    rim = inside - cv2.erode(inside, _disc(2 * regions.unit))
+    hair = np.isin(parts, np.unique(parts[(rim > 0) & (unlike > 0)])) & (unlike > 0)
+    soft = cv2.GaussianBlur(hair.astype(np.float32), (0, 0), max(0.3, 0.6 * regions.unit))
+    bare: Mask = (1 - soft).astype(np.float32)
+    return bare
+
+
+def _disc(radius: float) -> Photo:
+    side = 2 * max(1, round(radius)) + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8)
 
 
 def _above_eyes(regions: Regions, points: Points) -> Mask:

@@ -1,18 +1,26 @@
 """A small folder of people to make the portrait bundle from, and what is cut out of it."""
 
+import os
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from diffam_core.images import to_pixels
+from diffam_core.images import Photo, to_pixels
+from model_store.datasets.pictures import read_photo
 from model_store.portrait.build import SOURCES
+from model_store.portrait.mesh import Points, locate, read_mesh
 from model_store.portrait.portraits import Portraits, cut_portraits, read_portraits
+from model_store.portrait.regions import Regions, regions_of
 from model_store.published.fetching.pull import pull
 from model_store.published.sources import read_sources
 from model_store.rendered.portraits import draw_portraits
 from tests.shipped import DETECTOR, Shipped
 
+PEOPLE = Path(os.environ.get("DIFFAM_PEOPLE_DIR", Path(__file__).parents[4] / "shared/assets/people"))
+SMILING, EYES = "ai/female_22.jpg", ((0.452, 0.251), (0.562, 0.255))
 NAMES = ("ai/female_00", "ai/female_64", "sfhq_t2i/Face_001", "sfhq_t2i/Face_002", "sfhq_t2i/Face_003")
 
 
@@ -43,3 +51,20 @@ def mesh_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not pulled.is_complete:
         pytest.skip(f"the face mesh cannot be had here: {pulled.failures[0]}")
     return folder
+
+
+class Face(NamedTuple):
+    photo: Photo
+    points: Points
+    regions: Regions
+
+
+@pytest.fixture(scope="session")
+def face(mesh_files: Path) -> Face:
+    """A woman who shows her teeth."""
+    if not (PEOPLE / SMILING).is_file():
+        pytest.skip(f"no people at {PEOPLE}")
+    photo = read_photo(PEOPLE / SMILING)
+    eyes = [np.array(eye) * photo.shape[1::-1] for eye in EYES]
+    points = locate(read_mesh(mesh_files), photo, eyes[0], eyes[1])
+    return Face(photo, points, regions_of(photo, points))
