@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from model_store.additions import finished
 from model_store.portrait import diffusion, perception
+from model_store.portrait.learning import Course
 from model_store.portrait.mesh import locate, read_mesh
 from model_store.portrait.portraits import WIDE_FRAMING, WIDE_PX, cut_portraits, eyes_in, read_portraits
 from model_store.training.checkpoints import save_weights
@@ -29,11 +30,14 @@ class Maker:
     """Makes one stage; it travels to the processes that stages run in.
 
     people: a folder that has `portraits.FOLDERS`.  detector: YuNet's file.  fetched: where the files of `SOURCES` are.
+    unet, parser: how long and how fast they learn.
     """
 
     people: Path
     detector: Path
     fetched: Path
+    unet: Course = diffusion.COURSE
+    parser: Course = perception.COURSE
 
     def __call__(self, stage: str, work: Path, on_step: OnStep) -> None:
         """Leave the stage's file. Raises KeyError for an unknown stage, and what the stage raises."""
@@ -41,18 +45,18 @@ class Maker:
         if stage == "portraits":
             cut_portraits(self.people, self.detector, path, on_step)
         elif stage == "unet":
-            _make_unet(work, path, on_step)
+            _make_unet(work, path, on_step, self.unet)
         elif stage == "mesh":
             _make_mesh(work, self.fetched, path, on_step)
         elif stage == "parser":
-            _make_parser(work, path, on_step)
+            _make_parser(work, path, on_step, self.parser)
         else:
             raise KeyError(stage)
 
 
-def _make_unet(work: Path, path: Path, on_step: OnStep) -> None:
+def _make_unet(work: Path, path: Path, on_step: OnStep, course: Course) -> None:
     portraits = read_portraits(stage_file(work, "portraits"))
-    network = diffusion.train_unet(portraits, work / "checkpoints" / "unet", on_step)
+    network = diffusion.train_unet(portraits, work / "checkpoints" / "unet", on_step, course)
     save_weights(network.state_dict(), path)
     _note(diffusion.measure_unet(network, portraits), path)
 
@@ -70,11 +74,11 @@ def _make_mesh(work: Path, fetched: Path, path: Path, on_step: OnStep) -> None:
         save_file({"points": torch.stack(points)}, partial)
 
 
-def _make_parser(work: Path, path: Path, on_step: OnStep) -> None:
+def _make_parser(work: Path, path: Path, on_step: OnStep, course: Course) -> None:
     portraits = read_portraits(stage_file(work, "portraits"))
     points = load_file(stage_file(work, "mesh"))["points"]
     taught = perception.lessons(portraits, points, portraits.rows(held_out=False))
-    network = perception.train_parser(taught, work / "checkpoints" / "parser", on_step)
+    network = perception.train_parser(taught, work / "checkpoints" / "parser", on_step, course)
     save_weights(network.state_dict(), path)
     _note(perception.measure_parser(network, portraits, points), path)
 
