@@ -8,17 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
+from cli.bundles.portrait import make_portrait
+from cli.bundles.progress import progress_bars, stages_shown
 from cli.bundles.pull import import_bundle, pull_bundle
 from cli.bundles.removal import fine_tune_removal
 from cli.commit import commit
@@ -34,14 +27,8 @@ models_app.command("pull")(pull_bundle)
 models_app.command("import")(import_bundle)
 models_app.command("fine-tune-removal")(fine_tune_removal)
 console = Console()
+MADE = ("mini", "portrait")
 Name = Annotated[str, typer.Argument(help="The bundle's name.")]
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=console,
-    )  # fmt: skip
 
 
 def _only_mini(name: str) -> None:
@@ -52,23 +39,22 @@ def _only_mini(name: str) -> None:
 @models_app.command()
 def build(
     name: Name = "mini",
-    work: Annotated[Path, typer.Option(help="Where finished stages wait for the rest.")] = Path(".diffam/build"),
-    out: Annotated[Path | None, typer.Option(help="The bundle's folder; replaced when all is done.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Stages at a time, one thread each.")] = 2,
+    work: Annotated[Path | None, typer.Option(help="Where finished stages wait; .diffam/build if not said.")] = None,
+    out: Annotated[Path | None, typer.Option(help="mini's folder; replaced when all is done.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Stages at a time, one thread each: mini 2, else 1.")] = None,
+    people: Annotated[Path | None, typer.Option(help="portrait: a folder with `ai` and `sfhq_t2i` in it.")] = None,
 ) -> None:
-    """Train the miniature bundle from nothing. Stopped? Run it again: finished stages are kept."""
+    """Train a bundle from nothing, `mini` or what `portrait` is made of so far. Stopped? Run it again."""
+    if name not in MADE:
+        raise typer.BadParameter(f"only {' and '.join(MADE)} are made by this project, not {name!r}")
+    place = work or Path(".diffam/build") / ("" if name == "mini" else name)
+    if name == "portrait":
+        make_portrait(people, place, jobs or 1)
+        return
     from model_store.miniature.build import build_mini
 
-    _only_mini(name)
-    with _progress() as progress:
-        bars: dict[str, TaskID] = {}
-
-        def show(stage: str, step: int, steps: int, loss: float) -> None:
-            if stage not in bars:
-                bars[stage] = progress.add_task(stage, total=steps, note="")
-            progress.update(bars[stage], completed=step, note=f"{loss:.3f}")
-
-        build_mini(out or BUNDLES / name, work, show, jobs)
+    with stages_shown() as on_build:
+        build_mini(out or BUNDLES / name, place, on_build, jobs or 2)
     console.print(f"Bundle {name!r} is ready. Measure it: [bold]diffam models measure {name}[/bold]")
 
 
@@ -108,7 +94,7 @@ def measure(
     except StoreError as error:
         console.print(f"[red]{error.code}[/red]: {error}")
         raise typer.Exit(1) from None
-    with _progress() as progress:
+    with progress_bars() as progress:
         bar = progress.add_task("measuring", total=None, note="")
         figures = measure_bundle(
             bundle,

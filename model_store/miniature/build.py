@@ -5,14 +5,9 @@ Stages run two at a time, one thread each: fixed seeds and step counts, so that 
 
 import hashlib
 import shutil
-from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from multiprocessing import Manager, get_context
 from pathlib import Path
-from queue import Empty, Queue
 
 import tomli_w
-import torch
 from safetensors.torch import load_file
 from torch import nn
 
@@ -37,12 +32,11 @@ from model_store.rendered.captions import BANK, prompts
 from model_store.rendered.portraits import SEEDS, population
 from model_store.rendered.renderer import FRAMING
 from model_store.training.checkpoints import save_weights
+from model_store.training.stages import OnBuild, OnStep, run_stages, stage_file
 
 NETWORKS = ("unet", "clip", "vit", "ir152", "irse50", "facenet", "mobile_face", "perceptual", "parser")
 """Longest first, so that two workers end together."""
 LICENCE, SOURCE = "Apache-2.0", "made by `diffam models build mini` from rendered faces; no real person's data"
-OnBuild = Callable[[str, int, int, float], None]
-"""`on_build(stage, step, steps, loss)`."""
 
 
 def train_network(name: str, progress: recognition.Progress) -> nn.Module:
@@ -59,36 +53,14 @@ def train_network(name: str, progress: recognition.Progress) -> nn.Module:
     return recognition.train_recogniser(recognition.RECIPES[name], portraits, progress)
 
 
-def _train_stage(name: str, work: Path, messages: "Queue[tuple[str, int, int, float]]") -> None:
-    torch.set_num_threads(1)
-
-    def progress(step: int, steps: int, loss: float) -> None:
-        messages.put((name, step, steps, loss))
-
+def _make_stage(name: str, work: Path, on_step: OnStep) -> None:
     if name in NETWORKS:
-        weights = train_network(name, progress).state_dict()
+        weights = train_network(name, on_step).state_dict()
     elif name in removal.STAGES:
-        weights = removal.train_stage_of(work, name, progress)
+        weights = removal.train_stage_of(work, name, on_step)
     else:
-        weights = train_stage_of(work, name, progress)
-    save_weights(weights, work / f"{name}.safetensors")
-
-
-def _run_stages(names: list[str], work: Path, on_build: OnBuild, jobs: int) -> None:
-    """Run the stages that left no file yet, `jobs` at a time."""
-    missing = [name for name in names if not (work / f"{name}.safetensors").is_file()]
-    with Manager() as manager, ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        messages: Queue[tuple[str, int, int, float]] = manager.Queue()
-        running = {pool.submit(_train_stage, name, work, messages) for name in missing}
-        while running:
-            done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
-            try:
-                while True:
-                    on_build(*messages.get_nowait())
-            except Empty:
-                pass
+        weights = train_stage_of(work, name, on_step)
+    save_weights(weights, stage_file(work, name))
 
 
 def _recogniser_rows(folder: Path) -> dict[str, RecogniserRow]:
@@ -193,7 +165,7 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
 def build_mini(folder: Path, work: Path, on_build: OnBuild, jobs: int = 2) -> None:
     """Train what is missing in `work`, then write the finished bundle to `folder`, replacing it at the very end."""
     draft = work / "bundle"
-    _run_stages([*NETWORKS, *removal.CRITICS], work, on_build, jobs)
+    run_stages([*NETWORKS, *removal.CRITICS], work, _make_stage, on_build, jobs)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     for name in NETWORKS:
@@ -202,7 +174,7 @@ def build_mini(folder: Path, work: Path, on_build: OnBuild, jobs: int = 2) -> No
     manifest = _manifest(draft)
     _write_manifest(draft, manifest)
     for stages in ((*MAKEUPS, removal.PRIOR), (REMOVAL, *STYLES)):
-        _run_stages(list(stages), work, on_build, jobs)
+        run_stages(stages, work, _make_stage, on_build, jobs)
     (draft / "styles").mkdir()
     shutil.copyfile(work / f"{REMOVAL}.safetensors", draft / "removal.safetensors")
     for stage, reference in MAKEUPS.items():

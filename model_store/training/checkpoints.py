@@ -4,9 +4,11 @@ import hashlib
 import io
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Protocol
 
 import torch
 from safetensors.torch import load
@@ -16,7 +18,7 @@ from torch import Tensor
 from diffam_core.generation import latents
 from diffam_core.models import Models
 from diffam_core.networks.unet import EpsModel
-from diffam_core.tuning import Keep, State, Tuning
+from diffam_core.tuning import Keep, State
 from model_store.additions import finished
 
 log = logging.getLogger(__name__)
@@ -41,7 +43,20 @@ class Checkpoints:
     every: int = 10
 
 
-def resume(tuning: Tuning, checkpoints: Checkpoints | None, made_by: tuple[object, ...]) -> Keep | None:
+class Resumable(Protocol):
+    """A training between two steps, as `diffam_core.tuning.Tuning` is one.
+
+    parameters: what it changes; before the first step they say, with what it was `made_by`, how it will end.
+    """
+
+    @property
+    def parameters(self) -> Sequence[Tensor]: ...
+
+    def restore(self, state: State) -> None:
+        """Go on from the state of a run of the same kind."""
+
+
+def resume(tuning: Resumable, checkpoints: Checkpoints | None, made_by: tuple[object, ...]) -> Keep | None:
     """Go on from the checkpoint of the same training, if there is one; returns what writes the next."""
     if checkpoints is None:
         return None

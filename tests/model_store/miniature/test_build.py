@@ -1,7 +1,5 @@
 """What `diffam models build` makes is what ships: the same manifest, networks of the same form, learning."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from safetensors import safe_open
@@ -78,12 +76,6 @@ def test_a_clip_is_frozen_once_it_has_read_its_captions(people: Portraits) -> No
     assert len(losses) == 2
     assert moved(before, network)
     assert not any(parameter.requires_grad for parameter in network.parameters())
-
-
-def test_a_stage_that_left_its_file_is_not_trained_again(tmp_path: Path) -> None:
-    for name in build.NETWORKS:
-        (tmp_path / f"{name}.safetensors").touch()
-    build._run_stages(list(build.NETWORKS), tmp_path, lambda *_: pytest.fail("nothing is left to train"), jobs=1)
 
 
 def test_thresholds_are_what_a_share_of_strangers_exceeds() -> None:

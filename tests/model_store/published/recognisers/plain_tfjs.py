@@ -36,7 +36,7 @@ def _run(node: dict[str, Any], inputs: list[Tensor]) -> Tensor:
     kind = node["op"]
     if "onv2" in kind:
         return _convolved(kind, node["attr"], inputs)
-    return OPERATIONS[kind](*inputs)
+    return _prelu(*inputs) if kind == "Prelu" else OPERATIONS[kind](*inputs)
 
 
 def _wide(each: Tensor) -> Tensor:
@@ -54,11 +54,16 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "Maximum": torch.maximum,
     "Mean": lambda x, _axes: x.mean(dim=(2, 3)),
     "Squeeze": lambda x: x.flatten(1),
+    "AddV2": torch.add,
+    "MaxPool": lambda x: functional.max_pool2d(x, 2),
+    "Pad": lambda x, around: functional.pad(x, (0, 0, 0, 0, *(int(each) for each in around[3]))),
+    "Reshape": lambda x, _shape: x.permute(0, 2, 3, 1).flatten(1),
+    "Identity": lambda x: x,
 }
 
 
 def _convolved(kind: str, attributes: dict[str, Any], inputs: list[Tensor]) -> Tensor:
-    x, kernel, *bias = inputs
+    x, kernel, *bias = inputs[:3]
     stride = int(attributes["strides"]["list"]["i"][1])
     is_deep = "epthwise" in kind
     weight = kernel.permute(2, 3, 0, 1) if is_deep else kernel.permute(3, 2, 0, 1)
@@ -68,7 +73,13 @@ def _convolved(kind: str, attributes: dict[str, Any], inputs: list[Tensor]) -> T
         x = functional.pad(x, (total // 2, total - total // 2) * 2)
     out = functional.conv2d(x, weight, bias[0] if bias else None, stride, groups=len(weight) if is_deep else 1)
     fused = [_text(each) for each in attributes.get("fused_ops", {}).get("list", {}).get("s", [])]
+    if "Prelu" in fused:
+        return _prelu(out, inputs[3])
     return functional.relu(out) if "Relu" in fused else out
+
+
+def _prelu(x: Tensor, slope: Tensor) -> Tensor:
+    return torch.where(x > 0, x, x * slope.permute(2, 0, 1))
 
 
 def _text(encoded: str) -> str:

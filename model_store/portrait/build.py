@@ -1,0 +1,95 @@
+"""Makes what the portrait bundle will be of: every stage leaves a file in the work folder, so a stopped build goes on.
+
+The files of finished stages may be copied to another machine, which then goes on from them.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from model_store.additions import finished
+from model_store.portrait import diffusion, perception
+from model_store.portrait.learning import Course
+from model_store.portrait.mesh import locate, read_mesh
+from model_store.portrait.portraits import WIDE_FRAMING, WIDE_PX, cut_portraits, eyes_in, read_portraits
+from model_store.training.checkpoints import save_weights
+from model_store.training.stages import OnBuild, OnStep, run_stages, stage_file
+
+SOURCES = Path(__file__).with_name("sources.toml")
+"""What is fetched to learn from."""
+WAVES = (("portraits",), ("unet", "mesh"), ("parser",))
+"""Stages by what they need: those of a wave may run at the same time."""
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes one stage; it travels to the processes that stages run in.
+
+    people: a folder that has `portraits.FOLDERS`.  detector: YuNet's file.  fetched: where the files of `SOURCES` are.
+    unet, parser: how long and how fast they learn.
+    """
+
+    people: Path
+    detector: Path
+    fetched: Path
+    unet: Course = diffusion.COURSE
+    parser: Course = perception.COURSE
+
+    def __call__(self, stage: str, work: Path, on_step: OnStep) -> None:
+        """Leave the stage's file. Raises KeyError for an unknown stage, and what the stage raises."""
+        path = stage_file(work, stage)
+        if stage == "portraits":
+            cut_portraits(self.people, self.detector, path, on_step)
+        elif stage == "unet":
+            _make_unet(work, path, on_step, self.unet)
+        elif stage == "mesh":
+            _make_mesh(work, self.fetched, path, on_step)
+        elif stage == "parser":
+            _make_parser(work, path, on_step, self.parser)
+        else:
+            raise KeyError(stage)
+
+
+def _make_unet(work: Path, path: Path, on_step: OnStep, course: Course) -> None:
+    portraits = read_portraits(stage_file(work, "portraits"))
+    network = diffusion.train_unet(portraits, work / "checkpoints" / "unet", on_step, course)
+    save_weights(network.state_dict(), path)
+    _note(diffusion.measure_unet(network, portraits), path)
+
+
+def _make_mesh(work: Path, fetched: Path, path: Path, on_step: OnStep) -> None:
+    """The points of every face, in the pixels of its wide picture: float32 `(n, 468, 2)`."""
+    network, wide = read_mesh(fetched), read_portraits(stage_file(work, "portraits")).wide
+    left, right = eyes_in(WIDE_FRAMING, WIDE_PX)
+    points = []
+    for step, picture in enumerate(wide, start=1):
+        photo = np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
+        points.append(torch.from_numpy(locate(network, photo, left, right)).float())
+        on_step(step, len(wide), 0.0)
+    with finished(path) as partial:
+        save_file({"points": torch.stack(points)}, partial)
+
+
+def _make_parser(work: Path, path: Path, on_step: OnStep, course: Course) -> None:
+    portraits = read_portraits(stage_file(work, "portraits"))
+    points = load_file(stage_file(work, "mesh"))["points"]
+    taught = perception.lessons(portraits, points, portraits.rows(held_out=False))
+    network = perception.train_parser(taught, work / "checkpoints" / "parser", on_step, course)
+    save_weights(network.state_dict(), path)
+    _note(perception.measure_parser(network, portraits, points), path)
+
+
+def _note(figures: object, path: Path) -> None:
+    """Write what was measured beside a stage's file."""
+    with finished(path.with_suffix(".json")) as partial:
+        partial.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+def build_portrait(maker: Maker, work: Path, on_build: OnBuild, jobs: int = 1) -> None:
+    """Make the stages that left no file yet in `work`; raises what they raise."""
+    for stages in WAVES:
+        run_stages(stages, work, maker, on_build, jobs)
