@@ -42,10 +42,10 @@ class Budgets:
 
     amplitude: float = 22 / 127.5
     lids: float = 1.0
-    lips: float = 1.0
+    lips: float = 0.6
     cheeks: float = 1.0
-    brows: float = 1.0
-    skin: float = 0.4
+    brows: float = 0.8
+    skin: float = 0.5
     shut: float = 0.2
 
 
@@ -67,7 +67,9 @@ def allow(canvases: Canvases, regions: FaceRegions, eyes_px: Float[Tensor, " bat
     spread = (blur(light.square(), GRAIN * eyes_px) - mean.square()).clamp(min=0).sqrt()
     inside = (2 * blur(regions.outline, EDGE * eyes_px) - 1).clamp(0, 1) * (regions.outline > 0)
     most = budgets.amplitude * inside * _shares(regions, eyes_px, budgets)
-    return Allowance(most * (CALM + (spread / ROUGH).clamp(max=1)), (spread / ROUGH).clamp(max=1))
+    rough = (spread / ROUGH).clamp(max=1)
+    lips = blur(regions.lips, SOFT * eyes_px).clamp(0, 1)  # fine changes break their edges, whatever their texture
+    return Allowance(most * (CALM + rough), rough * (1 - lips))
 
 
 def _shares(regions: FaceRegions, eyes_px: Float[Tensor, " batch"], budgets: Budgets) -> Mask:

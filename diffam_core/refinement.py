@@ -21,8 +21,6 @@ from diffam_core.views import random_handling
 PerFace = Float[Tensor, " batch"]
 Aims = Mapping[str, Float[Tensor, " _"]]
 """A target's unit embeddings, by recogniser."""
-FINE, COARSE = 0.014, 0.05
-"""Blurs of the change in texture and on smooth skin, in eye distances."""
 GAIN = 2.0
 """By what coarse changes grow before they are bounded: a blur makes them smaller."""
 
@@ -51,8 +49,10 @@ class Refinement:
     """How far a refinement goes.
 
     steps: at most; every `check_every` of them asks whether it is done.  stride: of a step, before bounds.
+    asked: surrogates in each step, in turn; momentum remembers the others.
     margin: a surrogate has failed when a face lies that far below the threshold at `far`, in parts of the way from
     there to the owner.  chroma: how much of a change may be colour.  bar: of the whole photo against the original.
+    fine, coarse: blurs of the change in texture and on smooth skin, in eye distances.
     landmark_jitter, crop_jitter: of a view's landmarks, each alone and all together, in eye distances.
     """
 
@@ -60,10 +60,12 @@ class Refinement:
     check_every: int = 4
     stride: float = 0.18
     momentum: float = 0.9
-    views: int = 1
+    asked: int = 2
     far: FalseAcceptRate = "0.1"
     margin: float = 0.1
-    chroma: float = 0.4
+    chroma: float = 0.2
+    fine: float = 0.02
+    coarse: float = 0.065
     landmark_jitter: float = 0.012
     crop_jitter: float = 0.04
     budgets: Budgets = field(default_factory=Budgets)
@@ -94,7 +96,8 @@ def refine(
     going = torch.arange(len(latent))
     for step in range(1, settings.steps + 1):
         now, chances = faces.only(going), [generators[index] for index in going.tolist()]
-        slope = _slope(now, latent[going], strength[going], _Chase(surrogates, chances, settings, aims or {}))
+        asked = _in_turn(surrogates, step, settings.asked)
+        slope = _slope(now, latent[going], strength[going], _Chase(asked, chances, settings, aims or {}))
         velocity[going] = settings.momentum * velocity[going] + _unit(slope)
         latent[going] -= settings.stride * _unit(velocity[going])
         if step % settings.check_every == 0 or step == settings.steps:
@@ -151,19 +154,22 @@ class _Faces:
         )
 
 
+def _in_turn(surrogates: Sequence[Recogniser], step: int, asked: int) -> list[Recogniser]:
+    """Some of the surrogates, other ones in every step."""
+    return [surrogates[(step * asked + index) % len(surrogates)] for index in range(min(asked, len(surrogates)))]
+
+
 def _slope(faces: _Faces, latent: Canvases, strength: PerFace, chase: _Chase) -> Canvases:
     """The gradient of the faces' likeness in random views with respect to the latent change."""
     latent = latent.requires_grad_(True)
     total = latent.new_zeros(())
     with torch.enable_grad():
         worn = faces.made_up + _added(faces.made_up, _shaped(latent, faces, chase.settings), strength)
-        for _ in range(chase.settings.views):
-            pairs = zip(worn, chase.generators, strict=True)
-            views = torch.cat([random_handling(face[None], generator) for face, generator in pairs])
-            points = _jittered(faces, chase)
-            total = total + sum(
-                _likeness(each, each.embed(views, points), faces, chase).sum() for each in chase.surrogates
-            )
+        pairs = zip(worn, chase.generators, strict=True)
+        views = torch.cat([random_handling(face[None], generator) for face, generator in pairs])
+        points = _jittered(faces, chase)
+        for each in chase.surrogates:
+            total = total + _likeness(each, each.embed(views, points), faces, chase).sum()
         (slope,) = torch.autograd.grad(total, latent)
     return slope
 
@@ -205,8 +211,8 @@ def _shaped(latent: Canvases, faces: _Faces, settings: Refinement) -> Canvases:
     """The change that a latent one stands for, within what is allowed: fine in texture, soft on smooth skin."""
     light = latent.mean(dim=1, keepdim=True)
     calm = light + settings.chroma * (latent - light)
-    fine = torch.tanh(blur(calm, FINE * faces.eyes_px))
-    coarse = torch.tanh(GAIN * blur(calm, COARSE * faces.eyes_px))
+    fine = torch.tanh(blur(calm, settings.fine * faces.eyes_px))
+    coarse = torch.tanh(GAIN * blur(calm, settings.coarse * faces.eyes_px))
     rough = faces.allowance.roughness
     return (rough * fine + (1 - rough) * coarse) * faces.allowance.most
 
@@ -239,5 +245,6 @@ def _is_above(bar: VisualBar, original: Canvases, worn: Canvases, share: PerFace
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     error = (worn - original).square().mean(dim=(1, 2, 3)) * share
-    ssim = cast(Tensor, structural_similarity_index_measure(worn, original, data_range=2.0, reduction="none"))
+    zero_to_one = ((worn + 1) / 2, (original + 1) / 2)  # around 0 the measure takes shades for structure
+    ssim = cast(Tensor, structural_similarity_index_measure(*zero_to_one, data_range=1.0, reduction="none"))
     return (10 * torch.log10(4 / error.clamp(min=1e-9)) >= bar.psnr_db) & (1 - (1 - ssim) * share >= bar.ssim)
