@@ -44,7 +44,7 @@ class Budgets:
     lids: float = 1.0
     lips: float = 0.6
     cheeks: float = 1.0
-    brows: float = 0.8
+    brows: float = 0.5
     skin: float = 0.5
     shut: float = 0.2
 

@@ -21,9 +21,6 @@ from diffam_core.views import random_handling
 PerFace = Float[Tensor, " batch"]
 Aims = Mapping[str, Float[Tensor, " _"]]
 """A target's unit embeddings, by recogniser."""
-GAIN = 2.0
-"""By what coarse changes grow before they are bounded: a blur makes them smaller."""
-
 SEARCHES = 8
 """Halvings of the strength that the bar allows."""
 
@@ -211,8 +208,9 @@ def _shaped(latent: Canvases, faces: _Faces, settings: Refinement) -> Canvases:
     """The change that a latent one stands for, within what is allowed: fine in texture, soft on smooth skin."""
     light = latent.mean(dim=1, keepdim=True)
     calm = light + settings.chroma * (latent - light)
-    fine = torch.tanh(blur(calm, settings.fine * faces.eyes_px))
-    coarse = torch.tanh(GAIN * blur(calm, settings.coarse * faces.eyes_px))
+    bounded = torch.tanh(calm)  # blurred afterwards: bounds that bite leave no edges
+    fine = blur(bounded, settings.fine * faces.eyes_px)
+    coarse = blur(bounded, settings.coarse * faces.eyes_px)
     rough = faces.allowance.roughness
     return (rough * fine + (1 - rough) * coarse) * faces.allowance.most
 

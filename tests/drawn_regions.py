@@ -6,7 +6,7 @@ from torch import Tensor
 from diffam_core.allowance import FaceRegions
 from diffam_core.faces.canvas import MIDDLE
 
-ELLIPSES = {
+ELLIPSES: dict[str, list[tuple[float, float, float, float]]] = {
     "outline": [(0, 0.55, 1.1, 1.5)],
     "lids": [(-0.5, -0.15, 0.35, 0.2), (0.5, -0.15, 0.35, 0.2)],
     "lips": [(0, 1.1, 0.4, 0.18)],

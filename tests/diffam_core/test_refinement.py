@@ -5,9 +5,10 @@ from functools import cache
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffam_core.allowance import Budgets, allow
+from diffam_core.faces.crops import CropName
 from diffam_core.faces.face import FoundFace
 from diffam_core.faces.framing import Framing
 from diffam_core.faces.paste import paste_change
@@ -47,17 +48,29 @@ def only(index: int) -> Sitters:
     return Sitters(*parts, regions, whole.eyes_px[part], whole.share[part])
 
 
+class Untrained(nn.Module):
+    """A small network whose embeddings begin at what it makes of grey: else all faces are one to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = ARCHITECTURES["mobile"](widths=[8, 16, 16], depths=[1, 1, 1], side=4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        difference: Tensor = self.network(x) - self.network(torch.zeros_like(x))
+        return difference
+
+
 @cache
-def recogniser(seed: int, crop: str = "arcface", threshold: float = 0.9) -> Recogniser:
+def recogniser(seed: int, crop: CropName) -> Recogniser:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = ARCHITECTURES["mobile"](widths=[8, 16, 16], depths=[1, 1, 1], side=4)
+        network = Untrained()
     network.eval().requires_grad_(False)
-    return Recogniser(f"thin{seed}", network, 64, {"0.1": threshold, "0.01": threshold}, crop)  # type: ignore[arg-type]
+    return Recogniser(f"thin{seed}", network, 64, {"0.1": 0.9}, crop)
 
 
-def surrogates(threshold: float = 0.9) -> list[Recogniser]:
-    return [recogniser(1, "arcface", threshold), recogniser(2, "dlib", threshold)]
+def surrogates() -> list[Recogniser]:
+    return [recogniser(1, "arcface"), recogniser(2, "dlib")]
 
 
 def chances(*seeds: int) -> list[torch.Generator]:
@@ -65,8 +78,8 @@ def chances(*seeds: int) -> list[torch.Generator]:
 
 
 @cache
-def refined(settings: Refinement = ENDLESS, threshold: float = 0.9) -> Refined:
-    return refine(sitters(), surrogates(threshold), chances(1, 2), settings)
+def refined(settings: Refinement = ENDLESS) -> Refined:
+    return refine(sitters(), surrogates(), chances(1, 2), settings)
 
 
 @torch.no_grad()
@@ -93,11 +106,11 @@ def test_nothing_outside_of_the_face_is_touched_and_eyes_hardly() -> None:
 
 def test_smooth_skin_changes_in_soft_shades_only() -> None:
     known = sitters(1)
-    calm = replace(known, original=torch.zeros_like(known.original), made_up=torch.zeros_like(known.original))
-    change = refine(calm, surrogates(), chances(1), ENDLESS).change
-    cheek = change[..., 80:92, 56:68]
-    assert cheek.abs().max() > 0.005
-    assert cheek.diff(dim=-1).abs().max() < 0.3 * cheek.abs().max()
+    grey = torch.full_like(known.original, 0.2)
+    change = refine(replace(known, original=grey, made_up=grey), surrogates(), chances(1), ENDLESS).change
+    skin = change[..., 60:110, 50:110]
+    assert skin.abs().max() > 0.005
+    assert skin.diff(dim=-1).abs().mean() < 0.4 * skin.abs().mean()
 
 
 def test_every_surrogate_sees_less_of_the_owner() -> None:
@@ -107,18 +120,20 @@ def test_every_surrogate_sees_less_of_the_owner() -> None:
 
 
 def test_a_face_is_left_alone_as_soon_as_all_surrogates_fail_by_the_margin() -> None:
-    known, far = sitters(), refined().change
-    reached = max(float(likeness(who, known.made_up + far).max()) for who in surrogates())
-    started = min(float(likeness(who, known.made_up).min()) for who in surrogates())
-    assert reached < started
-    threshold = (reached + started) / 2
-    margin = 0.1 * (started - threshold) / (1 - threshold)
-    found = refined(replace(ENDLESS, steps=40, margin=margin), threshold)
-    assert (found.steps < 40).all()
-    pixels = torch.stack([torch.from_numpy(to_pixels(x)) for x in known.made_up + found.change])
-    seen = pixels.permute(0, 3, 1, 2) / 127.5 - 1
-    for who in surrogates(threshold):
-        assert (likeness(who, seen) < threshold - margin * (1 - threshold) + 1e-5).all()
+    known, far, margin = sitters(), refined().change, 0.1
+    halfway = []
+    for who in surrogates():
+        started, reached = likeness(who, known.made_up).min(), likeness(who, known.made_up + far).max()
+        assert reached < started
+        halfway.append(replace(who, thresholds={"0.1": float(started + reached) / 2}))
+    found = refine(known, halfway, chances(1, 2), replace(ENDLESS, steps=12, margin=margin))
+    seen = torch.cat([to_portrait(to_pixels(x)) for x in known.made_up + found.change])
+    hidden = torch.ones(2, dtype=torch.bool)
+    for who in halfway:
+        threshold = who.thresholds["0.1"]
+        hidden &= likeness(who, seen) < threshold - margin * (1 - threshold)
+    assert hidden.tolist() == [True, False]
+    assert (found.steps < 12).tolist() == [True, False]
 
 
 def test_without_success_a_refinement_ends_after_its_steps() -> None:
@@ -126,14 +141,14 @@ def test_without_success_a_refinement_ends_after_its_steps() -> None:
 
 
 def test_a_face_does_not_depend_on_whom_it_shares_a_batch_with() -> None:
-    together = refined()
+    """Up to how a batch rounds; over many steps a rounding may tip a pixel."""
+    few = replace(ENDLESS, steps=2)
+    together = refined(few).change
     for index in (0, 1):
-        alone = refine(only(index), surrogates(), chances(index + 1), ENDLESS)
-        assert torch.allclose(alone.change[0], together.change[index], atol=1e-3)
-        assert alone.steps[0] == together.steps[index]
-    assert not torch.allclose(
-        refine(only(0), surrogates(), chances(9), ENDLESS).change[0], together.change[0], atol=1e-3
-    )
+        alone = refine(only(index), surrogates(), chances(index + 1), few).change[0]
+        assert alone.abs().max() > 0.01
+        assert torch.allclose(alone, together[index], atol=1e-4)
+    assert not torch.allclose(refine(only(0), surrogates(), chances(9), few).change[0], together[0], atol=1e-3)
 
 
 @pytest.mark.parametrize("bar", [VisualBar(44.0, -1), VisualBar(0, 0.9985)])
