@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from diffam_core.allowance import FaceRegions
 from diffam_core.faces.canvas import MIDDLE
+from diffam_core.refining.allowance import FaceRegions
 
 ELLIPSES: dict[str, list[tuple[float, float, float, float]]] = {
     "outline": [(0, 0.55, 1.1, 1.5)],

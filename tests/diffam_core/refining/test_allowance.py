@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import torch
 from torch import Tensor
 
-from diffam_core.allowance import Budgets, FaceRegions, allow, blur, lightness
+from diffam_core.refining.allowance import Budgets, FaceRegions, allow, blur, lightness
 from tests.drawn_regions import drawn_regions
 
 SIDE = 160

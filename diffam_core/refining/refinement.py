@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from diffam_core.allowance import Allowance, Budgets, Canvases, FaceRegions, allow, blur
 from diffam_core.faces.crops import Points
 from diffam_core.losses import VisualBar
 from diffam_core.models import FalseAcceptRate, Recogniser
+from diffam_core.refining.allowance import Allowance, Budgets, Canvases, FaceRegions, allow, blur
 from diffam_core.views import random_handling
 
 PerFace = Float[Tensor, " batch"]

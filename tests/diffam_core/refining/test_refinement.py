@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from diffam_core.allowance import Budgets, allow
 from diffam_core.faces.crops import CropName
 from diffam_core.faces.face import FoundFace
 from diffam_core.faces.framing import Framing
@@ -16,7 +15,8 @@ from diffam_core.images import decode_photo, to_pixels, to_portrait
 from diffam_core.losses import VisualBar
 from diffam_core.models import Recogniser
 from diffam_core.networks.recognisers import ARCHITECTURES
-from diffam_core.refinement import Refined, Refinement, Sitters, refine
+from diffam_core.refining.allowance import Budgets, allow
+from diffam_core.refining.refinement import Refined, Refinement, Sitters, refine
 from tests.drawn_regions import drawn_regions
 from tests.people import shot
 
