@@ -12,7 +12,7 @@ Canvases = Float[Tensor, "batch 3 side side"]
 LIGHTNESS = (0.299, 0.587, 0.114)
 EDGE, SOFT, GRAIN = 0.07, 0.02, 0.025
 """Blurs in eye distances: of the face's outline, of regions, and the window in which texture is measured."""
-CALM, ROUGH = 0.35, 0.06
+CALM, ROUGH = 0.65, 0.06
 """What smooth skin may change of what texture may; the standard deviation of lightness in [0, 1] that is texture."""
 
 
@@ -40,12 +40,12 @@ class Budgets:
     skin: what no other region covers.  shut: eyeballs and the mouth's inside keep this share of theirs.
     """
 
-    amplitude: float = 22 / 127.5
+    amplitude: float = 26 / 127.5
     lids: float = 1.0
     lips: float = 0.6
     cheeks: float = 1.0
     brows: float = 0.5
-    skin: float = 0.5
+    skin: float = 0.6
     shut: float = 0.2
 
 
@@ -69,7 +69,7 @@ def allow(canvases: Canvases, regions: FaceRegions, eyes_px: Float[Tensor, " bat
     most = budgets.amplitude * inside * _shares(regions, eyes_px, budgets)
     rough = (spread / ROUGH).clamp(max=1)
     lips = blur(regions.lips, SOFT * eyes_px).clamp(0, 1)  # fine changes break their edges, whatever their texture
-    return Allowance(most * (CALM + rough), rough * (1 - lips))
+    return Allowance(most * (CALM + (1 - CALM) * rough), rough * (1 - lips))
 
 
 def _shares(regions: FaceRegions, eyes_px: Float[Tensor, " batch"], budgets: Budgets) -> Mask:

@@ -89,18 +89,18 @@ def refine(
     """
     faces = _Faces.read(sitters, surrogates, settings)
     latent, velocity, change = (torch.zeros_like(faces.made_up) for _ in range(3))
-    strength, steps = torch.ones_like(faces.eyes_px), torch.zeros(len(latent), dtype=torch.int64)
-    going = torch.arange(len(latent))
+    steps, going = torch.zeros(len(latent), dtype=torch.int64), torch.arange(len(latent))
     for step in range(1, settings.steps + 1):
         now, chances = faces.only(going), [generators[index] for index in going.tolist()]
         asked = _in_turn(surrogates, step, settings.asked)
-        slope = _slope(now, latent[going], strength[going], _Chase(asked, chances, settings, aims or {}))
+        slope = _slope(now, latent[going], _Chase(asked, chances, settings, aims or {}))
         velocity[going] = settings.momentum * velocity[going] + _unit(slope)
         latent[going] -= settings.stride * _unit(velocity[going])
         if step % settings.check_every == 0 or step == settings.steps:
             whole = _shaped(latent[going], now, settings)
-            strength[going] = strength_within(settings.bar, now.original, now.made_up, whole, now.share)
-            change[going] = _added(now.made_up, whole, strength[going])
+            strength = strength_within(settings.bar, now.original, now.made_up, whole, now.share)
+            latent[going] *= strength[:, None, None, None]  # a change that saturates costs most for what it does
+            change[going] = _added(now.made_up, whole, strength)
             steps[going] = step
             going = going[~_is_done(now, change[going], _Chase(surrogates, chances, settings, aims or {}))]
             if not len(going):
@@ -156,12 +156,12 @@ def _in_turn(surrogates: Sequence[Recogniser], step: int, asked: int) -> list[Re
     return [surrogates[(step * asked + index) % len(surrogates)] for index in range(min(asked, len(surrogates)))]
 
 
-def _slope(faces: _Faces, latent: Canvases, strength: PerFace, chase: _Chase) -> Canvases:
+def _slope(faces: _Faces, latent: Canvases, chase: _Chase) -> Canvases:
     """The gradient of the faces' likeness in random views with respect to the latent change."""
     latent = latent.requires_grad_(True)
     total = latent.new_zeros(())
     with torch.enable_grad():
-        worn = faces.made_up + _added(faces.made_up, _shaped(latent, faces, chase.settings), strength)
+        worn = (faces.made_up + _shaped(latent, faces, chase.settings)).clamp(-1, 1)
         pairs = zip(worn, chase.generators, strict=True)
         views = torch.cat([random_handling(face[None], generator) for face, generator in pairs])
         points = _jittered(faces, chase)

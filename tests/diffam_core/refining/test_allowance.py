@@ -33,12 +33,12 @@ def test_no_region_gets_more_than_its_budget() -> None:
     drawn = regions()
     budgets = Budgets(amplitude=0.2, lids=0.9, lips=0.3, cheeks=0.8, brows=0.6, skin=0.5, shut=0.1)
     most = allow(noisy(0.5), drawn, EYES_PX, budgets).most
-    assert most.max() <= 0.2 * 0.9 * 1.35 + 1e-6
+    assert most.max() <= 0.2 * 0.9 + 1e-6
     for name in ("lips", "brows"):
         inside = blur(getattr(drawn, name), 0.02 * EYES_PX) > 0.98
-        assert 0 < most[inside].max() <= 0.2 * getattr(budgets, name) * 1.35 * 1.05
+        assert 0 < most[inside].max() <= 0.2 * getattr(budgets, name) * 1.05
     for name in ("eyeballs", "mouth"):
-        assert most[getattr(drawn, name) > 0.99].max() <= 0.2 * 0.1 * 1.35 + 1e-6
+        assert most[getattr(drawn, name) > 0.99].max() <= 0.2 * 0.1 + 1e-6
 
 
 def test_texture_may_change_more_than_smooth_skin() -> None:
@@ -46,7 +46,7 @@ def test_texture_may_change_more_than_smooth_skin() -> None:
     assert smooth.roughness.max() < 0.01
     assert rough.roughness.mean() > 0.9
     inside = smooth.most > 0
-    assert (rough.most[inside] > 2 * smooth.most[inside]).float().mean() > 0.9
+    assert (rough.most[inside] > 1.4 * smooth.most[inside]).float().mean() > 0.9
 
 
 def test_every_picture_of_a_batch_is_blurred_by_its_own_width() -> None:
@@ -69,4 +69,4 @@ def test_a_parser_may_leave_regions_empty() -> None:
     nothing = {field.name: torch.zeros_like(drawn.lips) for field in fields(drawn) if field.name != "outline"}
     most = allow(noisy(0.3), replace(drawn, **nothing), EYES_PX, Budgets(skin=0.4)).most
     assert torch.isfinite(most).all()
-    assert 0 < most.max() <= Budgets().amplitude * 0.4 * 1.35 + 1e-6
+    assert 0 < most.max() <= Budgets().amplitude * 0.4 + 1e-6
