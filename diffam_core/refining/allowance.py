@@ -12,7 +12,7 @@ Canvases = Float[Tensor, "batch 3 side side"]
 LIGHTNESS = (0.299, 0.587, 0.114)
 EDGE, SOFT, GRAIN = 0.07, 0.02, 0.025
 """Blurs in eye distances: of the face's outline, of regions, and the window in which texture is measured."""
-CALM, ROUGH = 0.65, 0.06
+CALM, ROUGH = 0.5, 0.06
 """What smooth skin may change of what texture may; the standard deviation of lightness in [0, 1] that is texture."""
 
 
@@ -40,7 +40,7 @@ class Budgets:
     skin: what no other region covers.  shut: eyeballs and the mouth's inside keep this share of theirs.
     """
 
-    amplitude: float = 26 / 127.5
+    amplitude: float = 40 / 127.5
     lids: float = 1.0
     lips: float = 0.6
     cheeks: float = 1.0

@@ -59,7 +59,7 @@ class Refinement:
     momentum: float = 0.9
     asked: int = 2
     far: FalseAcceptRate = "0.1"
-    margin: float = 0.1
+    margin: float = 0.25
     chroma: float = 0.2
     fine: float = 0.02
     coarse: float = 0.065
