@@ -44,7 +44,11 @@ def _jpeg(x: Views, quality: float) -> Views:
 
 def random_view(portraits: Views, generator: torch.Generator) -> Views:
     """One view of a batch in [-1, 1]: re-cropped, perhaps softened or blurred, JPEG, noisy; size divisible by 16."""
-    x = _recrop(portraits, generator)
+    return random_handling(_recrop(portraits, generator), generator)
+
+
+def random_handling(x: Views, generator: torch.Generator) -> Views:
+    """What strangers do to a picture that stays where it is: soften or blur it, JPEG, noise; size divisible by 16."""
     if _uniform(generator, 0, 1) < 0.3:
         x = _soften(x, _uniform(generator, 0.35, 0.8))
     elif _uniform(generator, 0, 1) < 0.3:

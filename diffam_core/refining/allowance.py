@@ -1,0 +1,104 @@
+"""How much a refinement may change where: only what make-up could, and no more than the eye forgives there."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+Mask = Float[Tensor, "batch 1 side side"]
+Canvases = Float[Tensor, "batch 3 side side"]
+LIGHTNESS = (0.299, 0.587, 0.114)
+EDGE, SOFT, GRAIN = 0.07, 0.02, 0.025
+"""Blurs in eye distances: of the face's outline, of regions, and the window in which texture is measured."""
+CALM, ROUGH = 0.5, 0.06
+"""What smooth skin may change of what texture may; the standard deviation of lightness in [0, 1] that is texture."""
+
+
+@dataclass(frozen=True)
+class FaceRegions:
+    """Soft masks in [0, 1] of faces in their canvases: where make-up goes, and where it must not.
+
+    outline: the face without hair and neck.  lids: from the lashes up to the brow.  lips: without the mouth's inside.
+    cheeks: where blush is.  brows.  eyeballs: what is seen of them.  mouth: between the lips.
+    """
+
+    outline: Mask
+    lids: Mask
+    lips: Mask
+    cheeks: Mask
+    brows: Mask
+    eyeballs: Mask
+    mouth: Mask
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """Shares of `amplitude` that each region may change, and `amplitude` itself in units of [-1, 1].
+
+    skin: what no other region covers.  shut: eyeballs and the mouth's inside keep this share of theirs.
+    """
+
+    amplitude: float = 40 / 127.5
+    lids: float = 1.0
+    lips: float = 0.6
+    cheeks: float = 1.0
+    brows: float = 0.5
+    skin: float = 0.6
+    shut: float = 0.2
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """The largest change of each pixel in units of [-1, 1], and in [0, 1] how rough the face is there."""
+
+    most: Mask
+    roughness: Mask
+
+
+def allow(canvases: Canvases, regions: FaceRegions, eyes_px: Float[Tensor, " batch"], budgets: Budgets) -> Allowance:
+    """What faces in [-1, 1] may change: 0 from the outline outwards, less towards it, more in texture.
+
+    eyes_px: pixels between the eyes.
+    """
+    light = (lightness(canvases) + 1) / 2
+    mean = blur(light, GRAIN * eyes_px)
+    spread = (blur(light.square(), GRAIN * eyes_px) - mean.square()).clamp(min=0).sqrt()
+    inside = (2 * blur(regions.outline, EDGE * eyes_px) - 1).clamp(0, 1) * (regions.outline > 0)
+    most = budgets.amplitude * inside * _shares(regions, eyes_px, budgets)
+    rough = (spread / ROUGH).clamp(max=1)
+    lips = blur(regions.lips, SOFT * eyes_px).clamp(0, 1)  # fine changes break their edges, whatever their texture
+    return Allowance(most * (CALM + (1 - CALM) * rough), rough * (1 - lips))
+
+
+def _shares(regions: FaceRegions, eyes_px: Float[Tensor, " batch"], budgets: Budgets) -> Mask:
+    """The budgets laid out over the face; where regions overlap the larger one counts."""
+    shares = torch.full_like(regions.outline, budgets.skin)
+    for name in ("lids", "lips", "cheeks", "brows"):
+        soft = blur(getattr(regions, name), SOFT * eyes_px)
+        share = getattr(budgets, name)
+        shares = torch.maximum(shares, soft * share) if share > budgets.skin else shares * (1 - soft) + soft * share
+    for shut in (regions.eyeballs, regions.mouth):
+        shares = shares * (1 - (1 - budgets.shut) * torch.maximum(shut, blur(shut, SOFT * eyes_px)))
+    return shares
+
+
+def lightness(pictures: Canvases) -> Mask:
+    """Rec. 601 luma of pictures, on their own scale."""
+    return torch.einsum("bchw,c->bhw", pictures, pictures.new_tensor(LIGHTNESS))[:, None]
+
+
+def blur(
+    pictures: Float[Tensor, "batch channels side side"], sigma_px: Float[Tensor, " batch"]
+) -> Float[Tensor, "batch channels side side"]:
+    """Gaussian blur, each picture by its own standard deviation, cut off at 2.5 of them; borders are repeated."""
+    batch, channels = pictures.shape[:2]
+    reach = int(2.5 * float(sigma_px.max())) + 1
+    offsets = torch.arange(-reach, reach + 1, device=pictures.device, dtype=pictures.dtype).abs()
+    away = offsets / sigma_px.to(pictures)[:, None].clamp(min=0.1)
+    taps = torch.exp(-(away**2) / 2) * (away <= 2.5)
+    taps = (taps / taps.sum(dim=1, keepdim=True)).repeat_interleave(channels, 0)[:, None]
+    x = functional.pad(pictures, (reach,) * 4, mode="replicate").flatten(0, 1)[None]
+    x = functional.conv2d(x, taps[..., None], groups=batch * channels)
+    return functional.conv2d(x, taps[:, :, None], groups=batch * channels).view_as(pictures)

@@ -1,0 +1,248 @@
+"""A last touch to a face in make-up: what recognisers react to most, within what make-up could do.
+
+A residual in the photo's own pixels is optimised over random views until every surrogate takes the face for somebody
+else. Momentum and diverse inputs are those of MI-FGSM (Dong et al., CVPR 2018) and DI-FGSM (Xie et al., CVPR 2019).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, cast
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from diffam_core.faces.crops import Points
+from diffam_core.losses import VisualBar
+from diffam_core.models import FalseAcceptRate, Recogniser
+from diffam_core.refining.allowance import Allowance, Budgets, Canvases, FaceRegions, allow, blur
+from diffam_core.views import random_handling
+
+PerFace = Float[Tensor, " batch"]
+Aims = Mapping[str, Float[Tensor, " _"]]
+"""A target's unit embeddings, by recogniser."""
+SEARCHES = 8
+"""Halvings of the strength that the bar allows."""
+
+
+@dataclass(frozen=True)
+class Sitters:
+    """Faces to refine: their canvases in [-1, 1] before and in make-up, and what is known of each.
+
+    points: landmarks in the canvases.  eyes_px: pixels between the eyes.  share: of the whole photo that the canvas is
+    as large as; above 1 where the canvas reaches over its borders.
+    """
+
+    original: Canvases
+    made_up: Canvases
+    points: Points
+    regions: FaceRegions
+    eyes_px: PerFace
+    share: PerFace
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """How far a refinement goes.
+
+    steps: at most; every `check_every` of them asks whether it is done.  stride: of a step, before bounds.
+    asked: surrogates in each step, in turn; momentum remembers the others.
+    margin: a surrogate has failed when a face lies that far below the threshold at `far`, in parts of the way from
+    there to the owner.  chroma: how much of a change may be colour.  bar: of the whole photo against the original.
+    fine, coarse: blurs of the change in texture and on smooth skin, in eye distances.
+    landmark_jitter, crop_jitter: of a view's landmarks, each alone and all together, in eye distances.
+    """
+
+    steps: int = 24
+    check_every: int = 4
+    stride: float = 0.18
+    momentum: float = 0.9
+    asked: int = 2
+    far: FalseAcceptRate = "0.1"
+    margin: float = 0.25
+    chroma: float = 0.2
+    fine: float = 0.02
+    coarse: float = 0.065
+    landmark_jitter: float = 0.012
+    crop_jitter: float = 0.04
+    budgets: Budgets = field(default_factory=Budgets)
+    bar: VisualBar = field(default_factory=lambda: VisualBar(36.5, 0.985))
+
+
+class Refined(NamedTuple):
+    """What to add to the made-up canvases, and after how many steps each face was done."""
+
+    change: Canvases
+    steps: Int[Tensor, " batch"]
+
+
+def refine(
+    sitters: Sitters,
+    surrogates: Sequence[Recogniser],
+    generators: Sequence[torch.Generator],
+    settings: Refinement,
+    aims: Aims | None = None,
+) -> Refined:
+    """Refine faces away from their owners, and with `aims` towards a target. No other recogniser is asked.
+
+    generators: one per face, so that nobody's result depends on whom a batch is shared with.
+    """
+    faces = _Faces.read(sitters, surrogates, settings)
+    latent, velocity, change = (torch.zeros_like(faces.made_up) for _ in range(3))
+    steps, going = torch.zeros(len(latent), dtype=torch.int64), torch.arange(len(latent))
+    for step in range(1, settings.steps + 1):
+        now, chances = faces.only(going), [generators[index] for index in going.tolist()]
+        asked = _in_turn(surrogates, step, settings.asked)
+        slope = _slope(now, latent[going], _Chase(asked, chances, settings, aims or {}))
+        velocity[going] = settings.momentum * velocity[going] + _unit(slope)
+        latent[going] -= settings.stride * _unit(velocity[going])
+        if step % settings.check_every == 0 or step == settings.steps:
+            whole = _shaped(latent[going], now, settings)
+            strength = strength_within(settings.bar, now.original, now.made_up, whole, now.share)
+            latent[going] *= strength[:, None, None, None]  # a change that saturates costs most for what it does
+            change[going] = _added(now.made_up, whole, strength)
+            steps[going] = step
+            going = going[~_is_done(now, change[going], _Chase(surrogates, chances, settings, aims or {}))]
+            if not len(going):
+                break
+    return Refined(change, steps)
+
+
+class _Chase(NamedTuple):
+    """Whom faces run away from and towards, and by what chance they are seen."""
+
+    surrogates: Sequence[Recogniser]
+    generators: Sequence[torch.Generator]
+    settings: Refinement
+    aims: Aims
+
+
+@dataclass(frozen=True)
+class _Faces:
+    """What of the sitters an optimisation needs; `own` are their unit embeddings by recogniser."""
+
+    original: Canvases
+    made_up: Canvases
+    points: Points
+    eyes_px: PerFace
+    share: PerFace
+    allowance: Allowance
+    own: dict[str, Float[Tensor, "batch _"]]
+
+    @classmethod
+    @torch.no_grad()
+    def read(cls, sitters: Sitters, surrogates: Sequence[Recogniser], settings: Refinement) -> "_Faces":
+        """The sitters with what they may change and whom recognisers see in them."""
+        allowance = allow(sitters.made_up, sitters.regions, sitters.eyes_px, settings.budgets)
+        own = {each.name: each.embed(sitters.original, sitters.points) for each in surrogates}
+        s = sitters
+        return cls(s.original, s.made_up, s.points, s.eyes_px, s.share, allowance, own)
+
+    def only(self, index: Int[Tensor, " some"]) -> "_Faces":
+        """Some of them."""
+        return _Faces(
+            self.original[index],
+            self.made_up[index],
+            self.points[index],
+            self.eyes_px[index],
+            self.share[index],
+            Allowance(self.allowance.most[index], self.allowance.roughness[index]),
+            {name: rows[index] for name, rows in self.own.items()},
+        )
+
+
+def _in_turn(surrogates: Sequence[Recogniser], step: int, asked: int) -> list[Recogniser]:
+    """Some of the surrogates, other ones in every step."""
+    return [surrogates[(step * asked + index) % len(surrogates)] for index in range(min(asked, len(surrogates)))]
+
+
+def _slope(faces: _Faces, latent: Canvases, chase: _Chase) -> Canvases:
+    """The gradient of the faces' likeness in random views with respect to the latent change."""
+    latent = latent.requires_grad_(True)
+    total = latent.new_zeros(())
+    with torch.enable_grad():
+        worn = (faces.made_up + _shaped(latent, faces, chase.settings)).clamp(-1, 1)
+        pairs = zip(worn, chase.generators, strict=True)
+        views = torch.cat([random_handling(face[None], generator) for face, generator in pairs])
+        points = _jittered(faces, chase)
+        for each in chase.surrogates:
+            total = total + _likeness(each, each.embed(views, points), faces, chase).sum()
+        (slope,) = torch.autograd.grad(total, latent)
+    return slope
+
+
+def _likeness(recogniser: Recogniser, seen: Float[Tensor, "batch dim"], faces: _Faces, chase: _Chase) -> PerFace:
+    """How much faces are their owners to a recogniser, less how much the target: 0 at the threshold, 1 is the same."""
+    threshold = recogniser.thresholds[chase.settings.far]
+    likeness = ((seen * faces.own[recogniser.name]).sum(dim=1) - threshold) / (1 - threshold)
+    if recogniser.name in chase.aims:
+        likeness = likeness - (seen @ chase.aims[recogniser.name] - threshold) / (1 - threshold)
+    return likeness
+
+
+@torch.no_grad()
+def _is_done(faces: _Faces, change: Canvases, chase: _Chase) -> Bool[Tensor, " batch"]:
+    """Whether every surrogate fails with a margin on the faces as their rounded pixels show them."""
+    pixels = ((faces.made_up + change + 1) * 127.5).round() / 127.5 - 1
+    done = torch.ones(len(pixels), dtype=torch.bool)
+    for each in chase.surrogates:
+        likeness = _likeness(each, each.embed(pixels, faces.points), faces, chase)
+        done &= (likeness < -chase.settings.margin).cpu()
+    return done
+
+
+def _jittered(faces: _Faces, chase: _Chase) -> Points:
+    """Landmarks as another detector might find them."""
+    settings, moved = chase.settings, []
+    for points, eyes_px, generator in zip(faces.points, faces.eyes_px, chase.generators, strict=True):
+        reach = float(eyes_px) / faces.made_up.shape[-1]
+        alone, together = torch.randn(5, 2, generator=generator), torch.randn(4, generator=generator)
+        middle, lean, zoom = points.mean(dim=0), settings.crop_jitter * together[2], settings.crop_jitter * together[3]
+        turn = torch.tensor([[1 + zoom, lean], [-lean, 1 + zoom]])
+        shift = reach * (settings.landmark_jitter * alone + settings.crop_jitter * together[:2])
+        moved.append((points - middle) @ turn.to(points) + middle + shift.to(points))
+    return torch.stack(moved)
+
+
+def _shaped(latent: Canvases, faces: _Faces, settings: Refinement) -> Canvases:
+    """The change that a latent one stands for, within what is allowed: fine in texture, soft on smooth skin."""
+    light = latent.mean(dim=1, keepdim=True)
+    calm = light + settings.chroma * (latent - light)
+    bounded = torch.tanh(calm)  # blurred afterwards: bounds that bite leave no edges
+    fine = blur(bounded, settings.fine * faces.eyes_px)
+    coarse = blur(bounded, settings.coarse * faces.eyes_px)
+    rough = faces.allowance.roughness
+    return (rough * fine + (1 - rough) * coarse) * faces.allowance.most
+
+
+def _added(made_up: Canvases, change: Canvases, strength: PerFace) -> Canvases:
+    """What of a change at a strength fits between black and white."""
+    return (made_up + strength[:, None, None, None] * change).clamp(-1, 1) - made_up
+
+
+def _unit(x: Canvases) -> Canvases:
+    """Per face of mean size 1."""
+    return x / x.abs().mean(dim=(1, 2, 3), keepdim=True).clamp(min=1e-12)
+
+
+@torch.no_grad()
+def strength_within(bar: VisualBar, original: Canvases, made_up: Canvases, change: Canvases, share: PerFace) -> PerFace:
+    """The largest share in [0, 1] of a change with which the whole photo is above the bar; 0 where nothing helps."""
+    low, high = torch.zeros_like(share), torch.ones_like(share)
+    strength = high
+    for _ in range(SEARCHES):
+        is_fine = _is_above(bar, original, made_up + _added(made_up, change, strength), share)
+        low, high = torch.where(is_fine, strength, low), torch.where(is_fine, high, strength)
+        if bool((low == 1).all()):
+            break
+        strength = (low + high) / 2
+    return low
+
+
+def _is_above(bar: VisualBar, original: Canvases, worn: Canvases, share: PerFace) -> Bool[Tensor, " batch"]:
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    error = (worn - original).square().mean(dim=(1, 2, 3)) * share
+    zero_to_one = ((worn + 1) / 2, (original + 1) / 2)  # around 0 the measure takes shades for structure
+    ssim = cast(Tensor, structural_similarity_index_measure(*zero_to_one, data_range=1.0, reduction="none"))
+    return (10 * torch.log10(4 / error.clamp(min=1e-9)) >= bar.psnr_db) & (1 - (1 - ssim) * share >= bar.ssim)
