@@ -3,6 +3,7 @@
 Wu et al., YuNet: A Tiny Millisecond-level Face Detector (2023).
 """
 
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -135,15 +136,19 @@ class YunetDetector:
     def as_it_lies(self, photo: Photo, smallest_share: float) -> list[FoundFace]:
         """All faces that are upright, or lean, in the photo as it is, largest first."""
         looks: list[tuple[float, FoundFace]] = []
+        widest_px = math.inf
         for longest_px in SCALES_PX:
             if smallest_share * longest_px < LEAST_WIDTH_PX and longest_px < max(photo.shape[:2]):
                 continue
             copy, scale = scaled(photo, longest_px)
             finds = inside(list(self._search(copy)), 0, copy)
-            looks += [(find.score, to_photo(find, scale, 0, self.framing)) for find in finds]
-            shows_all = longest_px >= FINE_PX or LEAST_WIDTH_PX / scale <= ROOM_PX
-            if scale == 1 or (shows_all and not _promises_more(finds)):
+            new = [find for find in finds if find.box[2] / scale <= widest_px]
+            looks += [(find.score, to_photo(find, scale, 0, self.framing)) for find in new]
+            is_content = not _promises_more(finds, new, is_first=widest_px == math.inf)
+            if scale == 1 or (is_content and (longest_px >= FINE_PX or LEAST_WIDTH_PX / scale <= ROOM_PX)):
                 break
+            if is_content:  # what is wider was to be seen in this copy
+                widest_px = min(widest_px, SMALL_PX / scale)
         faces = distinct([look for look in looks if look[0] >= LEAST_SCORE])
         described = [self._described(photo, face) for face in faces]
         return told(photo, self.straighten(photo, described) if self.straighten else described, 1.0)
@@ -209,9 +214,12 @@ def _shifted(find: Find, left: int, top: int) -> Find:
     )
 
 
-def _promises_more(finds: list[Find]) -> bool:
-    """Whether a finer search may show more: there is nothing, there are small faces, or something beside the faces."""
+def _promises_more(finds: list[Find], new: list[Find], is_first: bool) -> bool:
+    """Whether a finer search may show more: small faces, something beside the faces, or at first nothing at all.
+
+    new: those of the copy's finds that coarser ones could not show.
+    """
     sure = [find for find in finds if find.score >= LEAST_SCORE]
-    hints = [find for find in finds if find.score < LEAST_SCORE]
+    hints = [find for find in new if find.score < LEAST_SCORE]
     beside = [hint for hint in hints if not any(shared(hint.box, face.box) > 0 for face in sure)]
-    return not sure or bool(beside) or min(find.box[2] for find in sure) < SMALL_PX
+    return (is_first and not sure) or bool(beside) or any(find.box[2] < SMALL_PX for find in sure)

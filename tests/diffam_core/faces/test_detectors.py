@@ -35,7 +35,7 @@ def checked_cascades(folder: Path) -> Shown:
 
 def yunet(folder: Path) -> Shown:
     detector = YunetDetector(FRAMING, Yunet(write_detector(folder / "detector.onnx")))
-    return detector, np.full((72, 72, 3), 90, np.uint8), np.full((24, 72, 3), 90, np.uint8)
+    return detector, np.full((72, 72, 3), 90, np.uint8), np.full((24, 40, 3), 90, np.uint8)
 
 
 @pytest.fixture(params=[cascades, checked_cascades, yunet])
