@@ -17,6 +17,17 @@ def alpha_bars(steps: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.
     return torch.cumprod(1 - betas, dim=0).float()
 
 
+def noised(
+    x_0: Float[Tensor, "batch 3 height width"], noise: Float[Tensor, "#batch 3 height width"], alpha_bar: Tensor
+) -> Float[Tensor, "batch 3 height width"]:
+    """`x_t` of clean images, with noise of unit variance (DDPM eq. 4).
+
+    alpha_bar: signal power in (0, 1]; one for all, or `(batch,)`.
+    """
+    signal = alpha_bar.view(-1, 1, 1, 1)
+    return signal.sqrt() * x_0 + (1 - signal).sqrt() * noise
+
+
 def grid(points: int, return_timestep: int) -> list[int]:
     """Timesteps from 0 up to `return_timestep`, evenly spaced, without repeats.
 

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffam_core.composite import change, face_probability
+from diffam_core.diffusion import noised
 from diffam_core.faces.face import FoundFace, native_px, stack_portraits
 from diffam_core.faces.palette import fit_palette
 from diffam_core.faces.paste import paste_change
@@ -44,7 +45,7 @@ def purified(models: Models, portraits: Float[Tensor, "batch 3 size size"]) -> F
     noise = torch.randn(portraits[:1].shape, generator=torch.Generator().manual_seed(0)).to(portraits)
     alpha_bar = process.alpha_bar[process.return_timestep]
     with autocast(models):
-        return generate(models, alpha_bar.sqrt() * portraits + (1 - alpha_bar).sqrt() * noise, None)
+        return generate(models, noised(portraits, noise, alpha_bar), None)
 
 
 def _purify(models: Models, photos: list[Photo], faces: list[FoundFace]) -> list[Photo]:

@@ -48,6 +48,8 @@ def build(
     if name not in MADE:
         raise typer.BadParameter(f"only {' and '.join(MADE)} are made by this project, not {name!r}")
     place = work or Path(".diffam/build") / ("" if name == "mini" else name)
+    if unasked := "--out" if name == "portrait" and out else "--people" if name == "mini" and people else None:
+        raise typer.BadParameter(f"{unasked} is not for {name!r}")
     if name == "portrait":
         make_portrait(people, place, jobs or 1)
         return

@@ -10,20 +10,23 @@ from model_store.judges import FOLDER
 
 
 def make_portrait(people: Path | None, work: Path, jobs: int) -> None:
-    """Make the stages that are missing in `work`. Raises CliError without people or the detector, StoreError."""
+    """Make the stages that are missing in `work`.
+
+    Raises CliError without people or the detector, BundleDamaged when that is damaged.
+    """
     from model_store.portrait.build import SOURCES, Maker, build_portrait
     from model_store.published.recognisers.pack import DETECTOR
     from model_store.published.sources import read_sources
+    from model_store.recognisers import open_yunet
 
     if people is None:
         raise CliError("whose portraits? add --people DIR, a folder with `ai` and `sfhq_t2i` in it")
     settings = Settings()
-    detector = settings.shelf / FOLDER / DETECTOR
-    if not detector.is_file():
-        raise CliError(f"there is no face detector at {detector}: diffam models pull recognisers")
+    if open_yunet(settings.shelf / FOLDER) is None:
+        raise CliError("there is no face detector here: diffam models pull recognisers")
     downloads = settings.data_dir / "downloads" / "portrait"
     if not fetch_published(read_sources(SOURCES), downloads).is_complete:
         raise CliError("without the face mesh nothing teaches where lips and lids are; run it again to fetch it")
     with stages_shown() as on_build:
-        build_portrait(Maker(people, detector, downloads), work, on_build, jobs)
+        build_portrait(Maker(people, settings.shelf / FOLDER / DETECTOR, downloads), work, on_build, jobs)
     console.print(f"The stages of 'portrait' are in {work}; no bundle is made of them yet.", soft_wrap=True)

@@ -29,6 +29,7 @@ Change = Float[Tensor, "3 size size"]
 LOOK_PX = 64
 """Palettes are read from a portrait of this size, whatever the photo's: every figure below was measured there."""
 LUMA = (0.299, 0.587, 0.114)
+"""Of red, green and blue in lightness, as JPEG weighs them (Rec. 601)."""
 FACE = (-0.67, 0.67, -0.53, 1.15)
 """Brows to chin: left, right, top, bottom around the middle between the eyes, in eye distances."""
 

@@ -7,9 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from diffam_core.faces.palette import LUMA
+
 Mask = Float[Tensor, "batch 1 side side"]
 Canvases = Float[Tensor, "batch 3 side side"]
-LIGHTNESS = (0.299, 0.587, 0.114)
 EDGE, SOFT, GRAIN = 0.07, 0.02, 0.025
 """Blurs in eye distances: of the face's outline, of regions, and the window in which texture is measured."""
 CALM, ROUGH = 0.5, 0.06
@@ -86,7 +87,7 @@ def _shares(regions: FaceRegions, eyes_px: Float[Tensor, " batch"], budgets: Bud
 
 def lightness(pictures: Canvases) -> Mask:
     """Rec. 601 luma of pictures, on their own scale."""
-    return torch.einsum("bchw,c->bhw", pictures, pictures.new_tensor(LIGHTNESS))[:, None]
+    return torch.einsum("bchw,c->bhw", pictures, pictures.new_tensor(LUMA))[:, None]
 
 
 def blur(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffam_core.diffusion import alpha_bars
+from diffam_core.diffusion import alpha_bars, noised
 from diffam_core.networks.unet import EpsModel
 from model_store.miniature.recognition import Progress
 from model_store.rendered.portraits import Portraits, batches, damage, flip, to_float
@@ -54,8 +54,7 @@ def train_unet(portraits: Portraits, progress: Progress, steps: int = STEPS) -> 
         x_0[: BATCH // 3] = damage(x_0[: BATCH // 3], generator)
         timesteps = _timesteps(BATCH, generator)
         noise = torch.randn(x_0.shape, generator=generator)
-        signal = alpha_bar[timesteps].view(-1, 1, 1, 1)
-        x_t = signal.sqrt() * x_0 + (1 - signal).sqrt() * noise
+        x_t = noised(x_0, noise, alpha_bar[timesteps])
         with torch.autocast("cpu", torch.bfloat16):
             predicted = network(x_t.to(memory_format=torch.channels_last), timesteps)
         loss = functional.mse_loss(predicted.float(), noise)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from diffam_core.diffusion import denoise
+from diffam_core.diffusion import denoise, noised
 from diffam_core.errors import DiffAMError
 from diffam_core.faces.cascades import CascadeDetector
 from diffam_core.generation import generate, latents
@@ -104,10 +104,10 @@ def _unet(models: Models, identities: int, seed: int) -> dict[str, float]:
     base = predictor(models.eps, None)  # whatever style was worn last
     figures = {}
     for timestep in (60, 300):
-        x_t = alpha_bar[timestep].sqrt() * x_0 + (1 - alpha_bar[timestep]).sqrt() * noise
+        x_t = noised(x_0, noise, alpha_bar[timestep])
         eps = torch.cat([base(part, torch.full((len(part),), timestep)) for part in x_t.split(50)])
         figures[f"eps_mse_t{timestep}"] = float(functional.mse_loss(eps, noise))
-    x_t = alpha_bar[60].sqrt() * x_0 + (1 - alpha_bar[60]).sqrt() * noise
+    x_t = noised(x_0, noise, alpha_bar[60])
     back = torch.cat([denoise(base, part, alpha_bar, 60, 6) for part in x_t.split(50)]).clamp(-1, 1)
     figures["noise_to_face_psnr_t60_db"] = float(_psnr_db(back, x_0).mean())
     figures["doing_nothing_psnr_t60_db"] = float(_psnr_db(x_t.clamp(-1, 1), x_0).mean())

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
+from diffam_core.diffusion import noised
 from diffam_core.losses import RemovalWeights
 from diffam_core.models import Models, Process
 from diffam_core.networks.clip import Clip
@@ -79,8 +80,7 @@ def train_bare_prior(models: Models, progress: Progress) -> dict[str, Tensor]:
         x_0[: PRIOR_BATCH // 4] = damage(x_0[: PRIOR_BATCH // 4], generator)
         timesteps = (torch.rand(len(rows), generator=generator) * (RETURN_TIMESTEP + 20)).long()
         noise = torch.randn(x_0.shape, generator=generator)
-        signal = alpha_bar[timesteps].view(-1, 1, 1, 1)
-        predicted = predictor(models.eps, REMOVAL)(signal.sqrt() * x_0 + (1 - signal).sqrt() * noise, timesteps)
+        predicted = predictor(models.eps, REMOVAL)(noised(x_0, noise, alpha_bar[timesteps]), timesteps)
         loss = functional.mse_loss(predicted, noise)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffam_core.diffusion import alpha_bars, denoise, invert
+from diffam_core.diffusion import alpha_bars, denoise, invert, noised
 from diffam_core.generation import has_bfloat16
 from diffam_core.networks.unet import EpsModel
 from model_store.portrait.learning import Course, learn
@@ -69,14 +68,6 @@ def _timesteps(count: int, generator: torch.Generator) -> Tensor:
     often = torch.randint(OFTEN_BELOW, (count,), generator=generator)
     seldom = torch.randint(BELOW, (count,), generator=generator)
     return torch.where(torch.rand(count, generator=generator) < OFTEN, often, seldom)
-
-
-def noised(
-    x_0: Float[Tensor, "batch 3 size size"], noise: Float[Tensor, "batch 3 size size"], alpha_bar: Tensor
-) -> Float[Tensor, "batch 3 size size"]:
-    """`x_t` at signal powers `(batch,)` or one for all."""
-    signal = alpha_bar.view(-1, 1, 1, 1)
-    return signal.sqrt() * x_0 + (1 - signal).sqrt() * noise
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from diffam_core.diffusion import alpha_bars, ddim_step, denoise, grid, invert
+from diffam_core.diffusion import alpha_bars, ddim_step, denoise, grid, invert, noised
 
 ALPHA_BAR = alpha_bars()
 
@@ -45,6 +45,15 @@ def test_a_step_is_the_one_that_diffusers_takes(scheduler: type, timestep: int) 
 def bent(x: Tensor, timesteps: Tensor) -> Tensor:
     """A noise predictor whose answer depends on picture and timestep."""
     return (3 * x + timesteps[:, None, None, None] / 50).sin()
+
+
+def test_noise_is_laid_on_as_diffusers_does() -> None:
+    generator = torch.Generator().manual_seed(5)
+    x_0, noise = (torch.randn(3, 3, 4, 4, generator=generator) for _ in range(2))
+    timesteps = torch.tensor([0, 60, 999])
+    expected = DDIMScheduler(num_train_timesteps=1000, beta_start=1e-4, beta_end=0.02).add_noise(x_0, noise, timesteps)
+    assert torch.allclose(noised(x_0, noise, alpha_bars()[timesteps]), expected, atol=1e-6)
+    assert torch.allclose(noised(x_0[1:2], noise[1:2], alpha_bars()[60]), expected[1:2], atol=1e-6)
 
 
 def test_a_walk_is_the_one_that_diffusers_takes_there_and_back() -> None:

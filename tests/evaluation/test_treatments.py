@@ -75,11 +75,8 @@ def test_washing_drowns_fine_noise_and_depends_on_nobody_s_company(bundle: Bundl
 
 def test_the_other_detector_is_the_one_that_a_bundle_does_not_use(bundle: Bundle) -> None:
     alone = replace(bundle, judges=None)
-    if isinstance(bundle.models.detector, YunetDetector):
-        assert isinstance(other_detector(alone), CascadeDetector)
-    else:
-        assert other_detector(alone) is None
-        assert "other_detector" not in treatments_of(alone)
+    assert other_detector(alone) is None
+    assert "other_detector" not in treatments_of(alone)
     yunet = YunetDetector(bundle.models.detector.framing, Mock(spec=Yunet))
     assert isinstance(other_detector(replace(alone, models=replace(bundle.models, detector=yunet))), CascadeDetector)
 

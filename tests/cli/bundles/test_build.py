@@ -26,6 +26,14 @@ def test_a_bundle_that_nobody_makes_is_refused_with_those_that_are_made() -> Non
     assert "only mini and portrait are made" in said
 
 
+@pytest.mark.parametrize(("name", "option"), [("portrait", "--out"), ("mini", "--people")])
+def test_an_option_of_the_other_maker_is_refused(data: Path, name: str, option: str) -> None:
+    code, said = call(name, option, str(data))
+    assert code == 2
+    assert f"{option} is not for '{name}'" in said
+    assert list(data.iterdir()) == []
+
+
 def test_portraits_need_people(data: Path) -> None:
     code, said = call("portrait")
     assert code == 1

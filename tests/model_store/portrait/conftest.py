@@ -1,6 +1,5 @@
 """A small folder of people to make the portrait bundle from, and what is cut out of it."""
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +18,7 @@ from model_store.published.sources import read_sources
 from model_store.rendered.portraits import draw_portraits
 from tests.shipped import DETECTOR, Shipped
 
-PEOPLE = Path(os.environ.get("DIFFAM_PEOPLE_DIR", Path(__file__).parents[4] / "shared/assets/people"))
-SMILING, EYES = "ai/female_22.jpg", ((0.452, 0.251), (0.562, 0.255))
+SMILING, EYES = "people/ai/female_22.jpg", ((0.452, 0.251), (0.562, 0.255))
 NAMES = ("ai/female_00", "ai/female_64", "sfhq_t2i/Face_001", "sfhq_t2i/Face_002", "sfhq_t2i/Face_003")
 
 
@@ -60,11 +58,9 @@ class Face(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def face(mesh_files: Path) -> Face:
+def face(mesh_files: Path, assets: Path) -> Face:
     """A woman who shows her teeth."""
-    if not (PEOPLE / SMILING).is_file():
-        pytest.skip(f"no people at {PEOPLE}")
-    photo = read_photo(PEOPLE / SMILING)
+    photo = read_photo(assets / SMILING)
     eyes = [np.array(eye) * photo.shape[1::-1] for eye in EYES]
     points = locate(read_mesh(mesh_files), photo, eyes[0], eyes[1])
     return Face(photo, points, regions_of(photo, points))
