@@ -36,12 +36,14 @@ def test_a_full_queue_is_asked_again_after_the_pause_it_names(client: httpx.Clie
     assert second["status"] == "queued"
     assert pauses == [5, 5]  # Retry-After of queue_full
     assert client.get(f"/v1/jobs/{first['id']}").status_code == 410
+    erase(client, second)
 
 
 def test_a_queue_that_stays_full_is_given_up(client: httpx.Client) -> None:
-    pauses: list[float] = []
-    with pytest.raises(RequestFailed) as refused:  # the job of the test before still waits
+    waiting, pauses = submit(client, shot(0, 0, 96), "rose", None), list[float]()
+    with pytest.raises(RequestFailed) as refused:
         submit(client, shot(0, 0, 96), "rose", None, None, pauses.append)
+    assert client.get(f"/v1/jobs/{waiting['id']}").json()["status"] == "queued"
     assert len(pauses) == ATTEMPTS - 1
     assert refused.value.code == "queue_full"
 
