@@ -10,11 +10,11 @@ from math import floor
 from diffam_core.faces.face import FoundFace
 from diffam_core.faces.framing import Framing
 
-CANVAS_PX = 320
+CANVAS_PX = 256
 """Side of a canvas."""
-EYES_PX = 64.0
+EYES_PX = 51.2
 """The most pixels between the eyes in a canvas: with more, the crops of recognisers would shrink it twofold."""
-MIDDLE = (0.5, 0.45)
+MIDDLE = (0.5, 0.4375)
 """Where the point between the eyes lies, as shares of the side: recognisers look further down from there than up."""
 
 

@@ -94,12 +94,18 @@ def blur(
     pictures: Float[Tensor, "batch channels side side"], sigma_px: Float[Tensor, " batch"]
 ) -> Float[Tensor, "batch channels side side"]:
     """Gaussian blur, each picture by its own standard deviation, cut off at 2.5 of them; borders are repeated."""
-    batch, channels = pictures.shape[:2]
-    reach = int(2.5 * float(sigma_px.max())) + 1
-    offsets = torch.arange(-reach, reach + 1, device=pictures.device, dtype=pictures.dtype).abs()
-    away = offsets / sigma_px.to(pictures)[:, None].clamp(min=0.1)
+    return torch.stack([_blurred(picture, float(sigma)) for picture, sigma in zip(pictures, sigma_px, strict=True)])
+
+
+def _blurred(
+    picture: Float[Tensor, "channels side side"], sigma_px: float
+) -> Float[Tensor, "channels side side"]:
+    """One picture; its channels are a batch, which convolutions are quicker with than with groups."""
+    reach = int(2.5 * sigma_px) + 1
+    offsets = torch.arange(-reach, reach + 1, device=picture.device, dtype=picture.dtype).abs()
+    away = offsets / max(0.1, sigma_px)
     taps = torch.exp(-(away**2) / 2) * (away <= 2.5)
-    taps = (taps / taps.sum(dim=1, keepdim=True)).repeat_interleave(channels, 0)[:, None]
-    x = functional.pad(pictures, (reach,) * 4, mode="replicate").flatten(0, 1)[None]
-    x = functional.conv2d(x, taps[..., None], groups=batch * channels)
-    return functional.conv2d(x, taps[:, :, None], groups=batch * channels).view_as(pictures)
+    taps = taps / taps.sum()
+    x = functional.pad(picture[:, None], (reach,) * 4, mode="replicate")
+    x = functional.conv2d(x, taps.view(1, 1, -1, 1))
+    return functional.conv2d(x, taps.view(1, 1, 1, -1))[:, 0]

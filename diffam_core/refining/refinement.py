@@ -98,14 +98,15 @@ def refine(
         latent[going] -= settings.stride * _unit(velocity[going])
         if step % settings.check_every == 0 or step == settings.steps:
             whole = _shaped(latent[going], now, settings)
-            strength = strength_within(settings.bar, now.original, now.made_up, whole, now.share)
+            strength = _strength_within_psnr(settings.bar.psnr_db, now, whole)
             latent[going] *= strength[:, None, None, None]  # a change that saturates costs most for what it does
             change[going] = _added(now.made_up, whole, strength)
             steps[going] = step
             going = going[~_is_done(now, change[going], _Chase(surrogates, chances, settings, aims or {}))]
             if not len(going):
                 break
-    return Refined(change, steps)
+    strength = strength_within(settings.bar, faces.original, faces.made_up, change, faces.share)
+    return Refined(_added(faces.made_up, change, strength), steps)
 
 
 class _Chase(NamedTuple):
@@ -223,6 +224,19 @@ def _added(made_up: Canvases, change: Canvases, strength: PerFace) -> Canvases:
 def _unit(x: Canvases) -> Canvases:
     """Per face of mean size 1."""
     return x / x.abs().mean(dim=(1, 2, 3), keepdim=True).clamp(min=1e-12)
+
+
+@torch.no_grad()
+def _strength_within_psnr(psnr_db: float, faces: _Faces, change: Canvases) -> PerFace:
+    """The largest share in [0, 1] of a change that keeps the whole photo above a PSNR, but for what black and white cut
+    off: the error grows as a square of it."""
+    made_up = faces.made_up - faces.original
+    a, b, c = (
+        faces.share * (x * y).mean(dim=(1, 2, 3)) for x, y in ((change, change), (change, made_up), (made_up, made_up))
+    )
+    left = 4 * 10 ** (-psnr_db / 10) - c
+    strength = ((b.square() + a * left).clamp(min=0).sqrt() - b) / a.clamp(min=1e-12)
+    return torch.where(left > 0, strength.clamp(0, 1), torch.zeros_like(strength))
 
 
 @torch.no_grad()
