@@ -69,7 +69,7 @@ def change(
 
 
 def region_weights(
-    regions: Float[Tensor, "batch 4 size size"], chosen: Collection[Region]
+    regions: Float[Tensor, "batch channels size size"], chosen: Collection[Region]
 ) -> Float[Tensor, "batch 1 size size"]:
     """How much of a change goes where when only some regions wear it, in [0, 1]; the regions' weights add up to 1.
 
@@ -87,7 +87,7 @@ def region_weights(
     return weights.clamp(0, 1)
 
 
-def _grown(regions: Float[Tensor, "batch 4 size size"], name: str) -> Float[Tensor, "batch 1 size size"]:
+def _grown(regions: Float[Tensor, "batch channels size size"], name: str) -> Float[Tensor, "batch 1 size size"]:
     """A region of the parser, grown and then softened by one pixel of a 64-pixel portrait.
 
     A parser that is only nearly sure, as on bare lips, must not leave a tenth of the make-up where none is wanted.

@@ -116,7 +116,7 @@ def read_colours(
     models: Models,
     made_up: Float[Tensor, "1 3 size size"],
     bare: Float[Tensor, "1 3 size size"],
-    regions: Float[Tensor, "1 4 size size"],
+    regions: Float[Tensor, "1 channels size size"],
 ) -> ReferenceColours:
     """A reference's pictures in [-1, 1] and region masks as targets of the loss."""
     size = models.portrait_px

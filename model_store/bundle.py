@@ -162,11 +162,11 @@ def read_picture(path: Path) -> Tensor:
 
 
 def _build_parser(row: ParserRow) -> nn.Module:
-    """The face parser of a manifest's row: "unet-parser" with its widths, or "bisenet"."""
+    """The face parser of a manifest's row: "unet-parser" with its widths, perhaps with details, or "bisenet"."""
     kind = row.get("kind", "unet-parser")
     if kind not in ("unet-parser", "bisenet"):
         raise ValueError(f"no parser is called {kind!r}")
-    return BisenetParser() if kind == "bisenet" else FaceParser(row["widths"])
+    return BisenetParser() if kind == "bisenet" else FaceParser(row["widths"], row.get("details", False))
 
 
 def _open_detector(folder: Path, manifest: Manifest, parser: nn.Module, yunet: Yunet | None) -> Detector:

@@ -63,11 +63,12 @@ class PerceptualRow(TypedDict):
 
 
 class ParserRow(TypedDict):
-    """The face parser: "unet-parser" with its widths, or "bisenet"."""
+    """The face parser: "unet-parser" with its widths and whether it tells details, or "bisenet"."""
 
     file: str
     kind: NotRequired[str]
     widths: NotRequired[list[int]]
+    details: NotRequired[bool]
     checks_faces: NotRequired[bool]
 
 

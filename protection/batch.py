@@ -36,7 +36,7 @@ class Face:
     index: int
     latent: Float[Tensor, "1 3 size size"]
     reconstruction: Float[Tensor, "1 3 size size"]
-    regions: Float[Tensor, "1 4 size size"]
+    regions: Float[Tensor, "1 channels size size"]
 
     @property
     def photo(self) -> Photo:

@@ -77,7 +77,7 @@ def parser_eyes(parser: nn.Module, portrait_px: int) -> Straighten:
 def _regions(
     parser: nn.Module, photo: Photo, faces: Sequence[FoundFace], portrait_px: int
 ) -> Iterator[tuple[FoundFace, Tensor]]:
-    """Each face with the parser's probabilities `(1, 4, s, s)` on its portrait."""
+    """Each face with the parser's probabilities `(1, channels, s, s)` on its portrait."""
     device = next(parser.parameters()).device
     for start in range(0, len(faces), BATCH):
         some = list(faces[start : start + BATCH])

@@ -1,11 +1,11 @@
-"""Face parsing with BiSeNet over ResNet-18: 19 classes of CelebAMask-HQ, read as the four regions of make-up."""
+"""Face parsing with BiSeNet over ResNet-18: 19 classes of CelebAMask-HQ, read as the regions of make-up."""
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffam_core.networks.parser import CHANNELS
+from diffam_core.networks.parser import CHANNELS, DETAILS
 
 
 class ConvRelu(nn.Module):
@@ -144,6 +144,7 @@ MT_LABELS = (0, 1, 2, 3, 4, 5, 0, 11, 12, 0, 6, 8, 7, 9, 13, 0, 0, 10, 0)
 13 neck.
 """
 LIPS, SKIN, FACE = (7, 9), (1, 6, 13), (1, 2, 3, 4, 5, 6, 7, 8, 9)
+BROWS, MOUTH = (2, 3), (8,)
 EYES, LIDS = (4, 5), (1, 6)
 """The boxes around the eyes are filled from face and nose, so never with eyeball or brow."""
 PARSED_PX = 512
@@ -153,7 +154,7 @@ LEAST = 1e-6
 
 
 class BisenetParser(nn.Module):
-    """The contract of `FaceParser` through BiSeNet, for portraits of any size."""
+    """The contract of `FaceParser` with details through BiSeNet, for portraits of any size."""
 
     mean: Tensor
     std: Tensor
@@ -164,7 +165,7 @@ class BisenetParser(nn.Module):
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
 
-    def forward(self, x: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 4 size size"]:
+    def forward(self, x: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 7 size size"]:
         large = functional.interpolate(x, (PARSED_PX, PARSED_PX), mode="bilinear", antialias=True)
         classes = self.network(((large + 1) / 2 - self.mean) / self.std).softmax(dim=1)
         found = functional.interpolate(regions(classes).float(), x.shape[-2:], mode="bilinear", antialias=True)
@@ -175,13 +176,18 @@ def _classes(labels: tuple[int, ...]) -> list[int]:
     return [index for index, label in enumerate(MT_LABELS) if label in labels]
 
 
-def regions(classes: Float[Tensor, "batch 19 height width"]) -> Float[Tensor, "batch 4 height width"]:
-    """Probabilities of BiSeNet's classes -> those of `CHANNELS`."""
-    lips, skin, face, lids = (classes[:, _classes(own)].sum(dim=1) for own in (LIPS, SKIN, FACE, LIDS))
+def regions(classes: Float[Tensor, "batch 19 height width"]) -> Float[Tensor, "batch 7 height width"]:
+    """Probabilities of BiSeNet's classes -> those of `CHANNELS` and `DETAILS`."""
+    sums = {
+        name: classes[:, _classes(own)].sum(dim=1)
+        for name, own in {
+            "lips": LIPS, "skin": SKIN, "face": FACE, "lids": LIDS, "brows": BROWS, "eyeballs": EYES, "mouth": MOUTH
+        }.items()
+    }  # fmt: skip
     likeliest = classes.argmax(dim=1)
     around = torch.stack([grown_box(likeliest == eye, EYE_MARGIN_PX) for eye in _classes(EYES)]).any(dim=0)
-    found = {"lips": lips, "eyes": lids * around, "skin": skin, "face": face}
-    return torch.stack([found[name] for name in CHANNELS], dim=1).clamp(0, 1)
+    found = sums | {"eyes": sums["lids"] * around}
+    return torch.stack([found[name] for name in (*CHANNELS, *DETAILS)], dim=1).clamp(0, 1)
 
 
 def grown_box(mask: Bool[Tensor, "batch height width"], margin_px: int) -> Bool[Tensor, "batch height width"]:

@@ -8,12 +8,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 CHANNELS = ("lips", "eyes", "skin", "face")
-"""Channels of the parser's output. Eyes means the lids around them, without eyeball and brow."""
+"""What every parser tells, in this order. Eyes means the lids around them, without eyeball and brow."""
+DETAILS = ("brows", "eyeballs", "mouth")
+"""What a parser may tell besides, behind `CHANNELS`. Mouth is what is seen between the lips."""
 
 
 def region(regions: Shaped[Tensor, "batch channels height width"], name: str) -> Shaped[Tensor, "batch 1 height width"]:
-    """One region's channel of masks, or of what a parser tells. Raises ValueError for a name not in `CHANNELS`."""
-    index = CHANNELS.index(name)
+    """One region's channel of masks, or of what a parser tells.
+
+    Raises ValueError for a name in neither `CHANNELS` nor `DETAILS`, and for a detail where there are none.
+    """
+    index = (*CHANNELS, *DETAILS).index(name)
+    if index >= regions.shape[1]:
+        raise ValueError(f"of {regions.shape[1]} channels none is {name}: this parser tells no details")
     return regions[:, index : index + 1]
 
 
@@ -29,17 +36,17 @@ def _double(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class FaceParser(nn.Module):
-    """Portraits in [-1, 1] -> logits of `CHANNELS`, in their order; size divisible by 8."""
+    """Portraits in [-1, 1] -> logits of `CHANNELS`, then of `DETAILS` if it tells them; size divisible by 8."""
 
-    def __init__(self, widths: Sequence[int]) -> None:
+    def __init__(self, widths: Sequence[int], details: bool = False) -> None:
         super().__init__()
         inputs = [3, *widths[:-1]]
         self.down = nn.ModuleList(_double(i, o) for i, o in zip(inputs, widths, strict=True))
         pairs = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
         self.up = nn.ModuleList(_double(low + high, high) for low, high in pairs)
-        self.output = nn.Conv2d(widths[0], len(CHANNELS), 1)
+        self.output = nn.Conv2d(widths[0], len(CHANNELS) + len(DETAILS) * details, 1)
 
-    def forward(self, x: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 4 size size"]:
+    def forward(self, x: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch channels size size"]:
         skips = []
         for index, block in enumerate(self.down):
             x = block(x if index == 0 else functional.max_pool2d(x, 2))

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diffam_core.images import Photo
-from diffam_core.networks.parser import CHANNELS, FaceParser
+from diffam_core.networks.parser import CHANNELS, DETAILS, FaceParser
 from model_store.portrait.learning import Course, learn
 from model_store.portrait.mesh import Points
-from model_store.portrait.painting import LOOKS, paint
+from model_store.portrait.painting import LOOKS, paint, teeth
 from model_store.portrait.portraits import FOLDERS, MARGIN_PX, Portraits, halved
 from model_store.portrait.regions import Mask, Regions, regions_of
 from model_store.portrait.views import lit, places, taken
@@ -22,27 +22,33 @@ from model_store.training.stages import OnStep
 
 WIDTHS = [24, 48, 72]
 COURSE, BATCH = Course(steps=500, learning_rate=3e-3, seed=13, weight_decay=0.01, decay=0.99), 8
-WEIGHT = (4.0, 4.0, 1.0, 1.0)
-"""Lips and lids are small: their pixels count more."""
+TOLD = (*CHANNELS, *DETAILS)
+WEIGHT = (4.0, 4.0, 1.0, 1.0, 4.0, 4.0, 4.0)
+"""Lips, lids and the like are small: their pixels count more."""
 UNLIKE = 2.4
 """How many spreads of the cheeks' colour away a pixel is hair, or a hat."""
 LEAST_SPREAD = (9.0, 4.5, 4.5)
 """In CIELAB, for cheeks without any texture."""
 
 
-def truths(photo: Photo, points: Points) -> UInt8[np.ndarray, "height width 4"]:
-    """The parser's channels for the face of these points, 0 to 255."""
+def truths(photo: Photo, points: Points) -> UInt8[np.ndarray, "height width 7"]:
+    """The parser's channels for the face of these points, 0 to 255. Teeth that the mesh took for lips are mouth."""
     regions = regions_of(photo, points)
     bare = _bare_skin(photo, regions)
+    lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    shown = teeth(lab.astype(np.float32, copy=False), regions)
     features = np.maximum.reduce([regions.lips, regions.mouth, regions.eyeballs, regions.brows])
     above = _above_eyes(regions, points)
     masks = {
-        "lips": regions.lips,
+        "lips": regions.lips * (1 - shown),
         "eyes": regions.lids * np.maximum(bare, 1 - above),
         "skin": regions.face * bare * (1 - features),
         "face": regions.face * np.maximum.reduce([bare, 1 - above, features]),
+        "brows": regions.brows * regions.face,
+        "eyeballs": regions.eyeballs,
+        "mouth": np.maximum(regions.mouth, shown),
     }
-    return np.stack([np.clip(np.round(masks[name] * 255), 0, 255) for name in CHANNELS], axis=-1).astype(np.uint8)
+    return np.stack([np.clip(np.round(masks[name] * 255), 0, 255) for name in TOLD], axis=-1).astype(np.uint8)
 
 
 def _bare_skin(photo: Photo, regions: Regions) -> Mask:
@@ -85,7 +91,7 @@ def _above_eyes(regions: Regions, points: Points) -> Mask:
 
 
 def teach(wide: Photo, points: Points, look: str | None) -> tuple[UInt8[Tensor, "3 side side"], Tensor]:
-    """A wide picture bare or in a look, and the masks of the bare one, uint8 `(4, side, side)`."""
+    """A wide picture bare or in a look, and the masks of the bare one, uint8 `(7, side, side)`."""
     masks = truths(wide, points)
     shown = wide if look is None else paint(wide, points, LOOKS[look])
     return torch.from_numpy(shown).permute(2, 0, 1), torch.from_numpy(masks).permute(2, 0, 1)
@@ -111,7 +117,7 @@ def lessons(portraits: Portraits, points: Tensor, rows: Tensor) -> tuple[Tensor,
 def build_parser() -> FaceParser:
     """The untrained parser, initialised by the course's seed."""
     torch.manual_seed(COURSE.seed)
-    return FaceParser(WIDTHS)
+    return FaceParser(WIDTHS, details=True)
 
 
 def train_parser(
@@ -119,7 +125,7 @@ def train_parser(
 ) -> FaceParser:
     """Cross entropy over random views of bare and painted `lessons`; returns the averaged weights."""
     bare, worn, masks = taught
-    weight = torch.tensor(WEIGHT).view(1, len(CHANNELS), 1, 1)
+    weight = torch.tensor(WEIGHT).view(1, len(TOLD), 1, 1)
 
     def loss(network: nn.Module, generator: torch.Generator) -> Tensor:
         rows = torch.randint(len(masks), (BATCH,), generator=generator)
@@ -138,7 +144,10 @@ def train_parser(
 
 @torch.no_grad()
 def measure_parser(network: FaceParser, portraits: Portraits, points: Tensor) -> dict[str, dict[str, float]]:
-    """Per folder of held-out people: the intersection over union of each region with the mesh's, bare and painted."""
+    """Per folder of held-out people: the intersection over union of each region with the mesh's, bare and painted.
+
+    Over all people's pixels together: a mouth that is shut has none.
+    """
     figures: dict[str, dict[str, float]] = {}
     for folder in FOLDERS:
         rows = portraits.rows(held_out=True, folder=folder)
@@ -150,9 +159,9 @@ def measure_parser(network: FaceParser, portraits: Portraits, points: Tensor) ->
         for state, pictures in (("bare", bare), ("painted", worn)):
             parts = _middle(pictures).split(16)
             seen = torch.cat([network.eval()(to_float(some)) for some in parts]) > 0
-            both, either = (seen & truth).sum((2, 3)), (seen | truth).sum((2, 3))
-            mean = (both / either.clamp(min=1)).mean(0).tolist()
-            figures[folder] |= {f"{name}_{state}": round(v, 4) for name, v in zip(CHANNELS, mean, strict=True)}
+            both, either = (seen & truth).sum((0, 2, 3)), (seen | truth).sum((0, 2, 3))
+            shares = (both / either.clamp(min=1)).tolist()
+            figures[folder] |= {f"{name}_{state}": round(v, 4) for name, v in zip(TOLD, shares, strict=True)}
     return figures
 
 

@@ -62,7 +62,7 @@ def read_new_reference(bundle: Bundle, picture: bytes, bare: bytes | None) -> Re
         raise ReferenceWithoutMakeup("this face looks bare: CLIP finds that it wears no make-up")
     else:
         twin = remove_makeup(models, made_up, bundle.removal)
-    grown = functional.interpolate(regions, models.view_px, mode="bilinear")
+    grown = functional.interpolate(regions[:, : len(CHANNELS)], models.view_px, mode="bilinear")
     return Reference(made_up.cpu(), twin.cpu(), (grown > 0.5).float().cpu())
 
 

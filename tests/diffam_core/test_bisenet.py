@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from diffam_core.networks.bisenet import EYE_MARGIN_PX, MT_LABELS, BisenetParser, grown_box, regions
-from diffam_core.networks.parser import CHANNELS
+from diffam_core.networks.parser import CHANNELS, DETAILS
 
 NAMES = [
     *("background", "skin", "left_brow", "right_brow", "left_eye", "right_eye", "glasses", "left_ear", "right_ear"),
@@ -20,16 +20,19 @@ def _classes(labels: Tensor) -> Tensor:
 def _pixels(name: str) -> dict[str, float]:
     """Where a pixel of one class goes."""
     found = regions(_classes(torch.full((1, 1, 1), NAMES.index(name))))
-    return dict(zip(CHANNELS, found.flatten().tolist(), strict=True))
+    return dict(zip((*CHANNELS, *DETAILS), found.flatten().tolist(), strict=True))
 
 
 def test_every_class_has_a_label_and_goes_where_the_make_up_dataset_puts_it() -> None:
     assert len(MT_LABELS) == len(NAMES)
-    members = {region: {name for name in NAMES if _pixels(name)[region] == 1} for region in CHANNELS}
+    members = {region: {name for name in NAMES if _pixels(name)[region] == 1} for region in (*CHANNELS, *DETAILS)}
     assert members["lips"] == {"upper_lip", "lower_lip"}
     assert members["skin"] == {"skin", "nose", "neck"}
     assert members["face"] == set(NAMES[1:6]) | {"nose", "mouth", "upper_lip", "lower_lip"}
     assert members["eyes"] == set()
+    assert members["brows"] == {"left_brow", "right_brow"}
+    assert members["eyeballs"] == {"left_eye", "right_eye"}
+    assert members["mouth"] == {"mouth"}
 
 
 def test_eyes_are_the_skin_in_a_box_around_each_eye_without_eyeball_and_brow() -> None:
@@ -63,5 +66,5 @@ def test_where_no_eye_is_seen_there_is_no_box_in_any_picture_of_the_batch_but_it
 def test_the_parser_keeps_the_size_of_portraits_and_gives_finite_logits() -> None:
     parser = BisenetParser().eval()
     logits = parser(torch.zeros(1, 3, 64, 64))
-    assert logits.shape == (1, len(CHANNELS), 64, 64)
+    assert logits.shape == (1, len(CHANNELS) + len(DETAILS), 64, 64)
     assert bool(logits.isfinite().all())

@@ -7,7 +7,7 @@ import torch
 
 from diffam_core.models import Recogniser
 from diffam_core.networks.clip import Clip
-from diffam_core.networks.parser import CHANNELS, FaceParser, region
+from diffam_core.networks.parser import CHANNELS, DETAILS, FaceParser, region
 from diffam_core.networks.recognisers import ARCHITECTURES
 from diffam_core.networks.unet import EpsModel
 
@@ -63,10 +63,16 @@ def test_a_region_is_known_by_its_name() -> None:
     assert region(told, "face").shape == (2, 1, 3, 3)
     with pytest.raises(ValueError, match="not in"):
         region(told, "hair")
+    with pytest.raises(ValueError, match="no details"):
+        region(told, "brows")
 
 
-def test_a_parser_tells_every_region_at_the_size_of_the_portrait() -> None:
-    assert FaceParser([4, 8, 8]).eval()(torch.zeros(2, 3, 32, 32)).shape == (2, len(CHANNELS), 32, 32)
+def test_a_parser_tells_every_region_at_the_size_of_the_portrait_and_details_behind_them() -> None:
+    portraits = torch.zeros(2, 3, 32, 32)
+    assert FaceParser([4, 8, 8]).eval()(portraits).shape == (2, len(CHANNELS), 32, 32)
+    detailed = FaceParser([4, 8, 8], details=True).eval()(portraits)
+    assert detailed.shape == (2, len(CHANNELS) + len(DETAILS), 32, 32)
+    assert torch.equal(region(detailed, "mouth"), detailed[:, -1:])
 
 
 def test_a_noise_predictor_that_folds_space_or_learned_sigma_gives_noise_of_the_pictures_shape() -> None:

@@ -74,7 +74,7 @@ def test_a_portrait_has_its_eyes_where_the_framing_of_its_bundle_wants_them(fold
 def test_a_bundle_may_bring_bisenet_as_its_parser(folder: Path) -> None:
     save_file(BisenetParser().state_dict(), folder / "bisenet.safetensors")
     models = _open(folder, parser={"kind": "bisenet", "file": "bisenet.safetensors"}).models
-    assert models.parser(torch.zeros(1, 3, 64, 64)).shape == (1, 4, 64, 64)
+    assert models.parser(torch.zeros(1, 3, 64, 64)).shape == (1, 7, 64, 64)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from diffam_core.networks.parser import FaceParser
 from model_store.portrait import diffusion, perception
 from model_store.portrait.build import WAVES, Maker
 from model_store.portrait.learning import Course
@@ -40,12 +39,12 @@ def test_every_face_has_its_points_within_its_picture(work: Path) -> None:
 
 def test_the_networks_load_and_what_was_measured_lies_beside_them(work: Path) -> None:
     diffusion.build_unet().load_state_dict(load_file(stage_file(work, "unet")))
-    FaceParser(perception.WIDTHS).load_state_dict(load_file(stage_file(work, "parser")))
+    perception.build_parser().load_state_dict(load_file(stage_file(work, "parser")))
     unet, parser = (json.loads((work / f"{name}.json").read_text(encoding="utf-8")) for name in ("unet", "parser"))
     assert unet.keys() == parser.keys()
     assert unet["ai"]["people"] == parser["ai"]["people"] == 1
     assert {"eps_mse_at_60", "round_trip_psnr_db"} < unet["ai"].keys()
-    assert {"lips_bare", "face_painted"} < parser["ai"].keys()
+    assert {"lips_bare", "face_painted", "mouth_bare"} < parser["ai"].keys()
 
 
 def test_stages_that_nobody_knows_are_refused(people: Path, tmp_path: Path) -> None:
