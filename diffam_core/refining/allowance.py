@@ -97,9 +97,7 @@ def blur(
     return torch.stack([_blurred(picture, float(sigma)) for picture, sigma in zip(pictures, sigma_px, strict=True)])
 
 
-def _blurred(
-    picture: Float[Tensor, "channels side side"], sigma_px: float
-) -> Float[Tensor, "channels side side"]:
+def _blurred(picture: Float[Tensor, "channels side side"], sigma_px: float) -> Float[Tensor, "channels side side"]:
     """One picture; its channels are a batch, which convolutions are quicker with than with groups."""
     reach = int(2.5 * sigma_px) + 1
     offsets = torch.arange(-reach, reach + 1, device=picture.device, dtype=picture.dtype).abs()

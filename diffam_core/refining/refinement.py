@@ -51,6 +51,7 @@ class Refinement:
     there to the owner.  chroma: how much of a change may be colour.  bar: of the whole photo against the original.
     fine, coarse: blurs of the change in texture and on smooth skin, in eye distances.
     landmark_jitter, crop_jitter: of a view's landmarks, each alone and all together, in eye distances.
+    seed: of the random views.
     """
 
     steps: int = 24
@@ -67,6 +68,7 @@ class Refinement:
     crop_jitter: float = 0.04
     budgets: Budgets = field(default_factory=Budgets)
     bar: VisualBar = field(default_factory=lambda: VisualBar(36.5, 0.985))
+    seed: int = 0
 
 
 class Refined(NamedTuple):
