@@ -20,7 +20,7 @@ from diffam_core.score import quality
 from evaluation.subjects import Subjects
 from evaluation.treatments import Treatment, other_detector
 from model_store.bundle import Bundle, Reference
-from protection.again import find_again
+from protection.measuring.again import find_again
 
 MATCHING_FACES = 10
 """How many people the budget of noise is matched on; `VisibleCost.first_ssim` is the mean SSIM of their photos."""

@@ -12,8 +12,8 @@ from evaluation.method import protect_with
 from evaluation.subjects import Subjects
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
+from protection.measuring.survival import treat
 from protection.strength import BAR, adapter_of, held_out_recognisers
-from protection.survival import treat
 
 STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 MEASURED = ("clean", BAR.name)

@@ -12,7 +12,7 @@ from evaluation.cells import Cell, Cost, Json
 from evaluation.evaluate import Evaluation
 from evaluation.method import Kind, Method
 from evaluation.treatments import TREATMENTS
-from protection.identification import Hits, State
+from protection.measuring.identification import Hits, State
 
 PAPER_GAIN = 12.98
 """Points by which the paper's method leads its best rival (table 1)."""

@@ -12,7 +12,7 @@ from diffam_core.images import Photo
 from evaluation.washing import wash
 from jobs import wish
 from model_store.bundle import Bundle
-from protection.survival import PROFILES, Profile, treat
+from protection.measuring.survival import PROFILES, Profile, treat
 
 Alter = Callable[[Bundle, Sequence[Photo], Sequence[FoundFace]], list[Photo]]
 """`alter(bundle, photos, faces)`: what becomes of photos whose faces are known."""

@@ -16,8 +16,8 @@ from diffam_core.images import Photo
 from diffam_core.models import Models, Process
 from diffam_core.removal import remove_makeup
 from model_store.bundle import Bundle
-from protection.again import find_again
 from protection.batch import MAX_ROWS
+from protection.measuring.again import find_again
 
 
 @torch.inference_mode()

@@ -22,9 +22,9 @@ from model_store.bundle import style_name
 from model_store.catalog import StyleCard
 from protection.batch import Face, wear
 from protection.compositing import change_of
+from protection.measuring.survival import PROFILES, treat
+from protection.measuring.verdict import passes
 from protection.plan import GRID, Variant
-from protection.survival import PROFILES, treat
-from protection.verdict import passes
 
 BAR = PROFILES["jpeg75"]
 """What a photo must survive to pass."""

@@ -20,7 +20,7 @@ from jobs.report import FaceReport, Judgement, Match, ProtectedFace, Word, prote
 from jobs.wish import Wish
 from model_store.additions import finished
 from model_store.bundle import Bundle
-from protection.linkability import (
+from protection.measuring.linkability import (
     Appearance,
     Found,
     KnownFace,

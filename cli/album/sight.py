@@ -15,7 +15,7 @@ from cli.make import limits_of
 from diffam_core.images import Photo, decode_photo
 from jobs.settings import Settings
 from model_store.bundle import Bundle
-from protection.linkability import Embeddings, KnownFace, know_again, know_faces
+from protection.measuring.linkability import Embeddings, KnownFace, know_again, know_faces
 
 THUMB_PX = 240
 

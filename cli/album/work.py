@@ -21,7 +21,7 @@ from jobs.wish import Wish
 from model_store.additions import finished
 from model_store.bundle import Bundle
 from model_store.errors import StoreError
-from protection.linkability import deal_targets, group_people, thresholds
+from protection.measuring.linkability import deal_targets, group_people, thresholds
 
 REFUSALS = (PhotoRejected, DiffAMError, StoreError, RequestFailed, FileUnreadable)
 """What may happen to one photo and leaves the others alone; all have a `code`."""

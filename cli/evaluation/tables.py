@@ -10,7 +10,7 @@ from diffam_core.score import Share
 from evaluation.evaluate import Evaluation
 from evaluation.method import Method
 from evaluation.summary import Gain, Line, known_lines, missed_faces, search_lines
-from protection.identification import FPIR
+from protection.measuring.identification import FPIR
 
 FEW = ": none of so few"
 

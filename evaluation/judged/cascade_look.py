@@ -5,7 +5,7 @@ import numpy as np
 from diffam_core.faces.cascades import CascadeDetector
 from diffam_core.faces.detection import Find, Point
 from diffam_core.images import Photo
-from protection.judging import FRAME
+from protection.measuring.judging import FRAME
 
 MEAN_FACE = {"nose": 0.5 + 0.571j, "left_mouth": 0.086 + 1.155j, "right_mouth": 0.914 + 1.155j}
 """InsightFace's template, the eyes being 0 and 1; points of a plane are complex numbers, y down."""

@@ -19,7 +19,7 @@ from evaluation.treatments import TREATMENTS
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
 from model_store.datasets.people import Person
-from protection.identification import Faces, Identification, State, identify
+from protection.measuring.identification import Faces, Identification, State, identify
 
 See = Callable[[Sequence[Photo], Sequence[FoundFace]], Embeddings]
 """Embeddings of people's faces in photos; where they are expected there."""

@@ -17,7 +17,7 @@ from evaluation.judged.cascade_look import cascade_look
 from evaluation.subjects import Subjects
 from evaluation.treatments import TREATMENTS
 from model_store.recognisers import Judges
-from protection.judging import embed_sights, meet, sight_of
+from protection.measuring.judging import embed_sights, meet, sight_of
 
 JUDGED = {name: treatment for name, treatment in TREATMENTS.items() if name != "recrop"}
 """Judges find landmarks by themselves: nobody aligns a face for them."""

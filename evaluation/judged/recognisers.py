@@ -19,8 +19,8 @@ from evaluation.cells import FALSE_ACCEPT_RATES
 from model_store.datasets.people import Person
 from model_store.datasets.pictures import read_photo
 from model_store.recognisers import Judges
-from protection.identification import Vectors
-from protection.judging import FRAME, Sight, embed_sights, sight_of
+from protection.measuring.identification import Vectors
+from protection.measuring.judging import FRAME, Sight, embed_sights, sight_of
 
 DRAWS = 200
 """Of people, for the intervals of thresholds and of the equal error rate."""

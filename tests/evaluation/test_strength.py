@@ -12,9 +12,9 @@ from evaluation.strength import STRENGTHS, Point, least_passing, sweep
 from evaluation.subjects import Subjects
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
+from protection.measuring.survival import PROFILES, treat
 from protection.plan import Variant
 from protection.strength import around, choose_strength
-from protection.survival import PROFILES, treat
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from evaluation.method import Kind, Method
 from evaluation.subjects import Subjects
 from evaluation.summary import gain, judges, mean_rate, missed_faces, search_lines, summary
 from model_store.catalog import StyleCard
-from protection.identification import Hits, Identification, State
+from protection.measuring.identification import Hits, Identification, State
 
 COST = Cost(
     psnr_db=33.0, ssim=0.9, face_psnr_db=29.0, face_ssim=0.8, lpips=0.2, fid=1.0, lip_distance=20.0, seconds=1.0,

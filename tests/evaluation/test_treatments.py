@@ -16,8 +16,8 @@ from evaluation.subjects import Subjects
 from evaluation.treatments import SURVIVED, TREATMENTS, other_detector, treatments_of
 from evaluation.washing import purified, wash
 from model_store.bundle import Bundle
-from protection.again import find_again
-from protection.survival import PROFILES, treat
+from protection.measuring.again import find_again
+from protection.measuring.survival import PROFILES, treat
 
 
 @pytest.fixture

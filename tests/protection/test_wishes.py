@@ -12,9 +12,9 @@ from jobs.report import protected
 from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import SceneFace, demo_scene, group_scene
+from protection.measuring.survival import PROFILE_NAMES
 from protection.pipeline import Candidate, ProtectedPhoto, detect_faces, protect_photos
 from protection.plan import Request
-from protection.survival import PROFILE_NAMES
 
 Box = tuple[int, int, int, int]
 

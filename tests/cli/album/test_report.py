@@ -10,8 +10,8 @@ from diffam_core.faces.face import FoundFace
 from diffam_core.faces.framing import Framing
 from diffam_core.score import Share
 from jobs.report import FaceReport, Verdict
-from protection.identification import STATES
-from protection.linkability import Found, KnownFace, Links, Searches
+from protection.measuring.identification import STATES
+from protection.measuring.linkability import Found, KnownFace, Links, Searches
 from tests.finished import match, protected_face, seen_face
 
 NONE = Links(0, {"vit": None}, 0, None, None)

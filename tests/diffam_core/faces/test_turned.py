@@ -12,8 +12,8 @@ from diffam_core.images import Photo, decode_photo
 from model_store.bundle import Bundle
 from model_store.rendered.renderer import FRAMING
 from model_store.rendered.scenes import demo_scene
-from protection.again import find_again
-from protection.survival import PROFILES, treat
+from protection.measuring.again import find_again
+from protection.measuring.survival import PROFILES, treat
 
 QUARTERS = (1, 2, 3)
 

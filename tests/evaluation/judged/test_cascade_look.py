@@ -10,7 +10,7 @@ from diffam_core.faces.face import cut_portrait
 from diffam_core.images import to_pixels
 from evaluation.judged.cascade_look import cascade_look, points_from_eyes
 from evaluation.subjects import Subjects
-from protection.judging import FRAME, VIEW_PX
+from protection.measuring.judging import FRAME, VIEW_PX
 
 TEMPLATE = np.array(
     [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]

@@ -12,7 +12,7 @@ from evaluation.evaluate import Evaluation
 from evaluation.judged.identification import Engine, Search, searches
 from evaluation.methods import METHODS
 from evaluation.summary import search_lines
-from protection.identification import Faces, Identification
+from protection.measuring.identification import Faces, Identification
 
 
 def engine(strangers: int, photos: int) -> Engine:

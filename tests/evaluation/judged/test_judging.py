@@ -9,7 +9,7 @@ from diffam_core.images import decode_photo
 from evaluation.judged.judging import Bench
 from model_store.bundle import Bundle
 from model_store.recognisers import Judges
-from protection.judging import sight_of
+from protection.measuring.judging import sight_of
 
 pytestmark = pytest.mark.xdist_group("shipped")
 

@@ -22,9 +22,9 @@ from diffam_core.models import Models, Recogniser
 from diffam_core.score import DECISION_FAR, Share
 from model_store.bundle import Bundle
 from model_store.recognisers import Judges
-from protection.again import meet_again
-from protection.identification import Faces, State, identify
-from protection.judging import Sight, embed_sights, meet, sight_of
+from protection.measuring.again import meet_again
+from protection.measuring.identification import Faces, State, identify
+from protection.measuring.judging import Sight, embed_sights, meet, sight_of
 
 Embeddings = dict[str, NDArray[np.float32]]
 """Unit vectors of one face, by recogniser."""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from diffam_core.score import Cosines
 from jobs.report import Verdict, Word
-from protection.survival import PROFILES
+from protection.measuring.survival import PROFILES
 
 FINISHED = "finished"
 """The name of the finished file itself beside those of survival profiles."""

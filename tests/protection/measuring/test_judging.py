@@ -14,8 +14,8 @@ from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.errors import JudgeMissing
 from model_store.recognisers import Judges
-from protection.judging import embed_sights, judge, sight_of
-from protection.linkability import know_again, know_faces, thresholds
+from protection.measuring.judging import embed_sights, judge, sight_of
+from protection.measuring.linkability import know_again, know_faces, thresholds
 from protection.pipeline import ProtectedPhoto, protect_photos
 from protection.plan import Request
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffam_core.images import Photo, decode_photo, encode_photo
-from protection.survival import PROFILE_NAMES, PROFILES, treat
+from protection.measuring.survival import PROFILE_NAMES, PROFILES, treat
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -10,8 +10,8 @@ from diffam_core.faces.framing import Framing
 from diffam_core.faces.plausibility import parser_check
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import group_scene
-from protection.again import find_again, meet_again
-from protection.survival import PROFILES, treat
+from protection.measuring.again import find_again, meet_again
+from protection.measuring.survival import PROFILES, treat
 
 
 def test_leaning_and_upright_faces_are_found_again_where_they_were(bundle: Bundle) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from diffam_core.score import rate
-from protection.identification import Faces, State, best_others, hits, identify
+from protection.measuring.identification import Faces, State, best_others, hits, identify
 
 
 def faces(people: int, spread: float, seed: int, first: int = 0, photos: int = 1) -> Faces:

@@ -6,8 +6,8 @@ import pytest
 
 from diffam_core.score import Cosines
 from jobs.report import Word
-from protection.survival import PROFILES
-from protection.verdict import FINISHED, passes, verdict
+from protection.measuring.survival import PROFILES
+from protection.measuring.verdict import FINISHED, passes, verdict
 
 
 def _match(is_fooled: bool) -> Cosines:

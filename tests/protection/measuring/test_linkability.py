@@ -8,7 +8,7 @@ import pytest
 
 from diffam_core.images import decode_photo
 from model_store.bundle import Bundle
-from protection.linkability import (
+from protection.measuring.linkability import (
     Appearance,
     Embeddings,
     count_links,
