@@ -43,6 +43,7 @@ FACTS: Mapping[str, Fact] = {
     "unknown_reference": Fact(422, "No make-up reference has this id; /v1/references lists them.", "reference_id"),
     "unknown_target": Fact(422, "No target identity has this id; /v1/targets lists them.", "target_id"),
     "unknown_recogniser": Fact(422, "No recogniser of this name may be held out or attacked.", "held_out"),
+    "effort_unavailable": Fact(422, "These models refine no faces; ask for a quick result.", "effort"),
     "style_not_trained": Fact(422, "The reference has no style for this target yet; fine-tune one.", "target_id"),
     "style_exists": Fact(409, "The reference has a style for this target already.", "target_id"),
     "held_out_attacked": Fact(422, "The recogniser to hold out is among those to attack.", "held_out"),

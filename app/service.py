@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import IO, Annotated
 
 import structlog
@@ -22,8 +23,8 @@ from jobs.queue import FINETUNE, PROTECT, make_bells, ring
 from jobs.repeating import repeating
 from jobs.settings import Settings
 from model_store.additions import with_additions
-from model_store.catalog import Catalog, find_bundle, read_catalog
-from model_store.judges import FOLDER, choose_judges
+from model_store.catalog import Catalog
+from model_store.choice import choose_bundle
 
 log = structlog.get_logger()
 
@@ -43,7 +44,12 @@ class Service:
     @property
     def catalog(self) -> Catalog:
         """What is on offer now: the bundle's, and what was added to it since."""
-        return with_additions(self.shipped, self.settings.added).offer()
+        return with_additions(self.shipped, self.added).offer()
+
+    @property
+    def added(self) -> Path:
+        """Where references and styles that were added lie."""
+        return self.settings.added_to(self.shipped.name)
 
     async def enqueue(
         self, photo: IO[bytes] | None, job_input: AnyInput, kind: Kind = PROTECT, twin: IO[bytes] | None = None
@@ -64,7 +70,9 @@ class Service:
 @asynccontextmanager
 async def open_service(app: FastAPI, settings: Settings, stopping: Stopping) -> AsyncIterator[None]:
     """Serve `app` with a Service. Raises StoreError for a missing or damaged bundle, RedisNotConfigured."""
-    catalog = read_catalog(find_bundle(settings.bundle, settings.shelf))
+    choice = choose_bundle(settings.bundle, settings.shelf, settings.judges)
+    if choice.because:
+        log.warning("bundle_chosen", bundle=choice.folder.name, because=choice.because)
     bells = make_bells(settings)
     with ExitStack() as opened:
         redis = opened.enter_context(connect(settings))
@@ -72,8 +80,9 @@ async def open_service(app: FastAPI, settings: Settings, stopping: Stopping) -> 
             opened.enter_context(bell)
         rewrite = partial(rewrite_when_due, redis, settings.forget_s)
         opened.enter_context(repeating("erasure", rewrite, look_every_s(settings.forget_s)))
-        ledger, judges = Ledger(redis, settings), choose_judges(settings.shelf / FOLDER, settings.judges)
-        app.state.service = Service(settings, catalog, ledger, bells, Decoder(settings), stopping, judges)
+        app.state.service = Service(
+            settings, choice.catalog, Ledger(redis, settings), bells, Decoder(settings), stopping, choice.judging
+        )
         yield
 
 

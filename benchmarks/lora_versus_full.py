@@ -57,7 +57,7 @@ def main() -> None:
     style = lora.catalog.style_for(arguments.reference, arguments.target)
     bare = open_bundle(BUNDLES / "mini", added=arguments.work)
     full = replace(bare, catalog=replace(bare.catalog, styles=()))
-    order = StyleOrder(style.reference, style.target, style.held_out, style.surrogates, mode="full")
+    order = StyleOrder(style.reference, style.identity, style.held_out, style.surrogates, mode="full")
     full.models.eps.unet.peft_config.clear()  # the shipped styles must not answer to the new one's name
     if not (arguments.work / f"styles/{style.reference}-{style.target}.toml").is_file():
         fine_tune_style(full, order, TransferRecipe(), Training())

@@ -35,7 +35,7 @@ def measure(bundle: Bundle, styles: Sequence[StyleCard], faces: int, seed: int) 
         chosen = Counter(least_passing(bundle, points))
         measured.append(
             {
-                "style": style_name(style.reference, style.target),
+                "style": style_name(style.reference, style.identity),
                 "held_out": held_out_recognisers(bundle.models, style),
                 "rows": [row_of(bundle, point) for point in points],
                 "auto": {"none" if s is None else f"{s:g}": chosen[s] for s in sorted(chosen, key=lambda s: s or 2)},

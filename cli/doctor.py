@@ -3,7 +3,7 @@
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,7 +16,8 @@ from cli.errors import NoServer
 from cli.stack.valkey import valkey_binary
 from jobs.connect import connect
 from jobs.settings import Settings
-from model_store.catalog import BUNDLES, PULLED, find_bundle, read_catalog, read_manifest
+from model_store.catalog import BUNDLES, PULLED, read_catalog, read_manifest
+from model_store.choice import choose_bundle
 from model_store.errors import BundleDamaged, StoreError
 from model_store.judges import FOLDER, check_judge, choose_judges, read_judges, read_judges_manifest
 
@@ -40,13 +41,16 @@ class Finding:
 def examine(console: Console, settings: Settings) -> bool:
     """Print the report; returns whether the chosen bundle runs here."""
     with console.status("looking"):
-        needed, findings = 0, [*_others(settings)]
+        needed, findings = 0, list[Finding]()
         try:
-            folder = find_bundle(settings.bundle, settings.shelf)
-            findings += _bundle(folder, is_chosen=True)
-            needed = needed_bytes(folder)
+            choice = choose_bundle(settings.bundle, settings.shelf, settings.judges)
+            findings += [*_others(settings, choice.folder), *_bundle(choice.folder, choice.judging, is_chosen=True)]
+            if choice.because:
+                findings.append(Finding("bundle auto", "note", choice.because))
+            needed = needed_bytes(choice.folder)
         except StoreError as error:
             findings.append(Finding(f"bundle {settings.bundle}", "bad", str(error)))
+            findings += _others(settings, None)
         findings += [*_recognisers(settings), *_machine(settings, needed), *_service(settings)]
     table = Table("", "what", "finding", title=f"Can this machine run the bundle {settings.bundle!r}?")
     for finding in findings:
@@ -60,15 +64,15 @@ def examine(console: Console, settings: Settings) -> bool:
     return not bad
 
 
-def _others(settings: Settings) -> Iterator[Finding]:
+def _others(settings: Settings, chosen: Path | None) -> Iterator[Finding]:
     """The bundles that were not chosen, and what is not finished. Their defects do not keep the chosen one back."""
     from model_store.published.draft import leftovers
 
-    chosen = [shelf / settings.bundle for shelf in (settings.shelf, BUNDLES)]
+    pulled = tuple(read_judges(settings.shelf / FOLDER))
     for shelf in (settings.shelf, BUNDLES):
         for manifest in sorted(shelf.glob("*/bundle.toml")):
-            if manifest.parent not in chosen:
-                yield from _bundle(manifest.parent, is_chosen=False)
+            if manifest.parent != chosen:
+                yield from _bundle(manifest.parent, pulled, is_chosen=False)
         for draft in leftovers(shelf):
             yield Finding("unfinished import", "note", f"{draft} may be deleted, unless an import runs now")
     if PULLED not in {folder.parent.name for folder in settings.shelf.glob("*/bundle.toml")}:
@@ -78,13 +82,13 @@ def _others(settings: Settings) -> Iterator[Finding]:
         yield Finding("unfinished download", "note", f"{partial.stem}: {size:.0f} MiB are here; pull again to go on")
 
 
-def _bundle(folder: Path, is_chosen: bool) -> Iterator[Finding]:
+def _bundle(folder: Path, pulled: Collection[str], is_chosen: bool) -> Iterator[Finding]:
     """A bundle's files, and what it lacks. Raises StoreError for the chosen one only."""
     from model_store.bundle import damaged_files
 
     what = f"bundle {folder.name}"
     try:
-        catalog, problems = read_catalog(folder), damaged_files(folder)
+        catalog, problems = read_catalog(folder, pulled), damaged_files(folder)
     except StoreError as error:
         if is_chosen:
             raise

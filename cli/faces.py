@@ -13,12 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from app.photo.canonical import canonical_photo
+from cli.choosing import choose
 from cli.make import limits_of
 from cli.wishes import format_of
 from jobs.report import FACES, FaceReport
 from jobs.settings import Settings
-from model_store.catalog import find_bundle
-from model_store.judges import FOLDER
 
 FREE, LEFT = "#00c853", "#ff6d00"
 """Colours of boxes: can be protected, would be left alone."""
@@ -31,17 +30,14 @@ def show_faces(console: Console, settings: Settings, photo: Path, picture: Path 
     Raises CliError, PhotoRejected, DiffAMError, StoreError, OSError.
     """
     output_format = format_of(picture.suffix) if picture else "png"
-    folder = find_bundle(settings.bundle, settings.shelf)
+    choice = choose(settings)
     canonical = canonical_photo(photo.read_bytes(), limits_of(settings))
     with Console(stderr=True).status("looking"):
         from diffam_core.images import decode_photo, encode_photo
-        from model_store.bundle import open_bundle
-        from model_store.recognisers import open_yunet
+        from model_store.opening import open_chosen
         from protection.pipeline import detect_faces
 
-        faces = detect_faces(
-            open_bundle(folder, settings.device, yunet=open_yunet(settings.shelf / FOLDER)).models, canonical.png
-        )
+        faces = detect_faces(open_chosen(choice, settings.device, judges=()).models, canonical.png)
         if picture:
             picture.write_bytes(encode_photo(draw_boxes(decode_photo(canonical.png), faces), output_format))
     if as_json:

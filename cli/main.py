@@ -89,6 +89,9 @@ def protect(
     ] = "",
     which: Annotated[str, typer.Option("--faces", help="all, largest, or numbers from `diffam faces`: 0,2")] = "all",
     strength: Annotated[str, typer.Option(help="0 (no make-up) to 1, or auto: the least that passes the bar.")] = "1",
+    effort: Annotated[
+        str, typer.Option(help="quick: make-up alone; thorough: refined on recognisers; else what the models offer.")
+    ] = "",
     regions: Annotated[str, typer.Option(help="Where make-up may go.")] = "lips,eyes,skin",
     survival: Annotated[
         str, typer.Option(help="Measure again after jpeg75,jpeg50,half,blur,screenshot,messenger, or some of them.")
@@ -118,6 +121,7 @@ def protect(
         wish = read_wish({
             "reference_id": reference, "target_id": target, "faces": which, "strength": strength, "regions": regions,
             "survival": survival, "candidates": candidates, "vary": vary, "judges": judges,
+            "effort": effort,
             "output_format": file_format if is_album else format_of(out.suffix),
         })  # fmt: skip
         if is_album:

@@ -26,7 +26,7 @@ class Picture:
 
     photo: bytes
     reference: str
-    target: str
+    target: str | None
     strength: float | Literal["auto"]
     faces: list[FaceReport]
     bundle: dict[str, str]

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from cli.choosing import choose
 from cli.make import Picture, make_here
 from cli.scores import print_grade, print_scores
 from cli.wishes import check_looks
@@ -15,8 +16,7 @@ from jobs.report import Progress as Told
 from jobs.settings import Settings
 from jobs.wish import Wish
 from model_store.additions import with_additions
-from model_store.catalog import find_bundle, read_catalog
-from model_store.judges import FOLDER
+from model_store.choice import Choice
 
 
 def protect(console: Console, settings: Settings, photo: Path, wish: Wish, out: Path, as_json: bool) -> None:
@@ -24,9 +24,9 @@ def protect(console: Console, settings: Settings, photo: Path, wish: Wish, out: 
 
     Raises CliError, PhotoRejected, DiffAMError, StoreError, OSError.
     """
-    folder = find_bundle(settings.bundle, settings.shelf)
-    check_looks(with_additions(read_catalog(folder), settings.added), wish)
-    pictures = travel(folder, settings, photo.read_bytes(), wish)
+    choice = choose(settings)
+    check_looks(with_additions(choice.catalog, settings.added_to(choice.folder.name)), wish)
+    pictures = travel(choice, settings, photo.read_bytes(), wish)
     saved = numbered(out, len(pictures))
     for path, picture in zip(saved, pictures, strict=True):
         path.write_bytes(picture.photo)
@@ -57,20 +57,18 @@ def as_facts(pictures: list[Picture], saved: list[Path]) -> dict[str, object]:
     return {**rows[0], "seconds": pictures[0].seconds, "bundle": pictures[0].bundle, **candidates}
 
 
-def travel(folder: Path, settings: Settings, upload: bytes, wish: Wish) -> list[Picture]:
-    """Take one photo through the bundle in `folder`, with a progress bar on stderr.
+def travel(choice: Choice, settings: Settings, upload: bytes, wish: Wish) -> list[Picture]:
+    """Take one photo through the chosen bundle, with a progress bar on stderr.
 
     Raises PhotoRejected, DiffAMError, StoreError.
     """
     columns = (TextColumn("{task.description:<12}"), BarColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("load models", total=None)
-        from model_store.bundle import open_bundle  # here, so that a wrong word is answered before torch loads
-        from model_store.recognisers import open_judges, open_yunet
+        from model_store.opening import open_chosen  # here, so that a wrong word is answered before torch loads
 
-        judges = open_judges(settings.shelf / FOLDER, wish.judges, settings.device)
-        yunet = open_yunet(settings.shelf / FOLDER)
-        make = make_here(open_bundle(folder, settings.device, settings.added, judges, yunet), settings, wish)
+        added = settings.added_to(choice.folder.name)
+        make = make_here(open_chosen(choice, settings.device, added, wish.judges), settings, wish)
 
         def on_progress(progress: Told) -> None:
             bar.update(task, description=progress.stage.replace("_", " "), completed=progress.fraction, total=1.0)

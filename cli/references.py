@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.choosing import choose
 from cli.errors import AlreadyRunning
 from cli.losses import shown_losses
 from cli.plan import Asked, settle
@@ -17,9 +18,8 @@ from jobs.connect import connect
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 from model_store.additions import Objective, check_name, remove_reference, sweep_leaving, with_additions
-from model_store.catalog import Catalog, Mode, find_bundle, read_catalog
+from model_store.catalog import Catalog, Mode
 from model_store.errors import StyleNotTrained
-from model_store.judges import FOLDER
 
 if TYPE_CHECKING:
     from model_store.bundle import Bundle
@@ -29,22 +29,17 @@ console = Console()
 SHEET_FACES, SHEET_SEED = 4, 900
 
 
-def _folder(settings: Settings) -> Path:
-    return find_bundle(settings.bundle, settings.shelf)
-
-
 def _catalog(settings: Settings) -> Catalog:
-    return with_additions(read_catalog(_folder(settings)), settings.added).offer()
+    choice = choose(settings)
+    return with_additions(choice.catalog, settings.added_to(choice.folder.name)).offer()
 
 
 def _open(settings: Settings) -> "Bundle":
-    from model_store.bundle import open_bundle
-    from model_store.recognisers import open_yunet
+    from model_store.opening import open_chosen
 
+    choice = choose(settings)
     with console.status("loading the models"):
-        return open_bundle(
-            _folder(settings), settings.device, settings.added, yunet=open_yunet(settings.shelf / FOLDER)
-        )
+        return open_chosen(choice, settings.device, settings.added_to(choice.folder.name), judges=())
 
 
 @references_app.command("list")
@@ -53,7 +48,7 @@ def list_references() -> None:
     catalog = _catalog(Settings())
     table = Table("reference", "title", "styles for", "targets without")
     for card in catalog.references:
-        trained = [style.target for style in catalog.styles if style.reference == card.id]
+        trained = [style.target for style in catalog.styles if style.reference == card.id and style.target]
         missing = [target.id for target in catalog.targets if target.id not in trained]
         table.add_row(card.id, card.title, ", ".join(trained) or "-", ", ".join(missing) or "-")
     console.print(table)
@@ -84,7 +79,9 @@ def add(
 def remove(name: Annotated[str, typer.Argument(help="A look that was added.")]) -> None:
     """Remove a look that was added, its styles with it; jobs of a running service that wear it finish first."""
     settings = Settings()
-    remove_reference(read_catalog(_folder(settings)), settings.added, name)
+    choice = choose(settings)
+    added = settings.added_to(choice.folder.name)
+    remove_reference(choice.catalog, added, name)
     try:
         with ExitStack() as held:
             if settings.redis_url is None:
@@ -92,7 +89,7 @@ def remove(name: Annotated[str, typer.Argument(help="A look that was added.")]) 
                 in_use: Callable[[], Collection[str]] = frozenset
             else:
                 in_use = Ledger(held.enter_context(connect(settings)), settings).references_in_use
-            _, worn = sweep_leaving(settings.added, in_use)
+            _, worn = sweep_leaving(added, in_use)
     except AlreadyRunning:
         worn = [name]
     console.print(f"{name!r} goes once the jobs that wear it have ended." if name in worn else f"Removed {name!r}.")
@@ -140,7 +137,7 @@ def fine_tune(
     bundle = _open(settings)
     with shown_losses(console) as show:
         style = fine_tune_style(bundle, plan.order, plan.recipe, plan.training, show)
-    sheet = _sheet(bundle, style.reference, style.target, out)
+    sheet = _sheet(bundle, style.reference, style.identity, out)
     console.print(f"Fine-tuned {style.reference!r} for {style.target!r}: {style.file}; contact sheet: {sheet}")
 
 

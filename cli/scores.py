@@ -22,8 +22,9 @@ def print_scores(console: Console, faces: Sequence[FaceReport]) -> None:
         if not isinstance(face, ProtectedFace):
             console.print(f"{title}: left alone, {face.code}. {face.reason or ''}", highlight=False)
             continue
-        console.print(f"{title}: {face.reference} towards {face.target}, strength {face.strength:g}")
-        console.print(_match_table(face.recognisers))
+        console.print(f"{title}: {face.reference} {_whither(face.target)}, strength {face.strength:g}")
+        if face.recognisers:
+            console.print(_match_table(face.recognisers))
         scores = face.scores
         console.print(
             f"Likeness of the photo: PSNR {scores.psnr_db:.1f} dB, SSIM {scores.ssim:.3f}, LPIPS {scores.lpips:.3f}"
@@ -35,6 +36,10 @@ def print_scores(console: Console, faces: Sequence[FaceReport]) -> None:
         if (search := face.strength_search) and not search.passes:
             console.print(f"No strength passes the bar: held-out recognisers know the owner after {search.bar}.")
         console.print(f"[bold]{face.verdict.word.capitalize()}[/]: {face.verdict.sentence}")
+
+
+def _whither(target: str | None) -> str:
+    return "away from the owner" if target is None else f"towards {target}"
 
 
 def _title(face: FaceReport, count: int) -> str:

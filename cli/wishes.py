@@ -64,7 +64,8 @@ def suffix_of(output_format: OutputFormat) -> str:
 
 
 def check_looks(catalog: Catalog, wish: Wish) -> None:
-    """Whether there is a style for the wish, and looks enough to choose from. Raises CliError, StoreError."""
+    """Whether the wish can be met: its effort, its style, looks enough to choose from. Raises CliError, StoreError."""
+    catalog.check_effort(wish.effort)
     target = catalog.style_for(wish.reference_id, wish.target_id).target
     offered = len({style.reference for style in catalog.styles if style.target == target})
     if wish.vary == "look" and offered < wish.candidates:

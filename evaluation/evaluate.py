@@ -263,7 +263,7 @@ def _searches(
 def _cells(bundle: Bundle, name: str, task: StyleCard, outcome: Outcome, own: dict[bool, Embeddings]) -> Iterator[Cell]:
     """A cell for each treatment and recogniser. own: embeddings of the subjects' other photos, as `_own` gives them."""
     models, cost = bundle.models, _cost(outcome, task)
-    target = embed(models, bundle.targets[task.target].test)
+    target = embed(models, bundle.targets[task.identity].test)
     for treatment, seen in outcome.embeddings.items():
         people = compare(models.recognisers, own[TREATMENTS[treatment].is_found_by_another], seen, target)
         for judge, recogniser in models.recognisers.items():

@@ -72,7 +72,7 @@ def perturb(attack: Attack) -> Callable[[Bundle, Subjects, StyleCard, float], li
 
     def protect(bundle: Bundle, subjects: Subjects, task: StyleCard, eps: float) -> list[Photo]:
         surrogates = [bundle.models.recognisers[name] for name in task.surrogates]
-        target = bundle.targets[task.target].aim.to(bundle.models.device)
+        target = bundle.targets[task.identity].aim.to(bundle.models.device)
         generator = torch.Generator().manual_seed(0)
         changed = []
         for views in subjects.views.split(BATCH):

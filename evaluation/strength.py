@@ -48,7 +48,7 @@ def sweep(bundle: Bundle, subjects: Subjects, style: StyleCard, strengths: Seque
     known = {
         "own": embed(models, subjects.views),
         "other": embed(models, subjects.others),
-        "target": embed(models, bundle.targets[style.target].test),
+        "target": embed(models, bundle.targets[style.identity].test),
     }
     points = []
     for strength in strengths:

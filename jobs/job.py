@@ -106,7 +106,7 @@ class Candidate(Frozen):
     """One of several pictures to choose from."""
 
     reference_id: str = Field(description="The make-up it wears")
-    target_id: str = Field(description="Whom it is to resemble")
+    target_id: str | None = Field(description="Whom it is to resemble; null: anybody but its owner")
     strength: Strength = Field(description="How much of the make-up, from 0 to 1; `auto`: each face tells its own")
     photo: OutputPhoto = Field(description="The file")
     faces: list[FaceReport] = Field([], description="What became of each face, in the order of their numbers")

@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from jobs.wish import Treatment
 
-Stage = Literal["detect", "invert", "make_up", "composite", "score", "load", "remove_makeup", "fine_tune"]
+Stage = Literal["detect", "invert", "make_up", "composite", "refine", "score", "load", "remove_makeup", "fine_tune"]
 STAGES: dict[Stage, tuple[float, float]] = {
     "detect": (0.0, 0.05),
     "invert": (0.05, 0.45),
     "make_up": (0.45, 0.75),
     "composite": (0.75, 0.8),
+    "refine": (0.8, 0.9),
     "score": (0.8, 1.0),
 }
 """Of a photo, in order: the share of the running time that is over when each begins and ends; rough, for a bar only."""
@@ -83,7 +84,7 @@ class Judgement(Told):
     role: Role = Field(description="`surrogate`: the style was trained against it; `held_out`: it never was")
     own_match: float = Field(description="Cosine of the protected face and its owner")
     target_match: float | None = Field(
-        description="Cosine of the protected face and the target; null where it sees no face in the target's picture"
+        description="Cosine of the protected face and the target; null without one, or where it shows no face"
     )
     threshold: float = Field(
         alias="threshold_far_0.01",
@@ -156,7 +157,7 @@ class ProtectedFace(_Face):
 
     status: Literal["protected"] = Field("protected", description="It was made up")
     reference: str = Field(description="The make-up it wears: an id of /v1/references")
-    target: str = Field(description="Whom it is to resemble: an id of /v1/targets")
+    target: str | None = Field(description="Whom it is to resemble: an id of /v1/targets; null: anybody but its owner")
     strength: float = Field(description="How much of the make-up it wears, from 0 to 1")
     strength_search: StrengthSearch | None = Field(None, description="How `auto` found the strength; null if given")
     scores: Scores = Field(description="How near it is to the original face")

@@ -103,7 +103,6 @@ class Settings(BaseSettings):
         """Where bundles made at run time are kept, and looked for before the shipped ones."""
         return self.bundles_dir or self.data_dir / "bundles"
 
-    @property
-    def added(self) -> Path:
-        """Where looks and styles added to the bundle are kept."""
-        return (self.looks_dir or self.data_dir / "looks") / self.bundle
+    def added_to(self, bundle: str) -> Path:
+        """Where looks and styles added to a bundle are kept."""
+        return (self.looks_dir or self.data_dir / "looks") / bundle

@@ -21,6 +21,7 @@ Strength = Annotated[float, Field(ge=0, le=1)] | Literal["auto"]
 Region = Literal["lips", "eyes", "skin"]
 REGIONS: tuple[Region, ...] = ("lips", "eyes", "skin")
 Vary = Literal["strength", "look"]
+Effort = Literal["quick", "thorough"]
 Treatment = Literal["jpeg75", "jpeg50", "half", "blur", "screenshot", "messenger"]
 MAX_CANDIDATES = 3
 MAX_FACES = 64
@@ -88,6 +89,10 @@ class Wish(BaseModel):
     faces: Faces = Field("all", description="`all`, the `largest`, or indices from POST /v1/faces: `0,2`")
     strength: Strength = Field(
         1.0, description="0 (no make-up) to 1, or `auto`: the least that hides the owner after JPEG 75"
+    )
+    effort: Effort | None = Field(
+        None,
+        description="`quick`: the make-up alone; `thorough`: each face is refined, too; or what the models offer",
     )
     regions: Regions = Field(REGIONS, description="Where make-up may go")
     vary: Vary = Field("strength", description="What candidates differ in: `strength`, or the `look`")

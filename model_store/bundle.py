@@ -93,7 +93,7 @@ class Bundle:
             style = self.catalog.style_for(reference, target)
         except (UnknownReference, StyleNotTrained):  # only then is the folder of additions read
             style = with_additions(self.catalog, self.added).style_for(reference, target)
-        self._attach(style_name(style.reference, style.target), style.file, style.mode, style.sha256)
+        self._attach(style.adapter, style.file, style.mode, style.sha256)
         return style
 
     def find_makeup(self, reference: str) -> str:
@@ -170,7 +170,8 @@ def _build_parser(row: ParserRow) -> nn.Module:
 
 
 def _open_detector(folder: Path, manifest: Manifest, parser: nn.Module, yunet: Yunet | None) -> Detector:
-    """The detector that a manifest names: "yunet" with its file, or "opencv-haar", in whose place `yunet` is taken.
+    """The detector that a manifest names: "yunet", with its file or as it was pulled, or "opencv-haar", in whose place
+    `yunet` is taken.
 
     A parser that is known to tell faces looks at what it finds.
     """
@@ -180,7 +181,10 @@ def _open_detector(folder: Path, manifest: Manifest, parser: nn.Module, yunet: Y
     is_checked = manifest["parser"].get("checks_faces", False)
     eyes = parser_eyes(parser, portrait["size_px"]) if is_checked else None
     if kind == "yunet":
-        return YunetDetector(framing, Yunet(folder / row["file"]), eyes)
+        own = Yunet(folder / row["file"]) if "file" in row else yunet
+        if own is None:
+            raise ValueError("it brings no face detector; `diffam models pull recognisers` fetches one")
+        return YunetDetector(framing, own, eyes)
     if kind != "opencv-haar":
         raise ValueError(f"no detector is called {kind!r}")
     check = parser_check(parser, portrait["size_px"]) if is_checked else None
@@ -269,7 +273,8 @@ def open_bundle(
     added: the folder of references and styles added to it, read again whenever one is asked for.
     yunet: finds faces where the bundle brings no detector of its own, instead of OpenCV's cascades.
     """
-    catalog, manifest = read_catalog(folder), read_manifest(folder)
+    manifest = read_manifest(folder)
+    catalog = read_catalog(folder, judges.recognisers if judges else ())
     problems = damaged_files(folder)
     if problems:
         raise BundleDamaged(f"bundle {catalog.name!r}: {'; '.join(problems)}")
@@ -278,7 +283,7 @@ def open_bundle(
         files = {card.id: card.makeup for card in catalog.references if card.makeup is not None}
         # whole networks wait until they are asked for: each is as large as the base model
         loras = (style for style in catalog.styles if style.mode == "lora")
-        files |= {style_name(style.reference, style.target): style.file for style in loras}
+        files |= {style.adapter: style.file for style in loras}
         for name, file in files.items():
             add_style(models.eps, name, manifest["lora"]["rank"], read_weights(file))
         removal = _attach_removal(models, folder, manifest)

@@ -1,12 +1,21 @@
 """What a bundle offers, read from `bundle.toml` alone: no weights, no torch, so that the web process may use it."""
 
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
-from model_store.errors import BundleDamaged, StyleNotTrained, UnknownBundle, UnknownReference, UnknownTarget
-from model_store.manifest import Manifest, is_of_earlier_version
+from model_store.errors import (
+    BundleDamaged,
+    EffortUnavailable,
+    RecognisersMissing,
+    StyleNotTrained,
+    UnknownBundle,
+    UnknownReference,
+    UnknownTarget,
+)
+from model_store.manifest import Manifest, RefinementRow, is_of_earlier_version
 
 Mode = Literal["lora", "full"]
 BUNDLES = Path(__file__).parent / "bundles"
@@ -42,15 +51,32 @@ class TargetCard:
 
 @dataclass(frozen=True)
 class StyleCard:
-    """Fine-tuned weights for a reference and a target. `held_out`: the one of the paper's four they never saw."""
+    """Fine-tuned weights for a reference and a target. `held_out`: the one of the paper's four they never saw.
+
+    is_makeup: they apply the make-up alone, and the face is refined afterwards, away from its owner alone where there
+    is no target.
+    """
 
     reference: str
-    target: str
+    target: str | None
     held_out: str
     surrogates: tuple[str, ...]
     file: Path
     mode: Mode = "lora"
     sha256: str | None = None
+    is_makeup: bool = False
+
+    @property
+    def adapter(self) -> str:
+        """The name that the weights have in the noise predictor."""
+        return self.reference if self.is_makeup else f"{self.reference}-{self.target}"
+
+    @property
+    def identity(self) -> str:
+        """The target's id. Raises ValueError where there is none."""
+        if self.target is None:
+            raise ValueError(f"the style of {self.reference!r} has no target")
+        return self.target
 
     def role_of(self, recogniser: str) -> Literal["surrogate", "held_out"]:
         """Say "surrogate" if the style was trained against it, else "held_out"."""
@@ -59,7 +85,10 @@ class StyleCard:
 
 @dataclass(frozen=True)
 class Catalog:
-    """A bundle's name, grade and offers. `grade` is "demonstration" or "production"."""
+    """A bundle's name, grade and offers. `grade` is "demonstration", "measured" or "production".
+
+    refines: faces are refined after their style, on recognisers that were pulled.
+    """
 
     name: str
     grade: str
@@ -69,6 +98,7 @@ class Catalog:
     styles: tuple[StyleCard, ...]
     recognisers: tuple[str, ...]
     never_attacked: tuple[str, ...] = ()
+    refines: bool = False
 
     @property
     def attackable(self) -> tuple[str, ...]:
@@ -101,6 +131,11 @@ class Catalog:
                 return card
         known = ", ".join(card.id for card in self.targets)
         raise UnknownTarget(f"no target {target!r}; this bundle has: {known}")
+
+    def check_effort(self, effort: str | None) -> None:
+        """Whether faces are refined where that is asked for. Raises EffortUnavailable."""
+        if effort == "thorough" and not self.refines:
+            raise EffortUnavailable(f"the bundle {self.name!r} refines no faces: ask for a quick result")
 
     def style_for(self, reference: str, target: str | None = None) -> StyleCard:
         """The style of a reference; without a target, the first one fine-tuned for it.
@@ -142,15 +177,18 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleDamaged(f"{folder.name}/bundle.toml cannot be read: {error}") from error
 
 
-def read_catalog(folder: Path) -> Catalog:
-    """The offers of the bundle in `folder`. Raises UnknownBundle, BundleDamaged."""
+def read_catalog(folder: Path, pulled: Collection[str] = ()) -> Catalog:
+    """The offers of the bundle in `folder`. Raises UnknownBundle, BundleDamaged, RecognisersMissing.
+
+    pulled: recognisers of libraries that are there, for a bundle that refines faces on them.
+    """
     manifest = read_manifest(folder)
     if is_of_earlier_version(manifest):
         raise BundleDamaged(
             f"bundle {folder.name!r} was made by an earlier version; remove its folder, and pull or build it again"
         )
     try:
-        return Catalog(
+        catalog = Catalog(
             name=manifest["name"],
             grade=manifest["grade"],
             folder=folder,
@@ -183,5 +221,34 @@ def read_catalog(folder: Path) -> Catalog:
             recognisers=tuple(manifest["recognisers"]),
             never_attacked=tuple(manifest.get("never_attacked", ())),
         )
+        return _refining(catalog, manifest["refinement"], pulled) if "refinement" in manifest else catalog
     except (KeyError, TypeError, IndexError) as error:
         raise BundleDamaged(f"{folder.name}/bundle.toml lacks {error}") from error
+
+
+def _refining(catalog: Catalog, row: RefinementRow, pulled: Collection[str]) -> Catalog:
+    """The catalog with a style of every reference away from the owner alone, and towards each target without one."""
+    if missing := too_few(row, pulled):
+        raise RecognisersMissing(f"the bundle {catalog.name!r} {missing}")
+    held_out = next((name for name in row["held_out"] if name in pulled), next(iter(pulled)))
+    surrogates = tuple(name for name in pulled if name != held_out)
+    trained = {(style.reference, style.target) for style in catalog.styles}
+    made = tuple(
+        StyleCard(card.id, target, held_out, surrogates, card.makeup, is_makeup=True)
+        for card in catalog.references
+        if card.makeup is not None
+        for target in (None, *(card.id for card in catalog.targets))
+        if (card.id, target) not in trained
+    )
+    return replace(catalog, styles=made + catalog.styles, refines=True)
+
+
+def too_few(row: RefinementRow, pulled: Collection[str]) -> str:
+    """What is wrong with the recognisers that are there, the end of a sentence about a bundle; empty if nothing is."""
+    if len(pulled) >= row["least"]:
+        return ""
+    there = ", ".join(pulled) or "none"
+    return (
+        f"needs {row['least']} recognisers of libraries, and there is {there}; `diffam models pull recognisers`"
+        " fetches them"
+    )

@@ -7,6 +7,8 @@ StoreError
 |-- UnknownTarget      no identity of that id
 |-- UnknownRecogniser  no recogniser of that name may be held out or attacked
 |-- JudgeMissing       a recogniser of a library was asked for that was not pulled
+|-- RecognisersMissing a bundle needs recognisers of libraries, and too few were pulled
+|-- EffortUnavailable  a thorough result was asked of a bundle that does not refine
 |-- StyleNotTrained    the reference is there, but no style of it for that target
 |-- StyleExists        somebody did already
 |-- HeldOutAttacked    the recogniser to hold out is among those to attack
@@ -75,6 +77,19 @@ class UnknownTarget(StoreError):
     """The bundle has no target identity of that id."""
 
     code = "unknown_target"
+
+
+class RecognisersMissing(StoreError):
+    """A bundle refines faces on recognisers of libraries, and too few of them were pulled."""
+
+    code = "recognisers_missing"
+    told = "the service lacks recognisers that its models need"
+
+
+class EffortUnavailable(StoreError):
+    """A thorough result was asked of a bundle that does not refine faces."""
+
+    code = "effort_unavailable"
 
 
 class StyleNotTrained(StoreError):

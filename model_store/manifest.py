@@ -115,6 +115,16 @@ class TargetRow(TypedDict):
     images: list[str]
 
 
+class RefinementRow(TypedDict):
+    """Faces are refined after their style, on recognisers that were pulled: `least` of them must be there.
+
+    held_out: whom to hold out, the first that is there.
+    """
+
+    held_out: list[str]
+    least: int
+
+
 class StyleRow(TypedDict):
     """A fine-tuned style of the bundle."""
 
@@ -138,7 +148,10 @@ class FileRow(TypedDict):
 
 
 class Manifest(TypedDict, total=False):
-    """`bundle.toml`. portraits: the seed of rendered faces to train on.  removal_unet: what removal is tuned from."""
+    """`bundle.toml`. portraits: the seed of rendered faces to train on.  removal_unet: what removal is tuned from.
+
+    refinement: of a bundle that has no recognisers of its own.
+    """
 
     name: str
     grade: str
@@ -159,6 +172,7 @@ class Manifest(TypedDict, total=False):
     references: list[ReferenceRow]
     targets: list[TargetRow]
     styles: list[StyleRow]
+    refinement: RefinementRow
     files: dict[str, FileRow]
 
 

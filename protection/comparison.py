@@ -50,11 +50,15 @@ def caption(faces: Sequence[FaceReport]) -> list[str]:
     ]
 
 
+def _whither(target: str | None) -> str:
+    return "away from the owner" if target is None else f"target {target}"
+
+
 def _details(face: ProtectedFace) -> list[str]:
     scores = face.scores
     lines = [
         f"{face.verdict.word.capitalize()}: {face.verdict.sentence}",
-        f"Look {face.reference} at strength {face.strength:g}, target {face.target}.  "
+        f"Look {face.reference} at strength {face.strength:g}, {_whither(face.target)}.  "
         f"PSNR {scores.psnr_db:.1f} dB, SSIM {scores.ssim:.3f}, LPIPS {scores.lpips:.3f} (face)",
     ]
     for match in face.recognisers:

@@ -2,7 +2,8 @@
 
 upload -> job -> batch -> invert -> make up -> composite -> score -> result. What comes before it (HTTP, the ledger)
 only brings photos here; what comes after only carries the result away. A worker calls the three parts one by one:
-photos share the accelerator in the middle one, before and after it each is on its own.
+photos share the accelerator in the middle one, before and after it each is on its own. A thorough result is refined
+between composite and score.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ import torch
 
 from diffam_core.errors import DiffAMError
 from diffam_core.generation import OnStep
-from diffam_core.images import MEDIA_TYPES, decode_photo, decode_rgba, encode_photo
+from diffam_core.images import MEDIA_TYPES, Photo, decode_photo, decode_rgba, encode_photo
 from diffam_core.models import Models
 from jobs.report import FaceReport, OnProgress, Progress, Stage
 from model_store.bundle import Bundle
@@ -24,6 +25,7 @@ from protection.comparison import draw_comparison
 from protection.compositing import composite
 from protection.makeup import Wearing, make_up
 from protection.plan import AUTO_ROWS, Request, Upload, Variant, choose_faces, plan_variants, rows_per_face
+from protection.refining import is_thorough, refine_faces
 from protection.scoring import score_faces, seen_face
 
 Result = TypeVar("Result")
@@ -50,7 +52,7 @@ class Candidate:
     height: int
     comparison: bytes
     reference: str
-    target: str
+    target: str | None
     strength: float | Literal["auto"]
     faces: list[FaceReport]
 
@@ -122,15 +124,22 @@ def make_photos_up(bundle: Bundle, uploads: Sequence[Upload], on_progress: OnPro
 
 
 def finish_photo(bundle: Bundle, made_up: MadeUp, on_progress: OnProgress) -> ProtectedPhoto:
-    """Composite every variant into its photo and measure the finished files. Raises PhotoUnwritable."""
+    """Composite every variant into its photo, refine its faces where that is asked for, and measure the finished files.
+
+    Raises PhotoUnwritable.
+    """
     seconds: dict[str, float] = {}
     by_variant = [[each for each in made_up.worn if each.variant is variant] for variant in made_up.variants]
     with _stage("composite", seconds, on_progress), torch.inference_mode():
-        files = [_composite(made_up.upload, worn) for worn in by_variant]
+        photos = [_composite(made_up.upload, worn) for worn in by_variant]
+    if is_thorough(bundle, made_up.upload.wish):
+        with _stage("refine", seconds, on_progress) as step:
+            for number, worn in enumerate(by_variant):
+                photos[number] = refine_faces(bundle, worn, photos[number], within(step, number, len(by_variant)))
     with _stage("score", seconds, on_progress) as step, torch.inference_mode():
         candidates = [
-            _score(bundle, made_up.upload, worn, file, within(step, number, len(by_variant)))
-            for number, (worn, file) in enumerate(zip(by_variant, files, strict=True))
+            _score(bundle, made_up.upload, worn, photo, within(step, number, len(by_variant)))
+            for number, (worn, photo) in enumerate(zip(by_variant, photos, strict=True))
         ]
     return ProtectedPhoto(candidates, {"detect": made_up.upload.seconds} | made_up.seconds | seconds)
 
@@ -140,14 +149,19 @@ def detect_faces(models: Models, photo: bytes) -> list[FaceReport]:
     return [seen_face(index, face) for index, face in enumerate(models.detector.all(decode_photo(photo)))]
 
 
-def _composite(upload: Upload, worn: Sequence[Wearing]) -> bytes:
-    """The finished file of one candidate: every face's change in its own place, nothing else moved."""
-    photo = composite(upload.photo, [(each.face, each.residual) for each in worn], upload.wish.regions)
+def _composite(upload: Upload, worn: Sequence[Wearing]) -> Photo:
+    """One candidate: every face's change in its own place, nothing else moved."""
+    return composite(upload.photo, [(each.face, each.residual) for each in worn], upload.wish.regions)
+
+
+def _write(upload: Upload, photo: Photo) -> bytes:
+    """The finished file of one candidate."""
     return encode_photo(photo, upload.wish.output_format, alpha=upload.alpha, is_marked=True)
 
 
-def _score(bundle: Bundle, upload: Upload, worn: Sequence[Wearing], file: bytes, on_step: OnStep) -> Candidate:
-    """Measure the file that the user gets: decoded again, its faces found again."""
+def _score(bundle: Bundle, upload: Upload, worn: Sequence[Wearing], photo: Photo, on_step: OnStep) -> Candidate:
+    """Write the file that the user gets, and measure it: decoded again, its faces found again."""
+    file = _write(upload, photo)
     finished = decode_photo(file)
     faces = score_faces(bundle, upload, worn, finished, on_step)
     height, width = finished.shape[:2]

@@ -67,6 +67,7 @@ def plan_variants(bundle: Bundle, wish: Wish) -> list[Variant]:
 
     Strengths fall in equal parts; references are others with a style for the same target, in the catalog's order.
     """
+    bundle.catalog.check_effort(wish.effort)
     first = bundle.find_style(wish.reference_id, wish.target_id)
     parts, strength = wish.candidates, wish.strength
     if wish.vary == "look":

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from diffam_core import score
 from diffam_core.faces.face import FACE_CODES, FoundFace, cut_portrait
@@ -79,7 +80,7 @@ def _protected(bundle: Bundle, wearing: Wearing, states: Mapping[str, Photo]) ->
     met = [meet_again(models, photo, face, original.shape[1]) for photo in states.values()]
     views = [cut_portrait(photo, each.face, models.view_px) for photo, each in zip(states.values(), met, strict=True)]
     after = torch.cat(views).to(models.device)
-    matched = score.matches(models, before, after, bundle.targets[style.target].test.to(models.device))
+    matched = _matched(bundle, style, before, after)
     judged = _judged(bundle, wearing, [(photo, each.face) for photo, each in zip(states.values(), met, strict=True)])
     seen = {
         name: Survival(
@@ -110,13 +111,22 @@ def _protected(bundle: Bundle, wearing: Wearing, states: Mapping[str, Photo]) ->
     )
 
 
+def _matched(bundle: Bundle, style: StyleCard, before: Tensor, after: Tensor) -> list[dict[str, score.Cosines]]:
+    """What the bundle's own recognisers make of a face in every state; one that refines on others has none."""
+    if style.target is None or not bundle.models.recognisers:
+        return [{} for _ in after]
+    target = bundle.targets[style.target].test.to(bundle.models.device)
+    return score.matches(bundle.models, before, after, target)
+
+
 def _judged(bundle: Bundle, wearing: Wearing, states: Sequence[tuple[Photo, FoundFace]]) -> Judged | None:
     """What recognisers of libraries make of the face in every state; None without any that sees it."""
     face = wearing.face
     judges = None if bundle.judges is None else bundle.judges.only(face.upload.wish.judges)
     if judges is None:
         return None
-    return judge(judges, face.photo, face.found, states, bundle.targets[wearing.variant.style.target].test)
+    target = wearing.variant.style.target
+    return judge(judges, face.photo, face.found, states, bundle.targets[target].test if target else None)
 
 
 def _judgements(bundle: Bundle, style: StyleCard, judged: Judged | None, number: int) -> list[Judgement]:

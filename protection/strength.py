@@ -18,7 +18,6 @@ from diffam_core.faces.paste import paste_change
 from diffam_core.images import Photo
 from diffam_core.models import Models
 from diffam_core.score import DECISION_FAR
-from model_store.bundle import style_name
 from model_store.catalog import StyleCard
 from protection.batch import Face, wear
 from protection.compositing import change_of
@@ -76,7 +75,7 @@ def held_out_recognisers(models: Models, style: StyleCard) -> list[str]:
 
 def adapter_of(style: StyleCard) -> str:
     """The name that a style's weights have in the noise predictor."""
-    return style_name(style.reference, style.target)
+    return style.adapter
 
 
 def around(photo: Photo, face: FoundFace) -> tuple[Photo, FoundFace]:

@@ -9,10 +9,10 @@ from jobs.logs import configure_logging
 from jobs.settings import Settings
 from jobs.wish import Wish
 from model_store.additions import with_additions
-from model_store.bundle import Bundle, open_bundle
-from model_store.catalog import Catalog, find_bundle
-from model_store.judges import FOLDER
-from model_store.recognisers import open_judges, open_yunet
+from model_store.bundle import Bundle
+from model_store.catalog import Catalog
+from model_store.choice import choose_bundle
+from model_store.opening import open_chosen
 from protection.pipeline import detect_faces, finish_photo, make_photos_up, open_photo, protect_photos
 from protection.plan import Request
 from worker.photo_jobs import Pipeline
@@ -27,12 +27,12 @@ def main() -> None:
     configure_logging(settings.log_level)
     if settings.torch_threads:
         torch.set_num_threads(settings.torch_threads)
-    folder = find_bundle(settings.bundle, settings.shelf)
-    log.info("bundle_opening", bundle=settings.bundle, device=settings.device)
-    judges = open_judges(settings.shelf / FOLDER, settings.judges, settings.device)
-    bundle = open_bundle(folder, settings.device, settings.added, judges, open_yunet(settings.shelf / FOLDER))
-    warm_up(bundle, with_additions(bundle.catalog, settings.added))
-    log.info("worker_warm", bundle=settings.bundle)
+    choice = choose_bundle(settings.bundle, settings.shelf, settings.judges)
+    name = choice.folder.name
+    log.info("bundle_opening", bundle=name, device=settings.device)
+    bundle = open_chosen(choice, settings.device, settings.added_to(name))
+    warm_up(bundle, with_additions(bundle.catalog, bundle.added))
+    log.info("worker_warm", bundle=name)
     models = bundle.models
     pipeline = Pipeline(
         detect=partial(detect_faces, models),

@@ -13,6 +13,7 @@ from jobs.queue import PROTECT, make_bells, ring
 from jobs.repeating import repeating
 from jobs.settings import Settings
 from model_store.additions import sweep_leaving
+from model_store.choice import choose_bundle
 from worker.heartbeat import Heartbeat, sweep
 from worker.photo_jobs import Pipeline, make_crew, photo_job
 
@@ -58,7 +59,9 @@ def serve(settings: Settings, pipeline: Pipeline) -> None:
                 settings.reap_every_s,
             )
         )
-        alive.enter_context(repeating("removal", lambda: sweep_removed(settings.added, ledger), settings.reap_every_s))
+        choice = choose_bundle(settings.bundle, settings.shelf, settings.judges)
+        added = settings.added_to(choice.folder.name)
+        alive.enter_context(repeating("removal", lambda: sweep_removed(added, ledger), settings.reap_every_s))
         pool = ["--pool=threads", f"--concurrency={settings.worker_threads}", f"--hostname=protect@{name}"]
         quiet = ["--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
         celery.worker_main(["worker", *pool, *quiet])

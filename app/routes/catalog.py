@@ -55,7 +55,7 @@ def list_references(service: ServiceDep) -> References:
                 title=card.title,
                 description=card.description,
                 image=f"/v1/references/{card.id}/image",
-                targets=[style.target for style in styles if style.reference == card.id],
+                targets=[style.target for style in styles if style.reference == card.id and style.target is not None],
             )
             for card in service.catalog.references
         ]
@@ -76,8 +76,8 @@ def remove_added_reference(reference_id: str, service: ServiceDep) -> Response:
     """
     if not any(card.id == reference_id for card in service.catalog.references):
         raise Problem("not_found", f"no reference {reference_id!r}")
-    remove_reference(service.shipped, service.settings.added, reference_id)
-    gone, _ = sweep_leaving(service.settings.added, service.ledger.references_in_use)
+    remove_reference(service.shipped, service.added, reference_id)
+    gone, _ = sweep_leaving(service.added, service.ledger.references_in_use)
     return Response(status_code=204 if reference_id in gone else 202)
 
 

@@ -66,6 +66,8 @@ def _not_on_offer(service: Service, catalog: Catalog, wish: Mapping[str, Any]) -
     if target is not None and wish.get("vary") == "look" and offered < wish.get("candidates", 1):
         detail = f"the target {target!r} has {offered} looks to choose from"
         refused.append(FieldError(param="candidates", code="invalid_field", detail=detail))
+    with noted(refused):
+        catalog.check_effort(wish.get("effort"))
     return refused + _unknown_judges(service.judges, wish.get("judges"))
 
 

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.album.folder import Album, find_photos
 from cli.album.journal import Entry, open_journal
+from cli.choosing import choose
 from cli.client import targets_of
 from cli.errors import CliError
 from cli.scores import print_grade
@@ -25,8 +26,8 @@ from cli.wishes import check_looks
 from jobs.settings import Settings
 from jobs.wish import Wish
 from model_store.additions import with_additions
-from model_store.catalog import find_bundle, read_catalog
-from model_store.judges import FOLDER, choose_judges
+from model_store.catalog import Catalog
+from model_store.judges import choose_judges
 
 IN_FLIGHT = 4
 """Photos at a service at once: enough to fill its batches, and it has other users too."""
@@ -47,12 +48,13 @@ def protect_album(console: Console, settings: Settings, order: AlbumOrder, as_js
     """Protect every photo of an album; returns whether all of them are. Raises CliError, StoreError, OSError."""
     wish = order.wish
     check_album(wish)
-    home = find_bundle(settings.bundle, settings.shelf)
+    choice = choose(settings)
+    added = settings.added_to(choice.folder.name)
     album = find_photos(order.folder, order.out)
     with ExitStack() as held:
         client = held.enter_context(connect(order.server)) if order.server else None
         if client is None:
-            offered = styled(home, settings, wish)
+            offered = styled(with_additions(choice.catalog, added), wish)
         else:
             offered = targets_of(client, wish.reference_id)
             Console(stderr=True).print("Who is on which photo is found out here; the service only makes the photos.")
@@ -62,13 +64,10 @@ def protect_album(console: Console, settings: Settings, order: AlbumOrder, as_js
         from cli.album.sight import look_at
         from cli.album.work import Maker, make_all, plan_work
         from cli.make import make_here, make_there
-        from model_store.bundle import open_bundle
-        from model_store.recognisers import open_judges, open_yunet
+        from model_store.opening import open_chosen
 
-        recognisers = settings.shelf / FOLDER
-        wanted = wish.judges if client is None else here(recognisers, wish.judges)
-        judges, yunet = open_judges(recognisers, wanted, settings.device), open_yunet(recognisers)
-        bundle, stop = open_bundle(home, settings.device, settings.added, judges, yunet), Event()
+        wanted = wish.judges if client is None else here(choice.recognisers, wish.judges)
+        bundle, stop = open_chosen(choice, settings.device, added, wanted), Event()
         bar.remove_task(loading)
         make = make_there(client, wish, stop) if client else make_here(bundle, settings, wish)
         journal = held.enter_context(open_journal(order.out))
@@ -105,11 +104,10 @@ def connect(server: str) -> httpx.Client:
     return httpx.Client(base_url=url, timeout=TIMEOUT_S)
 
 
-def styled(home: Path, settings: Settings, wish: Wish) -> list[str]:
+def styled(catalog: Catalog, wish: Wish) -> list[str]:
     """The targets that the bundle here has a style for. Raises CliError, StoreError."""
-    catalog = with_additions(read_catalog(home), settings.added)
     check_looks(catalog, wish)
-    return [style.target for style in catalog.styles if style.reference == wish.reference_id]
+    return [style.target for style in catalog.styles if style.reference == wish.reference_id and style.target]
 
 
 def here(judging: Path, asked: Sequence[str] | None) -> tuple[str, ...]:

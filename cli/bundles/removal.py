@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.choosing import choose
 from cli.errors import CliError
 from cli.losses import shown_losses
 from jobs.settings import Settings
-from model_store.catalog import BUNDLES, find_bundle
-from model_store.judges import FOLDER
+from model_store.catalog import BUNDLES
 
 console = Console()
 
@@ -27,7 +27,8 @@ def fine_tune_removal(
 ) -> None:
     """Fine-tune a bundle's make-up removal. Stopped, even by force? Run it again: it goes on where it was."""
     settings = Settings(bundle=name)
-    folder = find_bundle(name, settings.shelf)
+    choice = choose(settings)
+    folder = choice.folder
     if folder.parent == BUNDLES:
         copy = settings.shelf / name
         raise CliError(f"{name!r} ships with the project and stays as it is; copy {folder} to {copy} and go on there")
@@ -36,8 +37,7 @@ def fine_tune_removal(
     table = read_recipe(recipe).removal
     if table is None:
         raise CliError(f"the recipe {recipe!r} has no [removal]")
-    from model_store.bundle import open_bundle
-    from model_store.recognisers import open_yunet
+    from model_store.opening import open_chosen
     from model_store.training.new_removal import renew_removal
     from model_store.training.portraits import Training
 
@@ -48,7 +48,7 @@ def fine_tune_removal(
         seed,
     )
     with console.status("loading the models"):
-        bundle = open_bundle(folder, settings.device, settings.added, yunet=open_yunet(settings.shelf / FOLDER))
+        bundle = open_chosen(choice, settings.device, settings.added_to(name), judges=())
     with shown_losses(console) as show:
         file = renew_removal(bundle, table, training, show)
     console.print(f"Bundle {name!r} removes make-up with {file}.", soft_wrap=True, markup=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from cli.choosing import choose
 from cli.commit import commit
 from cli.errors import CliError
 from cli.evaluation.tables import print_known, print_searches, print_tables
@@ -25,12 +26,11 @@ from evaluation.summary import gain, summary
 from evaluation.treatments import TREATMENTS, treatments_of
 from jobs.settings import Settings
 from model_store.additions import with_additions
-from model_store.bundle import Bundle, open_bundle
-from model_store.catalog import Catalog, find_bundle
+from model_store.bundle import Bundle
+from model_store.catalog import Catalog
 from model_store.datasets.folder import people_in
 from model_store.datasets.people import Person
-from model_store.judges import FOLDER
-from model_store.recognisers import open_judges, open_yunet
+from model_store.opening import open_chosen
 
 FEWEST_FACES = 4
 
@@ -94,9 +94,9 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
 def _open(settings: Settings, order: EvaluationOrder) -> Bundle:
     """The bundle with the styles of some references alone, all attached; judges say nothing of drawn people."""
     is_drawn = order.dataset == "rendered"
-    judges = None if is_drawn else open_judges(settings.shelf / FOLDER, settings.judges, settings.device)
-    folder, yunet = find_bundle(settings.bundle, settings.shelf), open_yunet(settings.shelf / FOLDER)
-    bundle = open_bundle(folder, settings.device, settings.added, judges, yunet)
+    choice = choose(settings)
+    added = settings.added_to(choice.folder.name)
+    bundle = open_chosen(choice, settings.device, added, judges=() if is_drawn else None)
     catalog = with_additions(bundle.catalog, bundle.added)
     cards = {card.id: card for card in catalog.references}
     references = _known("reference", order.references or list(cards), cards)

@@ -16,7 +16,7 @@ from model_store.catalog import StyleCard
 @torch.inference_mode()
 def _protect(bundle: Bundle, subjects: Subjects, task: StyleCard, _eps: float) -> list[Photo]:
     models = bundle.models
-    target = shrink(bundle.targets[task.target].aim, models.portrait_px)
+    target = shrink(bundle.targets[task.identity].aim, models.portrait_px)
     target = target.to(models.device)
     mask = face_probability(models.parser, target)
     wanted = (target * mask).sum(dim=(2, 3)) / mask.sum(dim=(2, 3))

@@ -9,11 +9,11 @@ from model_store.errors import StyleNotTrained
 
 
 def _protect(bundle: Bundle, subjects: Subjects, task: StyleCard, _eps: float) -> list[Photo]:
-    trained = [style.target for style in bundle.catalog.styles if style.reference == task.reference]
+    trained = [style.identity for style in bundle.catalog.styles if style.reference == task.reference]
     others = [target for target in trained if target != task.target]
     if not others:
         raise StyleNotTrained(f"reference {task.reference!r} has a style for {task.target!r} only")
-    later = [target for target in others if trained.index(target) > trained.index(task.target)]
+    later = [target for target in others if trained.index(target) > trained.index(task.identity)]
     return protect_with(bundle, subjects, style_name(task.reference, (later or others)[0]))
 
 

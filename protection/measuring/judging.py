@@ -67,23 +67,28 @@ def judge(
     original: Photo,
     face: FoundFace,
     states: Sequence[tuple[Photo, FoundFace]],
-    target: Float[Tensor, "1 3 side side"],
+    target: Float[Tensor, "1 3 side side"] | None,
 ) -> Judged | None:
     """The matches of a face, against the unprotected one as the owner; None when judges see no face in the original.
 
     states: photos, each with the face as it was met there; where judges do not see it they look where it was.
-    target: a portrait in the face's framing.
+    target: a portrait in the face's framing, if there is one.
     """
     before = sight_of(judges, original, face)
     if before is None:
         return None
     after = [meet(judges, photo, met, before.points) for photo, met in states]
-    portrait = to_pixels(target[0])
-    aim = sight_of(judges, portrait, _framed(face.framing, portrait.shape[0]))
+    aim = None if target is None else sight_of_portrait(judges, target, face.framing)
     found = embed_sights(judges, [before, *after, *([aim] if aim else [])])
     own, seen = ({name: rows[part] for name, rows in found.items()} for part in (slice(1), slice(1, 1 + len(after))))
     aims = {name: rows[-1:] for name, rows in found.items()}
     return Judged(compare(judges.recognisers, own, seen, aims), aim is not None)
+
+
+def sight_of_portrait(judges: Judges, portrait: Float[Tensor, "1 3 side side"], framing: Framing) -> Sight | None:
+    """The face of a portrait in [-1, 1]; None when none is found there."""
+    pixels = to_pixels(portrait[0])
+    return sight_of(judges, pixels, _framed(framing, pixels.shape[0]))
 
 
 def _framed(framing: Framing, side_px: int) -> FoundFace:

@@ -60,7 +60,7 @@ def test_noise_survives_the_way_into_the_finished_file(bundle: Bundle, subjects:
     task = bundle.catalog.styles[0]
     photos = [save_and_open(photo) for photo in METHODS["ti_dim"].protect(bundle, subjects, task, 2 * EPS)]
     surrogate = task.surrogates[0]
-    target = bundle.models.recognisers[surrogate].embed(bundle.targets[task.target].aim)[0]
+    target = bundle.models.recognisers[surrogate].embed(bundle.targets[task.identity].aim)[0]
     before, after = (
         embed(bundle.models, stack_portraits(files, subjects.found, bundle.models.view_px))[surrogate] @ target
         for files in (subjects.photos, photos)

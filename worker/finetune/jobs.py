@@ -15,11 +15,10 @@ from jobs.repeating import repeating
 from jobs.report import OnProgress, Progress
 from jobs.settings import Settings
 from model_store.additions import StyleOrder, remove_reference
-from model_store.bundle import Bundle, open_bundle
-from model_store.catalog import find_bundle, read_catalog
+from model_store.bundle import Bundle
+from model_store.choice import choose_bundle
 from model_store.errors import ReferenceExists, StyleExists, UnknownReference
-from model_store.judges import FOLDER
-from model_store.recognisers import open_yunet
+from model_store.opening import open_chosen
 from model_store.training.new_reference import add_reference
 from model_store.training.new_style import fine_tune_style
 from model_store.training.portraits import Training
@@ -80,7 +79,8 @@ def is_unwanted(ledger: Ledger, job_id: str) -> bool:
 def take_back(settings: Settings, reference_id: str) -> None:
     """Remove a reference that was added for somebody who erased the job meanwhile; the next sweep deletes it."""
     with suppress(UnknownReference):
-        remove_reference(read_catalog(find_bundle(settings.bundle, settings.shelf)), settings.added, reference_id)
+        choice = choose_bundle(settings.bundle, settings.shelf, settings.judges)
+        remove_reference(choice.catalog, settings.added_to(choice.folder.name), reference_id)
 
 
 class Eta:
@@ -104,10 +104,8 @@ def finetune(claim: Claim, ledger: Ledger, settings: Settings, on_progress: OnPr
     if settings.torch_threads:
         torch.set_num_threads(settings.torch_threads)
     on_progress(Progress(stage="load", step=0, steps=1))
-    bundle = open_bundle(
-        find_bundle(settings.bundle, settings.shelf), settings.device, settings.added,
-        yunet=open_yunet(settings.shelf / FOLDER),
-    )  # fmt: skip
+    choice = choose_bundle(settings.bundle, settings.shelf, settings.judges)
+    bundle = open_chosen(choice, settings.device, settings.added_to(choice.folder.name), judges=())
     on_progress(Progress(stage="load", step=1, steps=1))
     wish, is_first = claim.input, claim.attempt == 1
     if isinstance(wish, ReferenceInput):

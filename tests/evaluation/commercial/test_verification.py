@@ -81,7 +81,7 @@ def test_nothing_is_asked_twice(bundle: Bundle) -> None:
 
 def test_the_finished_file_is_compared_with_the_target_and_with_the_owners_other_photo(room: Room) -> None:
     said = room.ask()
-    outcome = room.evaluation.outcomes["tint", room.bundle.catalog.styles[0].target]
+    outcome = room.evaluation.outcomes["tint", room.bundle.catalog.styles[0].identity]
     others = room.evaluation.subjects.other_files
     assert len(outcome.files) == 3
     own = [answer for answer in said.answers if answer.question.target is None][:3]
@@ -140,7 +140,9 @@ def test_every_single_comparison_is_in_the_json(room: Room) -> None:
     assert len(comparisons) == len(room.server.requests) == 3 * 4
     assert {row["photo"] for row in comparisons} == {0, 1, 2}
     assert comparisons[0]["thresholds"]["1e-3"] == 62.327
-    assert Question("tint", room.bundle.catalog.styles[0].target, None) in {answer.question for answer in said.answers}
+    assert Question("tint", room.bundle.catalog.styles[0].identity, None) in {
+        answer.question for answer in said.answers
+    }
 
 
 def test_the_page_shows_rows_and_what_ended_early_without_a_key(room: Room, tmp_path: Path) -> None:

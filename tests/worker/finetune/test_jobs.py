@@ -121,12 +121,12 @@ def test_a_look_that_was_added_for_nobody_is_taken_back(
     job_id = ledger.accept(b"photo", wish, BundleName(name="mini", grade="demonstration"), "finetune")
 
     def work(_claim: Claim, _ledger: Ledger, _settings: Settings, _on_progress: OnProgress) -> Output:
-        look = settings.added / "references/dusk"
+        look = settings.added_to(settings.bundle) / "references/dusk"
         look.mkdir(parents=True)
         (look / "reference.toml").write_text('title = "Dusk"')
         end(ledger) if is_kept else end(ledger, job_id)
         return Output(reference_id="dusk")
 
     finetune_job(ledger, settings, job_id, work)
-    sweep_removed(settings.added, ledger)
-    assert (settings.added / "references/dusk").is_dir() == is_kept
+    sweep_removed(settings.added_to(settings.bundle), ledger)
+    assert (settings.added_to(settings.bundle) / "references/dusk").is_dir() == is_kept

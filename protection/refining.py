@@ -1,0 +1,60 @@
+"""A thorough result: faces in make-up are refined on recognisers that were pulled, but for those that are held out."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from diffam_core.generation import OnStep
+from diffam_core.images import Photo
+from diffam_core.models import Recogniser
+from diffam_core.refining.photo import Dressed, refine_photo
+from diffam_core.refining.refinement import Aims, Refinement
+from jobs.wish import Wish
+from model_store.bundle import Bundle
+from model_store.catalog import StyleCard
+from protection.makeup import Wearing
+from protection.measuring.judging import embed_sights, sight_of_portrait
+
+
+def is_thorough(bundle: Bundle, wish: Wish) -> bool:
+    """Whether faces are refined for this wish: wherever the bundle can, unless it asks for a quick result."""
+    return bundle.catalog.refines and wish.effort != "quick"
+
+
+def refine_faces(bundle: Bundle, worn: Sequence[Wearing], photo: Photo, on_step: OnStep) -> Photo:
+    """The photo of one candidate with the faces that wear it refined, each as strongly as its make-up.
+
+    on_step: told before each strength.
+    """
+    style, original = worn[0].variant.style, worn[0].face.photo
+    surrogates, aims = surrogates_of(bundle, style), aims_of(bundle, style)
+    strengths = sorted({each.choice.strength for each in worn if each.choice.strength > 0})
+    for number, strength in enumerate(strengths):
+        on_step(number, len(strengths))
+        faces = [each.face.found for each in worn if each.choice.strength == strength]
+        settings = at_strength(Refinement(), strength)
+        photo = refine_photo(bundle.models, Dressed(original, photo, faces), surrogates, settings, aims)
+    return photo
+
+
+def at_strength(settings: Refinement, strength: float) -> Refinement:
+    """A refinement whose budget is a share of the whole."""
+    amplitude = strength * settings.budgets.amplitude
+    return replace(settings, budgets=replace(settings.budgets, amplitude=amplitude))
+
+
+def surrogates_of(bundle: Bundle, style: StyleCard) -> list[Recogniser]:
+    """The recognisers that refinement attacks."""
+    judges = bundle.judges.recognisers if bundle.judges else {}
+    return [judges[name] for name in style.surrogates if name in judges]
+
+
+@torch.no_grad()
+def aims_of(bundle: Bundle, style: StyleCard) -> Aims | None:
+    """What recognisers make of the target's picture to aim at; None without a target, or where they see no face."""
+    if style.target is None or bundle.judges is None:
+        return None
+    framing = bundle.models.detector.framing
+    sight = sight_of_portrait(bundle.judges, bundle.targets[style.target].aim, framing)
+    return None if sight is None else {name: rows[0] for name, rows in embed_sights(bundle.judges, [sight]).items()}
