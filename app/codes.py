@@ -84,6 +84,7 @@ FACTS: Mapping[str, Fact] = {
     "store_error": Fact(IN_A_JOB, "The service's models refused the work."),
     "bundle_damaged": Fact(IN_A_JOB, "A file of the service's models is missing or damaged."),
     "unknown_bundle": Fact(IN_A_JOB, "The service does not find its models."),
+    "recognisers_missing": Fact(IN_A_JOB, "The service lacks recognisers that its models need."),
     "recipe_invalid": Fact(IN_A_JOB, "The service's recipe does not fit its models."),
     "dataset_error": Fact(IN_A_JOB, "The service cannot read the faces to train on."),
     "dataset_missing": Fact(IN_A_JOB, "The service does not find the faces to train on."),
