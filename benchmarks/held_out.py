@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
 
 from cli.commit import commit
 from diffam_core.images import Photo, decode_photo, encode_photo, to_portrait
@@ -39,6 +40,7 @@ from protection.plan import Request
 FARS: tuple[FalseAcceptRate, ...] = ("0.01", "0.001")
 TREATED: tuple[Treatment, ...] = ("jpeg75", "jpeg50", "half", "blur", "screenshot")
 FINISHED = "finished"
+console = Console(highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
@@ -139,11 +141,11 @@ def main() -> None:
             f"{name} {row['0.01']:.2f}/{row['0.001']:.2f}" for name, row in rows[held_out][FINISHED].items()
         )
         facts = " ".join(f"{key} {rows[held_out][key]}" for key in ("psnr_db", "least_psnr_db", "ssim", "seconds"))
-        print(f"held out {held_out}: {told}; {facts}", flush=True)
+        console.print(f"held out {held_out}: {told}; {facts}")
     for state in (FINISHED, *TREATED):
         for far in FARS:
             own = [row[state][name][far] for name, row in rows.items() if name in judges.recognisers]
-            print(f"{state}: mean own match of the held-out at FAR {far}: {np.mean(own):.3f}")
+            console.print(f"{state}: mean own match of the held-out at FAR {far}: {np.mean(own):.3f}")
     if asked.json:
         made_by = {"commit": commit(), "machine": platform.machine(), "threads": torch.get_num_threads()}
         about = vars(asked) | {"people": asked.people.name, "json": None, "n": len(sitters)}
