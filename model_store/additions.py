@@ -65,7 +65,11 @@ def check_order(catalog: Catalog, order: StyleOrder) -> StyleOrder:
 
 def refusals(catalog: Catalog, order: StyleOrder) -> Iterator[tuple[str, StoreError]]:
     """All that speaks against an order, each with the field where it stands: UnknownTarget, UnknownRecogniser,
-    HeldOutAttacked, StyleExists."""
+    HeldOutAttacked, StyleExists. A bundle without recognisers to train with is all there is to say."""
+    if not catalog.attackable:
+        about = f"the bundle {catalog.name!r} has no recognisers to train with; its faces are refined for any target"
+        yield "held_out", UnknownRecogniser(about)
+        return
     if not any(card.id == order.target for card in catalog.targets):
         known = ", ".join(card.id for card in catalog.targets)
         yield "target_id", UnknownTarget(f"no target {order.target!r}; this bundle has: {known}")

@@ -227,12 +227,16 @@ def read_catalog(folder: Path, pulled: Collection[str] = ()) -> Catalog:
 
 
 def _refining(catalog: Catalog, row: RefinementRow, pulled: Collection[str]) -> Catalog:
-    """The catalog with a style of every reference away from the owner alone, and towards each target without one."""
+    """The catalog with a style of every reference away from the owner alone, and towards each target without one.
+
+    A trained style that attacks all that are there is not on offer: somebody is always held out.
+    """
     if missing := too_few(row, pulled):
         raise RecognisersMissing(f"the bundle {catalog.name!r} {missing}")
     held_out = next((name for name in row["held_out"] if name in pulled), next(iter(pulled)))
     surrogates = tuple(name for name in pulled if name != held_out)
-    trained = {(style.reference, style.target) for style in catalog.styles}
+    usable = tuple(style for style in catalog.styles if not set(style.surrogates).issuperset(pulled))
+    trained = {(style.reference, style.target) for style in usable}
     made = tuple(
         StyleCard(card.id, target, held_out, surrogates, card.makeup, is_makeup=True)
         for card in catalog.references
@@ -240,7 +244,7 @@ def _refining(catalog: Catalog, row: RefinementRow, pulled: Collection[str]) -> 
         for target in (None, *(card.id for card in catalog.targets))
         if (card.id, target) not in trained
     )
-    return replace(catalog, styles=made + catalog.styles, refines=True)
+    return replace(catalog, styles=made + usable, refines=True)
 
 
 def too_few(row: RefinementRow, pulled: Collection[str]) -> str:

@@ -23,10 +23,11 @@ from model_store.bundle import Bundle
 from protection.batch import invert, within
 from protection.comparison import draw_comparison
 from protection.compositing import composite
-from protection.makeup import Wearing, make_up
+from protection.makeup import make_up
 from protection.plan import AUTO_ROWS, Request, Upload, Variant, choose_faces, plan_variants, rows_per_face
 from protection.refining import is_thorough, refine_faces
 from protection.scoring import score_faces, seen_face
+from protection.strength import Wearing
 
 Result = TypeVar("Result")
 Asked = ParamSpec("Asked")

@@ -13,8 +13,8 @@ from diffam_core.refining.refinement import Aims, Refinement
 from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
-from protection.makeup import Wearing
 from protection.measuring.judging import embed_sights, sight_of_portrait
+from protection.strength import Wearing
 
 
 def is_thorough(bundle: Bundle, wish: Wish) -> bool:

@@ -17,13 +17,12 @@ from diffam_core.images import Photo
 from jobs.report import FaceReport, Judgement, Match, ProtectedFace, Scores, SeenFace, StrengthSearch, Survival, Trial
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
-from protection.makeup import Wearing
 from protection.measuring.again import meet_again
 from protection.measuring.judging import Judged, judge
 from protection.measuring.survival import PROFILES, treat
 from protection.measuring.verdict import FINISHED, verdict
 from protection.plan import Upload
-from protection.strength import BAR, Choice
+from protection.strength import BAR, Choice, Wearing
 
 REASONS = FACE_CODES | {
     "face_not_chosen": "It was not among the faces to protect.",

@@ -19,7 +19,7 @@ from diffam_core.images import Photo
 from diffam_core.models import Models
 from diffam_core.score import DECISION_FAR
 from model_store.catalog import StyleCard
-from protection.batch import Face, wear
+from protection.batch import Face, Residual, wear
 from protection.compositing import change_of
 from protection.measuring.survival import PROFILES, treat
 from protection.measuring.verdict import passes
@@ -47,6 +47,16 @@ class Choice:
     strength: float
     passes: bool | None = None
     tried: tuple[Tried, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Wearing:
+    """What a variant changes on a face, its residual, and how its strength was chosen."""
+
+    face: Face
+    variant: Variant
+    residual: Residual
+    choice: Choice
 
 
 @torch.inference_mode()

@@ -91,6 +91,13 @@ def test_everything_that_speaks_against_an_order_is_said_at_once_with_its_field(
     ]  # fmt: skip
 
 
+def test_a_bundle_without_recognisers_says_that_it_trains_nothing_and_why_that_is_no_loss() -> None:
+    refining = replace(CATALOG, recognisers=())
+    ((field, error),) = refusals(refining, StyleOrder("rose", "aurora", "dlib"))
+    assert (field, error.code) == ("held_out", "unknown_recogniser")
+    assert "no recognisers to train with; its faces are refined for any target" in str(error)
+
+
 def test_an_order_without_surrogates_attacks_whoever_may_be_attacked_and_is_not_held_out(tmp_path: Path) -> None:
     put_reference(tmp_path, "dusk")
     catalog = with_additions(CATALOG, tmp_path)

@@ -130,6 +130,20 @@ def test_what_is_not_on_offer_is_refused_by_its_own_name() -> None:
         replace(catalog, styles=catalog.styles[:1]).style_for("rose", "celia")
 
 
+def test_a_style_that_attacks_every_recogniser_that_is_there_is_not_worn_for_somebody_must_judge(copy: Path) -> None:
+    attacked = ["sface", "faceres", "faceplugin"]
+    style = {"reference": "rose", "target": "celia", "held_out": "dlib", "surrogates": attacked, "file": "weights"}
+    manifest = read_manifest(copy) | {
+        "recognisers": {}, "never_attacked": [], "styles": [style],
+        "refinement": {"held_out": ["dlib", "sface"], "least": 3},
+    }  # fmt: skip
+    (copy / "bundle.toml").write_text(tomli_w.dumps(manifest), encoding="utf-8")
+    trained = read_catalog(copy, ("dlib", *attacked)).style_for("rose", "celia")
+    assert (trained.is_makeup, trained.held_out) == (False, "dlib")
+    instead = read_catalog(copy, attacked).style_for("rose", "celia")
+    assert (instead.is_makeup, instead.held_out, instead.surrogates) == (True, "sface", ("faceres", "faceplugin"))
+
+
 @torch.inference_mode()
 def test_lpips_grows_with_blur_noise_and_shift(models: Models) -> None:
     from model_store.rendered.portraits import population, to_float

@@ -12,10 +12,10 @@ from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.rendered.renderer import FRAMING
 from model_store.rendered.scenes import demo_scene
-from protection.makeup import Wearing
 from protection.pipeline import make_photos_up, open_photo
 from protection.plan import Request, Upload
 from protection.scoring import REASONS, score_faces, seen_face
+from protection.strength import Wearing
 
 FOUND = FoundFace(
     (10, 20, 50, 60), (25.04, 40.26), (45.0, 40.0), FRAMING, notes=("face_cut_off",), others={"nose": (35.55, 51.0)}
