@@ -4,6 +4,7 @@ The files of finished stages may be copied to another machine, which then goes o
 """
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from diffam_core.networks.unet import EpsModel
 from model_store.additions import finished
-from model_store.portrait import diffusion, perception
+from model_store.portrait import diffusion, perception, styling
 from model_store.portrait.learning import Course
 from model_store.portrait.mesh import locate, read_mesh
 from model_store.portrait.portraits import WIDE_FRAMING, WIDE_PX, cut_portraits, eyes_in, read_portraits
@@ -21,7 +23,7 @@ from model_store.training.stages import OnBuild, OnStep, run_stages, stage_file
 
 SOURCES = Path(__file__).with_name("sources.toml")
 """What is fetched to learn from."""
-WAVES = (("portraits",), ("unet", "mesh"), ("parser",))
+WAVES = (("portraits",), ("unet", "mesh"), ("parser", "walks"), tuple(styling.MAKEUPS))
 """Stages by what they need: those of a wave may run at the same time."""
 
 
@@ -30,7 +32,7 @@ class Maker:
     """Makes one stage; it travels to the processes that stages run in.
 
     people: a folder that has `portraits.FOLDERS`.  detector: YuNet's file.  fetched: where the files of `SOURCES` are.
-    unet, parser: how long and how fast they learn.
+    unet, parser, makeup: how long and how fast they learn.  walks: how many views styles learn from.
     """
 
     people: Path
@@ -38,6 +40,8 @@ class Maker:
     fetched: Path
     unet: Course = diffusion.COURSE
     parser: Course = perception.COURSE
+    makeup: styling.Course = styling.COURSE
+    walks: int = styling.WALKS
 
     def __call__(self, stage: str, work: Path, on_step: OnStep) -> None:
         """Leave the stage's file. Raises KeyError for an unknown stage, and what the stage raises."""
@@ -50,6 +54,10 @@ class Maker:
             _make_mesh(work, self.fetched, path, on_step)
         elif stage == "parser":
             _make_parser(work, path, on_step, self.parser)
+        elif stage == "walks":
+            _make_walks(work, path, on_step, self.walks)
+        elif stage in styling.MAKEUPS:
+            _make_makeup(work, stage, on_step, self.makeup)
         else:
             raise KeyError(stage)
 
@@ -81,6 +89,29 @@ def _make_parser(work: Path, path: Path, on_step: OnStep, course: Course) -> Non
     network = perception.train_parser(taught, work / "checkpoints" / "parser", on_step, course)
     save_weights(network.state_dict(), path)
     _note(perception.measure_parser(network, portraits, points), path)
+
+
+def _make_walks(work: Path, path: Path, on_step: OnStep, count: int) -> None:
+    portraits = read_portraits(stage_file(work, "portraits"))
+    walks = styling.walk(_read_unet(work), portraits, count, on_step)
+    with finished(path) as partial:
+        save_file(walks.tensors(), partial)
+
+
+def _make_makeup(work: Path, stage: str, on_step: OnStep, course: styling.Course) -> None:
+    portraits, walks = read_portraits(stage_file(work, "portraits")), styling.read_walks(stage_file(work, "walks"))
+    points = load_file(stage_file(work, "mesh"))["points"]
+    wanted = styling.changes(portraits, points, walks, styling.MAKEUPS[stage])
+    checkpoints = work / "checkpoints" / stage
+    style = styling.train_makeup(_read_unet(work), walks, wanted, checkpoints, on_step, course)
+    save_weights(style, stage_file(work, stage))
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _read_unet(work: Path) -> EpsModel:
+    network = diffusion.build_unet()
+    network.load_state_dict({key: value.float() for key, value in load_file(stage_file(work, "unet")).items()})
+    return network.eval().requires_grad_(False)
 
 
 def _note(figures: object, path: Path) -> None:

@@ -29,7 +29,7 @@ CONFIG: dict[str, object] = {
 }
 COURSE, BATCH = Course(steps=1500, learning_rate=1e-3, seed=11), 8
 """An hour on one core without bfloat16."""
-RETURN_TIMESTEP, POINTS = 60, 6
+RETURN_TIMESTEP, POINTS, DENOISE_POINTS = 60, 6, 3
 OFTEN_BELOW, BELOW, OFTEN = 66, 122, 0.65
 """Timesteps that training sees: so often below the first, else below the second. The method works there alone."""
 MEASURED_AT = (10, 30, 60, 110)

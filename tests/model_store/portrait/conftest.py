@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from diffam_core.images import Photo, to_pixels
@@ -64,3 +66,13 @@ def face(mesh_files: Path, assets: Path) -> Face:
     eyes = [np.array(eye) * photo.shape[1::-1] for eye in EYES]
     points = locate(read_mesh(mesh_files), photo, eyes[0], eyes[1])
     return Face(photo, points, regions_of(photo, points))
+
+
+def wide_of(face: Face) -> tuple[torch.Tensor, torch.Tensor]:
+    """The face in the middle of a wide picture, and its points there."""
+    low, high = face.points.min(0), face.points.max(0)
+    scale = 190 / (high - low).max()
+    shift = 176 - scale * (low + high) / 2
+    picture = cv2.warpAffine(face.photo, np.hstack([np.eye(2) * scale, shift[:, None]]), (352, 352))
+    tensor = torch.from_numpy(picture).permute(2, 0, 1)[None]
+    return tensor, torch.from_numpy(face.points * scale + shift)[None].float()

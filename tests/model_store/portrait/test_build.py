@@ -6,28 +6,33 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from model_store.portrait import diffusion, perception
+from diffam_core.styles import add_style, has_style
+from model_store.portrait import diffusion, perception, styling
 from model_store.portrait.build import WAVES, Maker
 from model_store.portrait.learning import Course
+from model_store.portrait.painting import LOOKS
 from model_store.training.stages import stage_file
 from tests.model_store.portrait.conftest import NAMES
 from tests.shipped import DETECTOR, Shipped
 
 pytestmark = pytest.mark.xdist_group("shipped")
+MADE = (*(stage for wave in WAVES[:-1] for stage in wave), "makeup-evening")
+"""One style stands for all."""
 
 
 @pytest.fixture(scope="module")
 def work(people: Path, shipped: Shipped, mesh_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder after all stages, the networks trained for a step or two."""
     folder = tmp_path_factory.mktemp("work")
-    maker = Maker(people, shipped.file(DETECTOR), mesh_files, Course(1, 1e-3, 0), Course(2, 1e-3, 0))
-    for stage in (stage for wave in WAVES for stage in wave):
+    short = Course(1, 1e-3, 0), Course(2, 1e-3, 0), styling.Course(1)
+    maker = Maker(people, shipped.file(DETECTOR), mesh_files, *short, walks=2)
+    for stage in MADE:
         maker(stage, folder, lambda *_: None)
     return folder
 
 
 def test_every_stage_leaves_its_file_and_no_checkpoint(work: Path) -> None:
-    assert all(stage_file(work, stage).is_file() for wave in WAVES for stage in wave)
+    assert all(stage_file(work, stage).is_file() for stage in MADE)
     assert [path for path in work.rglob("*") if path.suffix == ".pt"] == []
 
 
@@ -45,6 +50,14 @@ def test_the_networks_load_and_what_was_measured_lies_beside_them(work: Path) ->
     assert unet["ai"]["people"] == parser["ai"]["people"] == 1
     assert {"eps_mse_at_60", "round_trip_psnr_db"} < unet["ai"].keys()
     assert {"lips_bare", "face_painted", "mouth_bare"} < parser["ai"].keys()
+
+
+def test_a_style_fits_the_noise_predictor_and_weighs_no_two_megabytes(work: Path) -> None:
+    eps = diffusion.build_unet()
+    add_style(eps, "evening", styling.RANK, load_file(stage_file(work, "makeup-evening")))
+    assert has_style(eps, "evening")
+    assert stage_file(work, "makeup-evening").stat().st_size < 2e6
+    assert {f"makeup-{look}" for look in LOOKS} == set(WAVES[-1])
 
 
 def test_stages_that_nobody_knows_are_refused(people: Path, tmp_path: Path) -> None:

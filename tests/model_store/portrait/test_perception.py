@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
-import torch
 
 from diffam_core.networks.parser import CHANNELS
 from model_store.portrait.learning import Course
 from model_store.portrait.perception import build_parser, lessons, measure_parser, train_parser, truths
 from model_store.portrait.portraits import Portraits
-from tests.model_store.portrait.conftest import Face
+from tests.model_store.portrait.conftest import Face, wide_of
 
 
 def test_hair_across_the_forehead_is_neither_skin_nor_face(face: Face) -> None:
@@ -46,7 +44,7 @@ def test_brows_eyeballs_and_the_smiling_mouth_are_told_apart_from_what_is_made_u
 
 
 def test_a_parser_learns_from_one_lesson_and_is_measured_on_the_held_out(face: Face, tmp_path: Path) -> None:
-    wide, points = _wide(face)
+    wide, points = wide_of(face)
     portraits = Portraits(wide.expand(2, -1, -1, -1), ("ai/female_00", "ai/female_64"))
     both = points.expand(2, -1, -1)
     taught = lessons(portraits, both, portraits.rows(held_out=False))
@@ -60,13 +58,3 @@ def test_a_parser_learns_from_one_lesson_and_is_measured_on_the_held_out(face: F
     trained = measure_parser(network, portraits, both)["ai"]
     assert trained["people"] == 1
     assert trained["face_bare"] > untrained["face_bare"]
-
-
-def _wide(face: Face) -> tuple[torch.Tensor, torch.Tensor]:
-    """The face in the middle of a wide picture, and its points there."""
-    low, high = face.points.min(0), face.points.max(0)
-    scale = 190 / (high - low).max()
-    shift = 176 - scale * (low + high) / 2
-    picture = cv2.warpAffine(face.photo, np.hstack([np.eye(2) * scale, shift[:, None]]), (352, 352))
-    tensor = torch.from_numpy(picture).permute(2, 0, 1)[None]
-    return tensor, torch.from_numpy(face.points * scale + shift)[None].float()
