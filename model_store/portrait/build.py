@@ -10,19 +10,31 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from model_store.additions import finished
 from model_store.portrait import diffusion, perception
 from model_store.portrait.learning import Course
 from model_store.portrait.mesh import locate, read_mesh
-from model_store.portrait.portraits import WIDE_FRAMING, WIDE_PX, cut_portraits, eyes_in, read_portraits
+from model_store.portrait.painted import mixtures, removing, trunk, words
+from model_store.portrait.portraits import WIDE_FRAMING, WIDE_PX, Portraits, cut_portraits, eyes_in, read_portraits
 from model_store.training.checkpoints import save_weights
 from model_store.training.stages import OnBuild, OnStep, run_stages, stage_file
 
 SOURCES = Path(__file__).with_name("sources.toml")
 """What is fetched to learn from."""
-WAVES = (("portraits",), ("unet", "mesh"), ("parser",))
+WAVES = (("portraits",), ("unet", "mesh"), ("parser", "worn"), ("clip", "perceptual", "removal"))
 """Stages by what they need: those of a wave may run at the same time."""
+
+
+@dataclass(frozen=True)
+class Judges:
+    """How what learns from painted people learns: CLIP, the perceptual trunk, and removal from so many pairs."""
+
+    clip: Course = words.COURSE
+    perceptual: Course = trunk.COURSE
+    removal: Course = removing.COURSE
+    pairs: int = removing.PAIRS
 
 
 @dataclass(frozen=True)
@@ -30,7 +42,7 @@ class Maker:
     """Makes one stage; it travels to the processes that stages run in.
 
     people: a folder that has `portraits.FOLDERS`.  detector: YuNet's file.  fetched: where the files of `SOURCES` are.
-    unet, parser: how long and how fast they learn.
+    unet, parser, judges: how long and how fast they learn.
     """
 
     people: Path
@@ -38,6 +50,7 @@ class Maker:
     fetched: Path
     unet: Course = diffusion.COURSE
     parser: Course = perception.COURSE
+    judges: Judges = Judges()
 
     def __call__(self, stage: str, work: Path, on_step: OnStep) -> None:
         """Leave the stage's file. Raises KeyError for an unknown stage, and what the stage raises."""
@@ -50,6 +63,14 @@ class Maker:
             _make_mesh(work, self.fetched, path, on_step)
         elif stage == "parser":
             _make_parser(work, path, on_step, self.parser)
+        elif stage == "worn":
+            mixtures.save_worn(mixtures.paint_mixtures(*_people(work), on_step), path)
+        elif stage == "clip":
+            _make_clip(work, path, on_step, self.judges)
+        elif stage == "perceptual":
+            _make_perceptual(work, path, on_step, self.judges)
+        elif stage == "removal":
+            _make_removal(work, path, on_step, self.judges)
         else:
             raise KeyError(stage)
 
@@ -81,6 +102,35 @@ def _make_parser(work: Path, path: Path, on_step: OnStep, course: Course) -> Non
     network = perception.train_parser(taught, work / "checkpoints" / "parser", on_step, course)
     save_weights(network.state_dict(), path)
     _note(perception.measure_parser(network, portraits, points), path)
+
+
+def _people(work: Path) -> tuple[Portraits, Tensor]:
+    """Everybody, and the points of their faces."""
+    return read_portraits(stage_file(work, "portraits")), load_file(stage_file(work, "mesh"))["points"]
+
+
+def _make_clip(work: Path, path: Path, on_step: OnStep, judges: Judges) -> None:
+    worn = mixtures.read_worn(stage_file(work, "worn"))
+    network = words.train_words(worn, work / "checkpoints" / "clip", on_step, judges.clip)
+    save_weights(network.state_dict(), path)
+    _note(words.measure_words(network, worn), path)
+
+
+def _make_perceptual(work: Path, path: Path, on_step: OnStep, judges: Judges) -> None:
+    worn, (_, points) = mixtures.read_worn(stage_file(work, "worn")), _people(work)
+    lpips = trunk.train_trunk(worn, points, work / "checkpoints" / "perceptual", on_step, judges.perceptual)
+    save_weights(lpips.state_dict(), path)
+    _note(trunk.measure_trunk(lpips, worn), path)
+
+
+def _make_removal(work: Path, path: Path, on_step: OnStep, judges: Judges) -> None:
+    weights = load_file(stage_file(work, "unet"))
+    eps = diffusion.build_unet()
+    eps.load_state_dict({key: value.float() for key, value in weights.items()})
+    pairs = removing.pair_up(eps, mixtures.read_worn(stage_file(work, "worn")), on_step, judges.pairs)
+    style = removing.train_removal(eps, pairs, work / "checkpoints" / "removal", on_step, judges.removal)
+    save_weights(style, path)
+    _note(removing.measure_removal(eps, style, *_people(work)), path)
 
 
 def _note(figures: object, path: Path) -> None:

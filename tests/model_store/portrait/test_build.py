@@ -6,13 +6,18 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from diffam_core.networks.clip import Clip
+from diffam_core.networks.perceptual import build_perceptual
+from diffam_core.styles import add_style
 from model_store.portrait import diffusion, perception
-from model_store.portrait.build import WAVES, Maker
+from model_store.portrait.build import WAVES, Judges, Maker
 from model_store.portrait.learning import Course
+from model_store.portrait.painted import removing, trunk, words
 from model_store.training.stages import stage_file
 from tests.model_store.portrait.conftest import NAMES
 from tests.shipped import DETECTOR, Shipped
 
+JUDGES = Judges(Course(1, 1e-3, 0), Course(1, 1e-3, 0), Course(1, 1e-3, 0), pairs=1)
 pytestmark = pytest.mark.xdist_group("shipped")
 
 
@@ -20,7 +25,7 @@ pytestmark = pytest.mark.xdist_group("shipped")
 def work(people: Path, shipped: Shipped, mesh_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder after all stages, the networks trained for a step or two."""
     folder = tmp_path_factory.mktemp("work")
-    maker = Maker(people, shipped.file(DETECTOR), mesh_files, Course(1, 1e-3, 0), Course(2, 1e-3, 0))
+    maker = Maker(people, shipped.file(DETECTOR), mesh_files, Course(1, 1e-3, 0), Course(2, 1e-3, 0), JUDGES)
     for stage in (stage for wave in WAVES for stage in wave):
         maker(stage, folder, lambda *_: None)
     return folder
@@ -45,6 +50,18 @@ def test_the_networks_load_and_what_was_measured_lies_beside_them(work: Path) ->
     assert unet["ai"]["people"] == parser["ai"]["people"] == 1
     assert {"eps_mse_at_60", "round_trip_psnr_db"} < unet["ai"].keys()
     assert {"lips_bare", "face_painted", "mouth_bare"} < parser["ai"].keys()
+
+
+def test_what_learned_from_painted_people_fits_the_manifest_and_was_measured(work: Path) -> None:
+    row = words.clip_row()
+    clip = Clip(row["config"], row["vocabulary"], tuple(row["mean"]), tuple(row["std"]))
+    clip.load_state_dict(load_file(stage_file(work, "clip")))
+    kind = trunk.perceptual_row()
+    build_perceptual(kind["trunk"], kind["calibrated"]).load_state_dict(load_file(stage_file(work, "perceptual")))
+    style = {key: value.float() for key, value in load_file(stage_file(work, "removal")).items()}
+    add_style(diffusion.build_unet(), "removal", removing.removal_row()["rank"], style)
+    figures = [json.loads((work / f"{n}.json").read_text(encoding="utf-8")) for n in ("clip", "perceptual", "removal")]
+    assert [each["ai"]["people"] for each in figures] == [1, 1, 1]
 
 
 def test_stages_that_nobody_knows_are_refused(people: Path, tmp_path: Path) -> None:
