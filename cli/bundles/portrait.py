@@ -10,12 +10,12 @@ from model_store.judges import FOLDER
 
 
 def make_portrait(people: Path | None, work: Path, jobs: int) -> None:
-    """Make the stages that are missing in `work`, and the bundle in `work/bundle` when none is.
+    """Make the stages that are missing in `work`, then the bundle in `work/bundle`.
 
     Raises CliError without people or the detector, BundleDamaged when that is damaged.
     """
     from model_store.portrait.build import SOURCES, Maker, build_portrait
-    from model_store.portrait.listing import OTHER_ROWS, missing_parts, write_bundle
+    from model_store.portrait.listing import write_bundle
     from model_store.published.recognisers.pack import DETECTOR
     from model_store.published.sources import read_sources
     from model_store.recognisers import open_yunet
@@ -30,11 +30,5 @@ def make_portrait(people: Path | None, work: Path, jobs: int) -> None:
         raise CliError("without the face mesh nothing teaches where lips and lids are; run it again to fetch it")
     with stages_shown() as on_build:
         build_portrait(Maker(people, settings.shelf / FOLDER / DETECTOR, downloads), work, on_build, jobs)
-    if missing := missing_parts(work, OTHER_ROWS):
-        said = (
-            f"The stages of 'portrait' are in {work}; no bundle is made of them yet: {', '.join(missing)} are missing."
-        )
-    else:
-        write_bundle(work, work / "bundle", OTHER_ROWS)
-        said = f"Bundle 'portrait' is in {work / 'bundle'}."
-    console.print(said, soft_wrap=True)
+    write_bundle(work, work / "bundle")
+    console.print(f"Bundle 'portrait' is in {work / 'bundle'}.", soft_wrap=True)

@@ -32,6 +32,7 @@ from model_store.rendered.captions import BANK, prompts
 from model_store.rendered.portraits import SEEDS, population
 from model_store.rendered.renderer import FRAMING
 from model_store.training.checkpoints import save_weights
+from model_store.training.small_clip import CLIP_MEAN, CLIP_STD, clip_config, vocabulary_of
 from model_store.training.stages import OnBuild, OnStep, run_stages, stage_file
 
 NETWORKS = ("unet", "clip", "vit", "ir152", "irse50", "facenet", "mobile_face", "perceptual", "parser")
@@ -86,7 +87,7 @@ def _recogniser_rows(folder: Path) -> dict[str, RecogniserRow]:
 
 
 def _manifest(folder: Path) -> Manifest:
-    vocabulary = perception.vocabulary_of(list(BANK))
+    vocabulary = vocabulary_of(list(BANK))
     return {
         "name": "mini",
         "grade": "demonstration",
@@ -110,10 +111,10 @@ def _manifest(folder: Path) -> Manifest:
         "unet": {"file": "unet.safetensors", "unshuffle": diffusion.UNSHUFFLE, "config": diffusion.CONFIG},
         "clip": {
             "file": "clip.safetensors",
-            "config": perception.clip_config(perception.VISION, len(vocabulary)),
+            "config": clip_config(perception.VISION, len(vocabulary)),
             "vocabulary": vocabulary,
-            "mean": list(perception.CLIP_MEAN),
-            "std": list(perception.CLIP_STD),
+            "mean": list(CLIP_MEAN),
+            "std": list(CLIP_STD),
             "made_up_prompts": prompts("face with makeup"),
             "bare_prompts": prompts("face without makeup"),
         },

@@ -1,11 +1,9 @@
 """Trains what judges pictures in the miniature: the LPIPS trunk, the face parser and CLIP."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from open_clip import SimpleTokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,13 +24,11 @@ from model_store.rendered.portraits import (
     to_float,
     to_uint8,
 )
+from model_store.training.small_clip import build_clip
 
 TRUNK, TRUNK_STEPS = "squeeze", 1500
 PARSER_WIDTHS, PARSER_STEPS = [24, 48, 72], 800
 CLIP_STEPS, CLIP_SEED = 2200, 8
-CLIP_MEAN = CLIP_STD = (0.5, 0.5, 0.5)
-CONTEXT = 16
-"""The longest caption, in BPE ids."""
 VISION: dict[str, object] = {
     "image_size": 64, "patch_size": 8, "width": 128, "head_width": 32, "layers": 4, "mlp_ratio": 2.0,
 }  # fmt: skip
@@ -100,24 +96,6 @@ def train_parser(progress: Progress, steps: int = PARSER_STEPS, people: int = 30
         if step % 100 == 0 or step == steps - 1:
             progress(step + 1, steps, float(loss.detach()))
     return network.eval()
-
-
-def vocabulary_of(captions: list[str]) -> list[int]:
-    """The BPE ids of every caption, sorted; padding and the end markers included."""
-    return sorted(set(SimpleTokenizer(context_length=CONTEXT)(captions).flatten().tolist()))
-
-
-def clip_config(vision: dict[str, object], words: int) -> dict[str, object]:
-    """A small CLIP with this image tower, whose text tower knows so many BPE ids."""
-    text = {"context_length": CONTEXT, "vocab_size": words, "width": 64, "heads": 2, "layers": 2}
-    return {"embed_dim": 96, "vision_cfg": vision, "text_cfg": text}
-
-
-def build_clip(captions: Iterable[str], vision: dict[str, object], seed: int) -> Clip:
-    """An untrained small CLIP that knows the words of `captions`."""
-    torch.manual_seed(seed)
-    vocabulary = vocabulary_of(list(captions))
-    return Clip(clip_config(vision, len(vocabulary)), vocabulary, CLIP_MEAN, CLIP_STD)
 
 
 def train_clip(portraits: Portraits, progress: Progress) -> Clip:

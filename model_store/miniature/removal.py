@@ -27,7 +27,7 @@ from diffam_core.removal import (
 from diffam_core.styles import add_style, predictor, remove_style, style_parameters, style_weights
 from model_store.bundle import load_models
 from model_store.catalog import read_manifest
-from model_store.miniature.perception import Captioned, build_clip, train_captions
+from model_store.miniature.perception import Captioned, train_captions
 from model_store.miniature.recognition import SIZE_PX, Progress
 from model_store.rendered.captions import TEMPLATES, Judge, prompts, wears, wears_colour, within, without
 from model_store.rendered.people import LIP_COLOURS, SHADOW_COLOURS, Face, bare, take
@@ -46,6 +46,7 @@ from model_store.rendered.portraits import (
 from model_store.rendered.renderer import render
 from model_store.training.checkpoints import Checkpoints
 from model_store.training.fine_tuning import Form, fine_tune_removal
+from model_store.training.small_clip import build_clip
 
 RANK, RETURN_TIMESTEP, POINTS = 16, 400, 8
 PRIOR_STEPS, PRIOR_BATCH, PRIOR_RATE = 1200, 16, 2e-3

@@ -5,26 +5,44 @@ The files of finished stages may be copied to another machine, which then goes o
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from diffam_core.networks.unet import EpsModel
 from model_store.additions import finished
 from model_store.portrait import diffusion, perception, styling
 from model_store.portrait.learning import Course
 from model_store.portrait.mesh import locate, read_mesh
-from model_store.portrait.portraits import WIDE_FRAMING, WIDE_PX, cut_portraits, eyes_in, read_portraits
+from model_store.portrait.painted import mixtures, removing, trunk, words
+from model_store.portrait.portraits import WIDE_FRAMING, WIDE_PX, Portraits, cut_portraits, eyes_in, read_portraits
 from model_store.training.checkpoints import save_weights
 from model_store.training.stages import OnBuild, OnStep, run_stages, stage_file
 
 SOURCES = Path(__file__).with_name("sources.toml")
 """What is fetched to learn from."""
-WAVES = (("portraits",), ("unet", "mesh"), ("parser", "walks"), tuple(styling.MAKEUPS))
+WAVES = (
+    ("portraits",),
+    ("unet", "mesh"),
+    ("parser", "walks", "worn"),
+    ("removal", "clip", "perceptual", *styling.MAKEUPS),
+)
 """Stages by what they need: those of a wave may run at the same time."""
+
+
+@dataclass(frozen=True)
+class Judges:
+    """How what learns from painted people learns: CLIP, the perceptual trunk, and removal from so many pairs."""
+
+    clip: Course = words.COURSE
+    perceptual: Course = trunk.COURSE
+    removal: Course = removing.COURSE
+    pairs: int = removing.PAIRS
 
 
 @dataclass(frozen=True)
@@ -32,7 +50,7 @@ class Maker:
     """Makes one stage; it travels to the processes that stages run in.
 
     people: a folder that has `portraits.FOLDERS`.  detector: YuNet's file.  fetched: where the files of `SOURCES` are.
-    unet, parser, makeup: how long and how fast they learn.  walks: how many views styles learn from.
+    unet, parser, judges, makeup: how long and how fast they learn.  walks: how many views styles learn from.
     """
 
     people: Path
@@ -42,24 +60,24 @@ class Maker:
     parser: Course = perception.COURSE
     makeup: styling.Course = styling.COURSE
     walks: int = styling.WALKS
+    judges: Judges = Judges()
 
     def __call__(self, stage: str, work: Path, on_step: OnStep) -> None:
         """Leave the stage's file. Raises KeyError for an unknown stage, and what the stage raises."""
         path = stage_file(work, stage)
-        if stage == "portraits":
-            cut_portraits(self.people, self.detector, path, on_step)
-        elif stage == "unet":
-            _make_unet(work, path, on_step, self.unet)
-        elif stage == "mesh":
-            _make_mesh(work, self.fetched, path, on_step)
-        elif stage == "parser":
-            _make_parser(work, path, on_step, self.parser)
-        elif stage == "walks":
-            _make_walks(work, path, on_step, self.walks)
-        elif stage in styling.MAKEUPS:
-            _make_makeup(work, stage, on_step, self.makeup)
-        else:
-            raise KeyError(stage)
+        make: dict[str, Callable[[], None]] = {
+            "portraits": lambda: cut_portraits(self.people, self.detector, path, on_step),
+            "unet": lambda: _make_unet(work, path, on_step, self.unet),
+            "mesh": lambda: _make_mesh(work, self.fetched, path, on_step),
+            "parser": lambda: _make_parser(work, path, on_step, self.parser),
+            "walks": lambda: _make_walks(work, path, on_step, self.walks),
+            "worn": lambda: mixtures.save_worn(mixtures.paint_mixtures(*_people(work), on_step), path),
+            "removal": lambda: _make_removal(work, path, on_step, self.judges),
+            "clip": lambda: _make_clip(work, path, on_step, self.judges),
+            "perceptual": lambda: _make_perceptual(work, path, on_step, self.judges),
+        }
+        make |= {name: lambda: _make_makeup(work, stage, on_step, self.makeup) for name in styling.MAKEUPS}
+        make[stage]()
 
 
 def _make_unet(work: Path, path: Path, on_step: OnStep, course: Course) -> None:
@@ -99,8 +117,7 @@ def _make_walks(work: Path, path: Path, on_step: OnStep, count: int) -> None:
 
 
 def _make_makeup(work: Path, stage: str, on_step: OnStep, course: styling.Course) -> None:
-    portraits, walks = read_portraits(stage_file(work, "portraits")), styling.read_walks(stage_file(work, "walks"))
-    points = load_file(stage_file(work, "mesh"))["points"]
+    (portraits, points), walks = _people(work), styling.read_walks(stage_file(work, "walks"))
     wanted = styling.changes(portraits, points, walks, styling.MAKEUPS[stage])
     checkpoints = work / "checkpoints" / stage
     style = styling.train_makeup(_read_unet(work), walks, wanted, checkpoints, on_step, course)
@@ -112,6 +129,33 @@ def _read_unet(work: Path) -> EpsModel:
     network = diffusion.build_unet()
     network.load_state_dict({key: value.float() for key, value in load_file(stage_file(work, "unet")).items()})
     return network.eval().requires_grad_(False)
+
+
+def _people(work: Path) -> tuple[Portraits, Tensor]:
+    """Everybody, and the points of their faces."""
+    return read_portraits(stage_file(work, "portraits")), load_file(stage_file(work, "mesh"))["points"]
+
+
+def _make_clip(work: Path, path: Path, on_step: OnStep, judges: Judges) -> None:
+    worn = mixtures.read_worn(stage_file(work, "worn"))
+    network = words.train_words(worn, work / "checkpoints" / "clip", on_step, judges.clip)
+    save_weights(network.state_dict(), path)
+    _note(words.measure_words(network, worn), path)
+
+
+def _make_perceptual(work: Path, path: Path, on_step: OnStep, judges: Judges) -> None:
+    worn, (_, points) = mixtures.read_worn(stage_file(work, "worn")), _people(work)
+    lpips = trunk.train_trunk(worn, points, work / "checkpoints" / "perceptual", on_step, judges.perceptual)
+    save_weights(lpips.state_dict(), path)
+    _note(trunk.measure_trunk(lpips, worn), path)
+
+
+def _make_removal(work: Path, path: Path, on_step: OnStep, judges: Judges) -> None:
+    eps = _read_unet(work)
+    pairs = removing.pair_up(eps, mixtures.read_worn(stage_file(work, "worn")), on_step, judges.pairs)
+    style = removing.train_removal(eps, pairs, work / "checkpoints" / "removal", on_step, judges.removal)
+    save_weights(style, path)
+    _note(removing.measure_removal(eps, style, *_people(work)), path)
 
 
 def _note(figures: object, path: Path) -> None:

@@ -11,6 +11,7 @@ from model_store.miniature import build, diffusion, perception, recognition
 from model_store.miniature.styling import STYLES
 from model_store.rendered.captions import BANK, truths
 from model_store.rendered.portraits import Portraits, population
+from model_store.training.small_clip import build_clip
 
 MINI = BUNDLES / "mini"
 
@@ -44,7 +45,7 @@ def test_a_recogniser_has_the_form_of_the_one_that_ships(name: str) -> None:
 
 def test_the_other_networks_have_the_form_of_those_that_ship() -> None:
     assert shapes_of(diffusion.build_unet()) == shipped_shapes("unet")
-    clip = perception.build_clip(BANK, perception.VISION, perception.CLIP_SEED)
+    clip = build_clip(BANK, perception.VISION, perception.CLIP_SEED)
     assert shapes_of(clip) == shipped_shapes("clip")
 
 
@@ -67,7 +68,7 @@ def test_the_noise_predictor_learns_and_its_running_mean_is_handed_out(people: P
 
 
 def test_a_clip_is_frozen_once_it_has_read_its_captions(people: Portraits) -> None:
-    network = perception.build_clip(BANK, perception.VISION, 0)
+    network = build_clip(BANK, perception.VISION, 0)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     captioned = perception.Captioned(people.images, list(BANK), truths(people.faces))
     losses: list[float] = []

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from model_store.catalog import BUNDLES
 from model_store.miniature import removal
-from model_store.miniature.perception import build_clip
+from model_store.training.small_clip import build_clip
 
 QUICK = replace(removal.RECIPE, steps=2, batch=2)
 

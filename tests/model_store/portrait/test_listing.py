@@ -8,21 +8,13 @@ from safetensors.torch import save_file
 
 from model_store.bundle import damaged_files
 from model_store.catalog import read_catalog, read_manifest
-from model_store.manifest import Manifest
 from model_store.portrait import styling
 from model_store.portrait.cast.references import REFERENCES
 from model_store.portrait.cast.targets import TARGETS
-from model_store.portrait.listing import OTHERS, OWN, missing_parts, write_bundle
+from model_store.portrait.listing import LEAST, NETWORKS, write_bundle
+from model_store.portrait.painted import removing
 from model_store.training.stages import stage_file
 from tests.model_store.portrait.conftest import Face, wide_of
-
-ROWS: Manifest = {
-    "clip": {"file": "clip.safetensors", "config": {}, "mean": [0.5], "std": [0.5]},
-    "perceptual": {"file": "perceptual.safetensors", "trunk": "small", "calibrated": False},
-    "removal": {
-        "file": "removal.safetensors", "rank": 8, "return_timestep": 60, "invert_points": 6, "denoise_points": 6
-    },
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -35,32 +27,31 @@ def work(face: Face, tmp_path: Path) -> Path:
     everybody = wide.expand(len(names), -1, -1, -1).contiguous()
     save_file({"wide": everybody}, stage_file(tmp_path, "portraits"), {"names": f"[{quoted}]"})
     save_file({"points": points.expand(len(names), -1, -1).contiguous()}, stage_file(tmp_path, "mesh"))
-    for stage in (*OWN, *OTHERS, *styling.MAKEUPS):
+    for stage in (*NETWORKS, *styling.MAKEUPS):
         save_file({"weight": torch.zeros(2)}, stage_file(tmp_path, stage))
     return tmp_path
 
 
 def test_a_bundle_offers_every_look_and_target_and_tells_whose_its_files_are(work: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    write_bundle(work, folder, ROWS)
+    write_bundle(work, folder)
     assert damaged_files(folder) == []
-    catalog = read_catalog(folder)
+    catalog = read_catalog(folder, ("sface", "dlib", "faceres"))
     assert {card.id for card in catalog.references if card.makeup is not None} == REFERENCES.keys()
     assert {card.id for card in catalog.targets} == TARGETS.keys()
     manifest = read_manifest(folder)
     assert manifest["portrait"]["size_px"] == 128
     assert manifest["recognisers"] == {}
-    assert manifest["removal"] == ROWS["removal"]
+    assert (manifest["refinement"]["least"], manifest["removal"]["rank"]) == (LEAST, removing.RANK)
+    assert {style.held_out for style in catalog.styles} == {"dlib"}
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert there - {"bundle.toml"} == manifest["files"].keys()
     licences = {(Path(name).suffix, row["licence"]) for name, row in manifest["files"].items()}
     assert licences == {(".png", "CC0-1.0"), (".safetensors", "Apache-2.0")}
 
 
-def test_what_is_missing_is_told_before_anything_is_written(work: Path, tmp_path: Path) -> None:
+def test_without_a_stages_file_nothing_is_written(work: Path, tmp_path: Path) -> None:
     stage_file(work, "makeup-plum").unlink()
-    assert missing_parts(work, ROWS) == ["makeup-plum"]
-    assert missing_parts(work, {}) == [*OTHERS, "makeup-plum"]
-    with pytest.raises(ValueError, match="makeup-plum"):
-        write_bundle(work, tmp_path / "out", ROWS)
+    with pytest.raises(FileNotFoundError, match="makeup-plum"):
+        write_bundle(work, tmp_path / "out")
     assert not (tmp_path / "out").exists()
