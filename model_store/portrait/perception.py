@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,7 +21,7 @@ from model_store.rendered.portraits import to_float
 from model_store.training.stages import OnStep
 
 WIDTHS = [24, 48, 72]
-COURSE, BATCH = Course(steps=500, learning_rate=3e-3, seed=13, weight_decay=0.01, decay=0.99), 8
+COURSE, BATCH = Course(steps=900, learning_rate=3e-3, seed=13, weight_decay=0.01, decay=0.99), 8
 TOLD = (*CHANNELS, *DETAILS)
 WEIGHT = (4.0, 4.0, 1.0, 1.0, 4.0, 4.0, 4.0)
 """Lips, lids and the like are small: their pixels count more."""
@@ -123,7 +123,7 @@ def build_parser() -> FaceParser:
 def train_parser(
     taught: tuple[Tensor, Tensor, Tensor], checkpoints: Path, on_step: OnStep, course: Course = COURSE
 ) -> FaceParser:
-    """Cross entropy over random views of bare and painted `lessons`; returns the averaged weights."""
+    """Cross entropy and Dice over random views of bare and painted `lessons`; returns the averaged weights."""
     bare, worn, masks = taught
     weight = torch.tensor(WEIGHT).view(1, len(TOLD), 1, 1)
 
@@ -134,12 +134,23 @@ def train_parser(
         where = places(BATCH, generator)
         logits = network(lit(taken(to_float(pictures), where), generator))
         truth = taken(masks[rows].float() / 255, where, "bilinear").clamp(0, 1)
-        return functional.binary_cross_entropy_with_logits(logits, truth, weight=weight)
+        return functional.binary_cross_entropy_with_logits(logits, truth, weight=weight) + missed(logits, truth)
 
     trained = learn(build_parser(), course, loss, checkpoints, on_step)
     if not isinstance(trained, FaceParser):
         raise TypeError("the average of a parser is one")
     return trained
+
+
+def missed(
+    logits: Float[Tensor, "batch regions size size"], truth: Float[Tensor, "batch regions size size"]
+) -> Float[Tensor, ""]:
+    """Soft Dice loss in [0, 1], each region counting the same (Milletari et al., V-Net, 3DV 2016).
+
+    Cross entropy alone leaves regions of a hundredth of the pixels below one half for a long time.
+    """
+    told, within = logits.sigmoid(), (0, 2, 3)
+    return (1 - (2 * (told * truth).sum(within) + 1) / ((told + truth).sum(within) + 1)).mean()
 
 
 @torch.no_grad()
