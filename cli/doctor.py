@@ -41,18 +41,18 @@ class Finding:
 def examine(console: Console, settings: Settings) -> bool:
     """Print the report; returns whether the chosen bundle runs here."""
     with console.status("looking"):
-        needed, findings = 0, list[Finding]()
+        needed, findings, name = 0, list[Finding](), settings.bundle
         try:
             choice = choose_bundle(settings.bundle, settings.shelf, settings.judges)
             findings += [*_others(settings, choice.folder), *_bundle(choice.folder, choice.judging, is_chosen=True)]
             if choice.because:
                 findings.append(Finding("bundle auto", "note", choice.because))
-            needed = needed_bytes(choice.folder)
+            needed, name = needed_bytes(choice.folder), choice.folder.name
         except StoreError as error:
             findings.append(Finding(f"bundle {settings.bundle}", "bad", str(error)))
             findings += _others(settings, None)
         findings += [*_recognisers(settings), *_machine(settings, needed), *_service(settings)]
-    table = Table("", "what", "finding", title=f"Can this machine run the bundle {settings.bundle!r}?")
+    table = Table("", "what", "finding", title=f"Can this machine run the bundle {name!r}?")
     for finding in findings:
         table.add_row(f"[{COLOURS[finding.state]}]{finding.state}[/]", finding.what, finding.says.replace("[", r"\["))
     console.print(table)

@@ -33,19 +33,22 @@ def up(
     """Serve until Ctrl-C: Valkey, worker and web process on this machine."""
     from time import sleep
 
+    from cli.choosing import choose
     from cli.stack.stack import running_stack, who_may_enter
     from jobs.settings import Settings
 
     settings = Settings() if port is None else Settings(port=port)
     console = Console()
-    with plain_errors(interrupted=0), running_stack(settings, console.print) as stack:
-        with console.status("starting; loading the models"):
-            stack.wait_until_ready()
-        console.print(f"Serving on {stack.url} (API: /docs, logs: {stack.logs}). Ctrl-C stops it.", soft_wrap=True)
-        console.print(who_may_enter(settings), soft_wrap=True)
-        while True:
-            stack.supervisor.check()
-            sleep(0.5)
+    with plain_errors(interrupted=0):
+        choose(settings)
+        with running_stack(settings, console.print) as stack:
+            with console.status("starting; loading the models"):
+                stack.wait_until_ready()
+            console.print(f"Serving on {stack.url} (API: /docs, logs: {stack.logs}). Ctrl-C stops it.", soft_wrap=True)
+            console.print(who_may_enter(settings), soft_wrap=True)
+            while True:
+                stack.supervisor.check()
+                sleep(0.5)
 
 
 @app.command()

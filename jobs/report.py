@@ -17,7 +17,7 @@ STAGES: dict[Stage, tuple[float, float]] = {
     "make_up": (0.45, 0.75),
     "composite": (0.75, 0.8),
     "refine": (0.8, 0.9),
-    "score": (0.8, 1.0),
+    "score": (0.9, 1.0),
 }
 """Of a photo, in order: the share of the running time that is over when each begins and ends; rough, for a bar only."""
 LONG_STAGES: dict[Stage, tuple[float, float]] = {

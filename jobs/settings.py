@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     # Where things are
     redis_url: str | None = Field(default=None, repr=False)  # None: `diffam up` starts an embedded Valkey
     data_dir: Path = Path(".diffam")
-    bundle: str = "mini"
+    bundle: str = "auto"  # the best that this machine can run: `portrait` where enough recognisers are, else `mini`
     bundles_dir: Path | None = None  # None: `bundles` in the data folder; then the shipped ones
     judges: tuple[str, ...] | None = None  # recognisers of libraries that measure photos; None: all that were pulled
     looks_dir: Path | None = None  # None: `looks` in the data folder; web and workers must share it
