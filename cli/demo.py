@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cli.bundles.choosing import choose
 from cli.bundles.pull import RECOGNISERS, pull_bundle
-from cli.choosing import choose
 from cli.client import FinishedJob, Job, fetch, first_reference, follow, submit
 from cli.errors import CliError
 from cli.scores import print_grade, print_scores, print_timings

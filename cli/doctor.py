@@ -84,7 +84,7 @@ def _others(settings: Settings, chosen: Path | None) -> Iterator[Finding]:
 
 def _bundle(folder: Path, pulled: Collection[str], is_chosen: bool) -> Iterator[Finding]:
     """A bundle's files, and what it lacks. Raises StoreError for the chosen one only."""
-    from model_store.bundle import damaged_files
+    from model_store.catalog import damaged_files
 
     what = f"bundle {folder.name}"
     try:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.photo.canonical import canonical_photo
-from cli.choosing import choose
+from cli.bundles.choosing import choose
 from cli.make import limits_of
 from cli.wishes import format_of
 from jobs.report import FACES, FaceReport

@@ -33,7 +33,7 @@ def up(
     """Serve until Ctrl-C: Valkey, worker and web process on this machine."""
     from time import sleep
 
-    from cli.choosing import choose
+    from cli.bundles.choosing import choose
     from cli.stack.stack import running_stack, who_may_enter
     from jobs.settings import Settings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from cli.choosing import choose
+from cli.bundles.choosing import choose
 from cli.make import Picture, make_here
 from cli.scores import print_grade, print_scores
 from cli.wishes import check_looks

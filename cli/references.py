@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.choosing import choose
+from cli.bundles.choosing import choose
 from cli.errors import AlreadyRunning
 from cli.losses import shown_losses
 from cli.plan import Asked, settle

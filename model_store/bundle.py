@@ -28,8 +28,7 @@ from diffam_core.networks.unet import EpsModel
 from diffam_core.removal import REMOVAL, REMOVAL_BASE
 from diffam_core.styles import add_full_style, add_style, has_style, remove_style
 from model_store.additions import with_additions
-from model_store.catalog import Catalog, Mode, StyleCard, read_catalog, read_manifest
-from model_store.digest import sha256_of
+from model_store.catalog import Catalog, Mode, StyleCard, damaged_files, read_catalog, read_manifest
 from model_store.errors import BundleDamaged, StyleNotTrained, UnknownReference
 from model_store.manifest import ClipRow, Manifest, ParserRow, PicturesRow
 from model_store.recognisers import Judges
@@ -125,18 +124,6 @@ class Bundle:
 def style_name(reference: str, target: str) -> str:
     """The adapter's name of a style inside the noise predictor."""
     return f"{reference}-{target}"
-
-
-def damaged_files(folder: Path) -> list[str]:
-    """What is wrong with a bundle's files, a sentence each; empty when all digests agree."""
-    problems = []
-    for name, row in read_manifest(folder).get("files", {}).items():
-        path = folder / name
-        if not path.is_file():
-            problems.append(f"{name} is missing")
-        elif sha256_of(path) != row["sha256"]:
-            problems.append(f"{name} is not the file that the bundle was published with")
-    return problems
 
 
 def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:

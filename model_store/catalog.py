@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
+from model_store.digest import sha256_of
 from model_store.errors import (
     BundleDamaged,
     EffortUnavailable,
@@ -175,6 +176,18 @@ def read_manifest(folder: Path) -> Manifest:
         return cast(Manifest, tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BundleDamaged(f"{folder.name}/bundle.toml cannot be read: {error}") from error
+
+
+def damaged_files(folder: Path) -> list[str]:
+    """What is wrong with a bundle's files, a sentence each; empty when all digests agree."""
+    problems = []
+    for name, row in read_manifest(folder).get("files", {}).items():
+        path = folder / name
+        if not path.is_file():
+            problems.append(f"{name} is missing")
+        elif sha256_of(path) != row["sha256"]:
+            problems.append(f"{name} is not the file that the bundle was published with")
+    return problems
 
 
 def read_catalog(folder: Path, pulled: Collection[str] = ()) -> Catalog:

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.album.folder import Album, find_photos
 from cli.album.journal import Entry, open_journal
-from cli.choosing import choose
+from cli.bundles.choosing import choose
 from cli.client import targets_of
 from cli.errors import CliError
 from cli.scores import print_grade

@@ -63,7 +63,7 @@ def build(
 @models_app.command()
 def verify(name: Name = "mini") -> None:
     """Recompute the digest of every file of a bundle."""
-    from model_store.bundle import damaged_files
+    from model_store.catalog import damaged_files
 
     try:
         folder = find_bundle(name, Settings().shelf)

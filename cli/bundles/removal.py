@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli.choosing import choose
+from cli.bundles.choosing import choose
 from cli.errors import CliError
 from cli.losses import shown_losses
 from jobs.settings import Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from cli.choosing import choose
+from cli.bundles.choosing import choose
 from cli.commit import commit
 from cli.errors import CliError
 from cli.evaluation.tables import print_known, print_searches, print_tables

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 
 from diffam_core.models import Models
 from diffam_core.styles import has_style
-from model_store.bundle import damaged_files, load_models, open_bundle
-from model_store.catalog import BUNDLES, find_bundle, read_catalog, read_manifest
+from model_store.bundle import load_models, open_bundle
+from model_store.catalog import BUNDLES, damaged_files, find_bundle, read_catalog, read_manifest
 from model_store.digest import sha256_of
 from model_store.errors import BundleDamaged, StyleNotTrained, UnknownBundle, UnknownReference, UnknownTarget
 

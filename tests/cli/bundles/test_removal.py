@@ -7,8 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from model_store.bundle import damaged_files
-from model_store.catalog import BUNDLES, read_manifest
+from model_store.catalog import BUNDLES, damaged_files, read_manifest
 from tests.published_trees import on_side, write_mt
 
 runner = CliRunner(env={"COLUMNS": "200"})

@@ -6,8 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from model_store.bundle import damaged_files
-from model_store.catalog import read_catalog, read_manifest
+from model_store.catalog import damaged_files, read_catalog, read_manifest
 from model_store.portrait import styling
 from model_store.portrait.cast.references import REFERENCES
 from model_store.portrait.cast.targets import TARGETS

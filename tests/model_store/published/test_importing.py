@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from model_store.bundle import damaged_files, read_reference
-from model_store.catalog import read_catalog, read_manifest
+from model_store.bundle import read_reference
+from model_store.catalog import damaged_files, read_catalog, read_manifest
 from model_store.errors import (
     CheckpointConflict,
     CheckpointDamaged,

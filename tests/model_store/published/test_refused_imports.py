@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model_store.bundle import damaged_files
+from model_store.catalog import damaged_files
 from model_store.errors import (
     ArchiveUnsafe,
     CheckpointDamaged,

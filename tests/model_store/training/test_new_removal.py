@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from diffam_core.networks.unet import EpsModel
 from diffam_core.removal import REMOVAL, REMOVAL_BASE, remove_makeup
 from diffam_core.styles import has_style
-from model_store.bundle import Bundle, damaged_files, open_bundle
-from model_store.catalog import BUNDLES, read_manifest
+from model_store.bundle import Bundle, open_bundle
+from model_store.catalog import BUNDLES, damaged_files, read_manifest
 from model_store.digest import sha256_of
 from model_store.errors import DatasetMissing, RecipeInvalid
 from model_store.manifest import FileRow, Manifest, UnetRow
