@@ -34,7 +34,8 @@ def refine_faces(bundle: Bundle, worn: Sequence[Wearing], photo: Photo, on_step:
         on_step(number, len(strengths))
         faces = [each.face.found for each in worn if each.choice.strength == strength]
         settings = at_strength(Refinement(), strength)
-        photo = refine_photo(bundle.models, Dressed(original, photo, faces), surrogates, settings, aims)
+        dressed = Dressed(original, photo, faces, beside=len(worn) - len(faces))
+        photo = refine_photo(bundle.models, dressed, surrogates, settings, aims)
     return photo
 
 

@@ -29,11 +29,15 @@ CHEEK, CHEEK_RADII = 0.22, (0.27, 0.2)
 
 @dataclass(frozen=True)
 class Dressed:
-    """A photo before and in make-up, and its faces in that, with five landmarks each."""
+    """A photo before and in make-up, and its faces in that, with five landmarks each.
+
+    beside: how many more faces share the photo's bar, which others refine.
+    """
 
     original: Photo
     made_up: Photo
     faces: Sequence[FoundFace]
+    beside: int = 0
 
 
 def refine_photo(
@@ -58,7 +62,7 @@ def _sit(models: Models, dressed: Dressed, faces: Sequence[FoundFace]) -> Sitter
     height, width = dressed.original.shape[:2]
     eyes = torch.tensor([eyes_px(face) for face in faces], dtype=torch.float32)
     sides = torch.tensor([canvas.side_px for canvas in canvases], dtype=torch.float32)
-    shares = sides.square() * len(dressed.faces) / (height * width)
+    shares = sides.square() * (len(dressed.faces) + dressed.beside) / (height * width)
 
     def cut(photo: Photo) -> Tensor:
         return stack_portraits([photo] * len(canvases), canvases, CANVAS_PX).to(models.device)

@@ -86,3 +86,14 @@ def test_faces_of_one_photo_share_its_bar(models: Models) -> None:
 
     assert psnr_db(SETTINGS.bar) < 38
     assert 39.8 < psnr_db(VisualBar(40, -1)) < 41.5
+
+
+def test_faces_that_are_refined_elsewhere_take_their_part_of_the_bar(models: Models) -> None:
+    original, _ = pair()
+
+    def error(beside: int) -> float:
+        dressed = Dressed(original, original, [face_at(0)], beside)
+        refined = refine_photo(models, dressed, surrogates(), replace(SETTINGS, bar=VisualBar(40, -1)))
+        return float(np.square(refined.astype(float) - original).mean())
+
+    assert error(1) == pytest.approx(error(0) / 2, rel=0.1)
