@@ -2,7 +2,7 @@
 
 import torch
 
-from diffam_core.diffusion import alpha_bars, denoise, grid
+from diffam_core.diffusion import alpha_bars, denoise, grid, noised
 from diffam_core.networks.clip import Clip
 from model_store.portrait.painted import removing, trunk, words
 from model_store.portrait.painted.mixtures import PALETTES, WORN, bare_row, mix
@@ -65,5 +65,6 @@ def test_who_predicts_the_undressing_eps_walks_to_the_bare_twin() -> None:
     alpha_bar = alpha_bars()
     eps = removing.undressing(latent, bare, alpha_bar[removing.RETURN_TIMESTEP])
     walked = denoise(lambda *_: eps, latent, alpha_bar, removing.RETURN_TIMESTEP, removing.POINTS)
-    assert torch.allclose(walked, bare, atol=1e-4)
+    assert torch.allclose(walked, noised(bare, eps, alpha_bar[0]), atol=1e-4)  # timestep 0 is almost clean
+    assert float((walked - bare).abs().max()) < 0.04 < float((latent - bare).abs().max())
     assert max(grid(removing.POINTS, removing.RETURN_TIMESTEP)) < 122
