@@ -51,7 +51,7 @@ from cli.main import app
 from cli.wishes import form_of, read_wish
 from jobs.job import JobInput
 from jobs.settings import Settings
-from protection.pipeline import _composite
+from protection.pipeline import _write
 from protection.plan import Upload
 
 form = create_app(Settings(_env_file=None)).openapi()["paths"]["/v1/jobs"]["post"]["requestBody"]
@@ -63,7 +63,7 @@ assert JobInput.model_validate({"reference_id": "rose", "width": 1, "height": 1,
 
 photo = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 wishes = [read_wish({"reference_id": "rose", "output_format": "jpeg", "quality": text}) for text in ("50", "100")]
-small, large = (_composite(Upload(wish, photo, None, [], (), (), 0.0), []) for wish in wishes)
+small, large = (_write(Upload(wish, photo, None, [], (), (), 0.0), photo) for wish in wishes)
 assert 2 * len(small) < len(large)
 """
 

@@ -71,4 +71,4 @@ def test_where_no_strength_hides_the_owner_all_of_the_make_up_is_worn_and_the_re
     assert (face.strength, found.passes, tried(found)) == (1.0, False, list(GRID))
     cosines = [trial.own_match[HELD_OUT] for trial in found.tried]
     assert len(set(cosines)) > 1
-    assert cosines[-1] == pytest.approx(judgement(face).own_match, abs=0.002)
+    assert cosines[-1] == pytest.approx(judgement(face).own_match, abs=0.01)
