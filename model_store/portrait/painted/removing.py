@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from diffam_core.diffusion import alpha_bars, denoise, grid, invert, noised
 from diffam_core.generation import has_bfloat16
+from diffam_core.networks.parser import region
 from diffam_core.networks.unet import EpsModel
 from diffam_core.removal import REMOVAL
 from diffam_core.styles import add_style, predictor, remove_style, style_parameters, style_weights
@@ -136,7 +137,7 @@ def measure_removal(
             plain, made_up, regions = to_float(bare), to_float(worn), masks.float() / 255
             judged = (regions[:, :2].amax(dim=1, keepdim=True) > 0.5).float()
             distance = _distance(plain, judged)
-            removed, again = (_removed(eps, x, regions[:, 3:]) for x in (made_up, plain))
+            removed, again = (_removed(eps, x, region(regions, "face")) for x in (made_up, plain))
             before, after = distance(made_up), distance(removed)
             figures[folder] = {
                 "people": len(rows),

@@ -96,4 +96,5 @@ def test_faces_that_are_refined_elsewhere_take_their_part_of_the_bar(models: Mod
         refined = refine_photo(models, dressed, surrogates(), replace(SETTINGS, bar=VisualBar(40, -1)))
         return float(np.square(refined.astype(float) - original).mean())
 
-    assert error(1) == pytest.approx(error(0) / 2, rel=0.1)
+    assert error(1) == pytest.approx(255**2 / 10**4 / 2, rel=0.05)
+    assert error(0) > 1.5 * error(1)

@@ -12,7 +12,7 @@ from PIL import Image
 from diffam_core.images import Photo, decode_photo, encode_photo
 from protection.measuring.survival import PROFILE_NAMES, PROFILES, treat
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.fixture(scope="module")
