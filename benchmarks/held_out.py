@@ -1,6 +1,7 @@
 """Who still knows real people after a thorough result: each recogniser held out in turn, another photo as the gallery.
 
-    python -m benchmarks.held_out PEOPLE [--faces 20] [--reference everyday] [--held-out sface,dlib] [--json FILE]
+    python -m benchmarks.held_out PEOPLE [--faces 20] [--reference everyday] [--held-out sface,dlib]
+        [--effort quick] [--target clara] [--seed 0] [--json FILE]
 
 PEOPLE is a folder with two photos of each person. The first is protected by the pipeline that serves users, as a JPEG
 of quality 92; in the finished file, and after each treatment, the face is found again. Thresholds are the recognisers'
@@ -21,6 +22,7 @@ import torch
 from rich.console import Console
 
 from cli.commit import commit
+from diffam_core.faces.face import FoundFace
 from diffam_core.images import Photo, decode_photo, encode_photo, to_portrait
 from diffam_core.models import FalseAcceptRate
 from jobs.settings import Settings
@@ -32,6 +34,7 @@ from model_store.datasets.people import Person
 from model_store.datasets.pictures import read_photo
 from model_store.opening import open_chosen
 from model_store.recognisers import Judges
+from protection.measuring.again import meet_again
 from protection.measuring.judging import Sight, embed_sights, meet, sight_of
 from protection.measuring.survival import PROFILES, treat
 from protection.pipeline import ProtectedPhoto, protect_photos
@@ -45,9 +48,10 @@ console = Console(highlight=False, soft_wrap=True)
 
 @dataclass(frozen=True)
 class Sitter:
-    """A person: the photo to protect, what judges see there and in another photo of the same person."""
+    """A person: the photo to protect, its face, what judges see there and in another photo of the same person."""
 
     photo: Photo
+    face: FoundFace
     sight: Sight
     gallery: Sight
 
@@ -64,7 +68,7 @@ def gather(bundle: Bundle, judges: Judges, people: Sequence[Person], count: int,
             continue
         first, second = (sight_of(judges, photo, each[0]) for photo, each in zip(photos, faces, strict=True))
         if first is not None and second is not None:
-            found.append(Sitter(photos[0], first, second))
+            found.append(Sitter(photos[0], faces[0][0], first, second))
     return found
 
 
@@ -97,13 +101,17 @@ def known(bundle: Bundle, judges: Judges, sitters: Sequence[Sitter], photos: Seq
     """By judge and false accept rate, the share of owners whom it still knows."""
     sights = []
     for sitter, photo in zip(sitters, photos, strict=True):
-        faces = bundle.models.detector.all(photo) or bundle.models.detector.all(sitter.photo)
-        sights.append(meet(judges, photo, faces[0], sitter.sight.points))
+        met = meet_again(bundle.models, photo, sitter.face, sitter.photo.shape[1])
+        sights.append(meet(judges, photo, met.face, sitter.sight.points))
     own, seen = embed_sights(judges, [each.gallery for each in sitters]), embed_sights(judges, sights)
     return {
         name: {far: float(((own[name] * seen[name]).sum(1) >= judge.thresholds[far]).float().mean()) for far in FARS}
         for name, judge in judges.recognisers.items()
     }
+
+
+def _told(row: dict[str, Any]) -> str:
+    return " ".join(f"{name} {shares['0.01']:.2f}/{shares['0.001']:.2f}" for name, shares in row.items())
 
 
 def main() -> None:
@@ -129,6 +137,7 @@ def main() -> None:
         effort=asked.effort, judges=(),
     )  # fmt: skip
     rows: dict[str, Any] = {"before": known(bundle, judges, sitters, [each.photo for each in sitters])}
+    console.print(f"before: {_told(rows['before'])}")
     for held_out in [name for name in asked.held_out.split(",") if name] or list(judges.recognisers):
         photos, seconds = zip(*(protect(holding_out(bundle, judges, held_out), s, wish) for s in sitters), strict=True)
         alike = np.array([likeness(s.photo, photo) for s, photo in zip(sitters, photos, strict=True)])
@@ -137,11 +146,8 @@ def main() -> None:
             "psnr_db": alike[:, 0].mean().round(2), "least_psnr_db": alike[:, 0].min().round(2),
             "ssim": alike[:, 1].mean().round(4), "seconds": round(float(np.median(seconds)), 2),
         }  # fmt: skip
-        told = " ".join(
-            f"{name} {row['0.01']:.2f}/{row['0.001']:.2f}" for name, row in rows[held_out][FINISHED].items()
-        )
         facts = " ".join(f"{key} {rows[held_out][key]}" for key in ("psnr_db", "least_psnr_db", "ssim", "seconds"))
-        console.print(f"held out {held_out}: {told}; {facts}")
+        console.print(f"held out {held_out}: {_told(rows[held_out][FINISHED])}; {facts}")
     for state in (FINISHED, *TREATED):
         for far in FARS:
             own = [row[state][name][far] for name, row in rows.items() if name in judges.recognisers]

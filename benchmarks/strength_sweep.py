@@ -21,7 +21,7 @@ from cli.commit import commit
 from evaluation.datasets import DATASETS
 from evaluation.strength import least_passing, row_of, sweep
 from evaluation.subjects import gather_subjects
-from model_store.bundle import Bundle, open_bundle, style_name
+from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import BUNDLES, StyleCard
 from protection.strength import held_out_recognisers
 
@@ -35,7 +35,7 @@ def measure(bundle: Bundle, styles: Sequence[StyleCard], faces: int, seed: int) 
         chosen = Counter(least_passing(bundle, points))
         measured.append(
             {
-                "style": style_name(style.reference, style.identity),
+                "style": style.adapter,
                 "held_out": held_out_recognisers(bundle.models, style),
                 "rows": [row_of(bundle, point) for point in points],
                 "auto": {"none" if s is None else f"{s:g}": chosen[s] for s in sorted(chosen, key=lambda s: s or 2)},

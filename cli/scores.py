@@ -74,28 +74,38 @@ def _judge_table(judges: Sequence[Judgement]) -> Table:
     """What recognisers that people run make of the face."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("judge", no_wrap=True)
+    table.add_column("role", no_wrap=True)
     table.add_column("stands for")
     for name in ("own match", "threshold"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("dodged", no_wrap=True)
     for judge in judges:
         table.add_row(
-            judge.name, judge.stands_for, f"{judge.own_match:.2f}", f"{judge.threshold:.2f}", verdict(judge.dodged)
+            judge.name,
+            judge.role.replace("_", "-"),
+            judge.stands_for,
+            f"{judge.own_match:.2f}",
+            f"{judge.threshold:.2f}",
+            verdict(judge.dodged),
         )
     return table
 
 
 def _survival_table(survival: Mapping[Treatment, Survival]) -> Table:
-    """A line per treatment: how many recognisers no longer know the owner, and how many see the target."""
+    """A line per treatment: how many recognisers no longer know the owner, and how many see the target.
+
+    They are the bundle's own, or where it has none those of libraries.
+    """
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for name in ("after", "hidden from held-out", "hidden from all", "taken for the target", "face found again"):
         table.add_column(name)
     for name, seen in survival.items():
+        matches: Sequence[Match | Judgement] = seen.recognisers or seen.judges
         table.add_row(
             name,
-            _count([match.dodged for match in seen.recognisers if match.role == "held_out"]),
-            _count([match.dodged for match in seen.recognisers]),
-            _count([match.impersonated for match in seen.recognisers]),
+            _count([match.dodged for match in matches if match.role == "held_out"]),
+            _count([match.dodged for match in matches]),
+            _count([match.impersonated for match in matches]),
             verdict(seen.found_again),
         )
     return table

@@ -51,9 +51,19 @@ def ddim_step(
 
     eps: predicted noise, unit variance.  alpha_bar_*: signal power in (0, 1]; 1 is clean.
     """
-    t, s = torch.as_tensor(alpha_bar_t), torch.as_tensor(alpha_bar_s)
-    x_0 = (x_t - (1 - t).sqrt() * eps) / t.sqrt()
-    return s.sqrt() * x_0 + (1 - s).sqrt() * eps
+    s = torch.as_tensor(alpha_bar_s)
+    return s.sqrt() * cleaned(x_t, eps, torch.as_tensor(alpha_bar_t)) + (1 - s).sqrt() * eps
+
+
+def cleaned(
+    x_t: Float[Tensor, "batch 3 height width"], eps: Float[Tensor, "batch 3 height width"], alpha_bar: Tensor
+) -> Float[Tensor, "batch 3 height width"]:
+    """The clean images that a predicted noise of unit variance means (DDIM eq. 9).
+
+    alpha_bar: signal power in (0, 1]; one for all, or `(batch,)`.
+    """
+    signal = alpha_bar.view(-1, 1, 1, 1)
+    return (x_t - (1 - signal).sqrt() * eps) / signal.sqrt()
 
 
 def _walk(

@@ -13,7 +13,7 @@ from evaluation.subjects import Subjects
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
 from protection.measuring.survival import treat
-from protection.strength import BAR, adapter_of, held_out_recognisers
+from protection.strength import BAR, held_out_recognisers
 
 STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 MEASURED = ("clean", BAR.name)
@@ -52,7 +52,7 @@ def sweep(bundle: Bundle, subjects: Subjects, style: StyleCard, strengths: Seque
     }
     points = []
     for strength in strengths:
-        finished = protect_with(bundle, subjects, adapter_of(style), strength)
+        finished = protect_with(bundle, subjects, style.adapter, strength)
         states = {"clean": finished, BAR.name: [treat(photo, BAR) for photo in finished]}
         views = {t: stack_portraits(photos, subjects.found, models.view_px) for t, photos in states.items()}
         met = {t: embed(models, view) for t, view in views.items()}

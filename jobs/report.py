@@ -63,7 +63,7 @@ class Match(Told):
     """What one recogniser makes of a face, in cosines from -1 to 1: higher is more alike."""
 
     name: str = Field(description="The recogniser")
-    role: Role = Field(description="`surrogate`: the style was trained against it; `held_out`: it never was")
+    role: Role = Field(description="`surrogate`: style or refinement attacked it; `held_out`: neither asked it")
     own_match_before: float = Field(description="The original face and its owner: 1, for they are the same")
     own_match: float = Field(description="The protected face and its owner")
     target_match_before: float = Field(description="The original face and the target")
@@ -77,11 +77,11 @@ class Match(Told):
 
 
 class Judgement(Told):
-    """What the recogniser of a library makes of a face: no style is trained against it unless `role` says so."""
+    """What the recogniser of a library makes of a face: nothing attacks it unless `role` says so."""
 
     name: str = Field(description="The recogniser")
     stands_for: str = Field(description="Who runs it, in words")
-    role: Role = Field(description="`surrogate`: the style was trained against it; `held_out`: it never was")
+    role: Role = Field(description="`surrogate`: style or refinement attacked it; `held_out`: neither asked it")
     own_match: float = Field(description="Cosine of the protected face and its owner")
     target_match: float | None = Field(
         description="Cosine of the protected face and the target; null without one, or where it shows no face"
@@ -93,6 +93,11 @@ class Judgement(Told):
     thresholds_from: str = Field(description="On whom that was measured")
     dodged: bool = Field(description="The protected face no longer matches its owner")
 
+    @property
+    def impersonated(self) -> bool:
+        """The protected face matches the target."""
+        return self.target_match is not None and self.target_match >= self.threshold
+
 
 class Survival(Told):
     """A face after one treatment of the finished file."""
@@ -103,7 +108,7 @@ class Survival(Told):
 
 
 class Verdict(Told):
-    """How well a finished photo hides a face's owner from recognisers that its style was never trained against."""
+    """How well a finished photo hides a face's owner from recognisers that neither style nor refinement attacked."""
 
     word: Word = Field(description="`strong`: hidden from all of them, `partial`: from at least half, else `weak`")
     sentence: str = Field(description="What it rests on: which of them still recognise the owner, and when")

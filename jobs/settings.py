@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".diffam")
     bundle: str = "auto"  # the best that this machine can run: `portrait` where enough recognisers are, else `mini`
     bundles_dir: Path | None = None  # None: `bundles` in the data folder; then the shipped ones
-    judges: tuple[str, ...] | None = None  # recognisers of libraries that measure photos; None: all that were pulled
+    judges: tuple[str, ...] | None = None  # of libraries: they measure, faces are refined on them; None: all
     looks_dir: Path | None = None  # None: `looks` in the data folder; web and workers must share it
     host: str = "127.0.0.1"
     port: Port = 8000

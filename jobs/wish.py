@@ -81,7 +81,9 @@ class Wish(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reference_id: Id = Field(description="The make-up to wear: an id from /v1/references")
-    target_id: Id | None = Field(None, description="Whom to resemble: an id from /v1/targets; or the first on offer")
+    target_id: Id | None = Field(
+        None, description="Whom to resemble: an id from /v1/targets; else the first, or nobody where faces are refined"
+    )
     output_format: OutputFormat = Field(
         "png",
         description="png keeps every pixel outside the make-up bit for bit; avif and heic where allowed",

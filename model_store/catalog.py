@@ -80,7 +80,7 @@ class StyleCard:
         return self.target
 
     def role_of(self, recogniser: str) -> Literal["surrogate", "held_out"]:
-        """Say "surrogate" if the style was trained against it, else "held_out"."""
+        """Say "surrogate" if the style was trained against it, or its faces are refined on it, else "held_out"."""
         return "surrogate" if recogniser in self.surrogates else "held_out"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from diffam_core.images import Photo
-from jobs.report import FaceReport, ProtectedFace, protected
+from jobs.report import FaceReport, Judgement, Match, ProtectedFace, protected
 
 PANEL_PX = 640
 MARGIN_PX = 16
@@ -61,16 +61,28 @@ def _details(face: ProtectedFace) -> list[str]:
         f"Look {face.reference} at strength {face.strength:g}, {_whither(face.target)}.  "
         f"PSNR {scores.psnr_db:.1f} dB, SSIM {scores.ssim:.3f}, LPIPS {scores.lpips:.3f} (face)",
     ]
-    for match in face.recognisers:
-        role = "held out" if match.role == "held_out" else "attacked"
-        verdict = "owner hidden" if match.dodged else "owner still matched"
-        if match.impersonated:
-            verdict += ", matches the target"
-        lines.append(
-            f"{match.name} ({role}): own match {match.own_match_before:.2f} -> {match.own_match:.2f}, "
-            f"target {match.target_match_before:.2f} -> {match.target_match:.2f}: {verdict}"
-        )
-    return lines
+    lines += [_matched(match) for match in face.recognisers]
+    return lines + ([] if face.recognisers else [_judged(judge) for judge in face.judges])
+
+
+def _matched(match: Match) -> str:
+    return (
+        f"{match.name} ({_role(match)}): own match {match.own_match_before:.2f} -> {match.own_match:.2f}, "
+        f"target {match.target_match_before:.2f} -> {match.target_match:.2f}: {_fooled(match)}"
+    )
+
+
+def _judged(judge: Judgement) -> str:
+    return f"{judge.name} ({_role(judge)}): own match {judge.own_match:.2f}: {_fooled(judge)}"
+
+
+def _role(match: Match | Judgement) -> str:
+    return "held out" if match.role == "held_out" else "attacked"
+
+
+def _fooled(match: Match | Judgement) -> str:
+    owner = "owner hidden" if match.dodged else "owner still matched"
+    return owner + (", matches the target" if match.impersonated else "")
 
 
 def draw_comparison(original: Photo, finished: Photo, faces: Sequence[FaceReport]) -> bytes:

@@ -32,10 +32,11 @@ def refine_faces(bundle: Bundle, worn: Sequence[Wearing], photo: Photo, on_step:
     strengths = sorted({each.choice.strength for each in worn if each.choice.strength > 0})
     for number, strength in enumerate(strengths):
         on_step(number, len(strengths))
-        faces = [each.face.found for each in worn if each.choice.strength == strength]
+        faces = [each.face for each in worn if each.choice.strength == strength]
         settings = at_strength(Refinement(), strength)
-        dressed = Dressed(original, photo, faces, beside=len(worn) - len(faces))
-        photo = refine_photo(bundle.models, dressed, surrogates, settings, aims)
+        found, regions = [face.found for face in faces], [face.regions for face in faces]
+        dressed = Dressed(original, photo, found, regions, beside=len(worn) - len(faces))
+        photo = refine_photo(dressed, surrogates, settings, aims)
     return photo
 
 

@@ -68,7 +68,7 @@ def choose_strength(models: Models, face: Face, variant: Variant, grid: Sequence
     strengths = sorted(grid)
     surroundings, moved = around(face.photo, face.found)
     views = [cut_portrait(surroundings, moved, models.view_px)]
-    for residual in wear(models, [(face, adapter_of(variant.style), strength) for strength in strengths]):
+    for residual in wear(models, [(face, variant.style.adapter, strength) for strength in strengths]):
         finished = treat(paste_change(surroundings, moved, change_of(face, residual, face.upload.wish.regions)), BAR)
         views.append(cut_portrait(finished, moved, models.view_px))
     tried = _judge(models, strengths, torch.cat(views).to(models.device), held_out_recognisers(models, variant.style))
@@ -81,11 +81,6 @@ def choose_strength(models: Models, face: Face, variant: Variant, grid: Sequence
 def held_out_recognisers(models: Models, style: StyleCard) -> list[str]:
     """The recognisers that a style was never trained against."""
     return [name for name in models.recognisers if style.role_of(name) == "held_out"]
-
-
-def adapter_of(style: StyleCard) -> str:
-    """The name that a style's weights have in the noise predictor."""
-    return style.adapter
 
 
 def around(photo: Photo, face: FoundFace) -> tuple[Photo, FoundFace]:

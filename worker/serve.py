@@ -13,7 +13,6 @@ from jobs.queue import PROTECT, make_bells, ring
 from jobs.repeating import repeating
 from jobs.settings import Settings
 from model_store.additions import sweep_leaving
-from model_store.choice import choose_bundle
 from worker.heartbeat import Heartbeat, sweep
 from worker.photo_jobs import Pipeline, make_crew, photo_job
 
@@ -23,10 +22,11 @@ BEAT_S = 1.0
 """Between two signs of life: so long a job that was erased meanwhile may still hold its thread."""
 
 
-def serve(settings: Settings, pipeline: Pipeline) -> None:
+def serve(settings: Settings, pipeline: Pipeline, added: Path) -> None:
     """Work until SIGTERM or SIGINT; what is running then is finished first. The models are warm already.
 
     The pool is threads: a fork breaks CUDA, and solo blocks the hub and loses its job on a cold shutdown.
+    added: where references that were added lie, of which removed ones are swept.
     """
     name = f"{socket.gethostname()}:{os.getpid()}"
     redis = connect(settings)
@@ -59,8 +59,6 @@ def serve(settings: Settings, pipeline: Pipeline) -> None:
                 settings.reap_every_s,
             )
         )
-        choice = choose_bundle(settings.bundle, settings.shelf, settings.judges)
-        added = settings.added_to(choice.folder.name)
         alive.enter_context(repeating("removal", lambda: sweep_removed(added, ledger), settings.reap_every_s))
         pool = ["--pool=threads", f"--concurrency={settings.worker_threads}", f"--hostname=protect@{name}"]
         quiet = ["--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]

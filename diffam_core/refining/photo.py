@@ -14,7 +14,7 @@ from diffam_core.faces.face import FoundFace, portrait_transform, stack_portrait
 from diffam_core.faces.landmarks import five_points
 from diffam_core.faces.paste import paste_changes
 from diffam_core.images import Photo
-from diffam_core.models import Models, Recogniser
+from diffam_core.models import Recogniser
 from diffam_core.networks.parser import CHANNELS, DETAILS, region
 from diffam_core.refining.allowance import FaceRegions
 from diffam_core.refining.refinement import Aims, Refinement, Sitters, refine
@@ -31,50 +31,53 @@ CHEEK, CHEEK_RADII = 0.22, (0.27, 0.2)
 class Dressed:
     """A photo before and in make-up, and its faces in that, with five landmarks each.
 
+    regions: what a parser that knows details tells of each one's portrait, `(1, 7, size, size)`, in [0, 1].
     beside: how many more faces share the photo's bar, which others refine.
     """
 
     original: Photo
     made_up: Photo
     faces: Sequence[FoundFace]
+    regions: Sequence[Float[Tensor, "1 channels size size"]]
     beside: int = 0
 
 
 def refine_photo(
-    models: Models, dressed: Dressed, surrogates: Sequence[Recogniser], settings: Refinement, aims: Aims | None = None
+    dressed: Dressed, surrogates: Sequence[Recogniser], settings: Refinement, aims: Aims | None = None
 ) -> Photo:
     """The photo in make-up with its faces refined away from their owners, and with `aims` towards a target.
 
-    models: the parser tells details.  No face's change depends on the others, but for how much the photo's bar leaves.
+    No face's change depends on the others, but for how much the photo's bar leaves.
     """
     changes = []
     for start in range(0, len(dressed.faces), AT_ONCE):
         faces = dressed.faces[start : start + AT_ONCE]
-        sitters = _sit(models, dressed, faces)
+        sitters = _sit(dressed, slice(start, start + AT_ONCE))
         chances = [torch.Generator().manual_seed(settings.seed) for _ in faces]
         refined = refine(sitters, surrogates, chances, settings, aims)
         changes += [(canvas_of(face), change) for face, change in zip(faces, refined.change, strict=True)]
     return paste_changes(dressed.made_up, changes)
 
 
-def _sit(models: Models, dressed: Dressed, faces: Sequence[FoundFace]) -> Sitters:
-    canvases = [canvas_of(face) for face in faces]
+def _sit(dressed: Dressed, some: slice) -> Sitters:
+    faces, regions = dressed.faces[some], dressed.regions[some]
+    canvases, device = [canvas_of(face) for face in faces], regions[0].device
     height, width = dressed.original.shape[:2]
     eyes = torch.tensor([eyes_px(face) for face in faces], dtype=torch.float32)
     sides = torch.tensor([canvas.side_px for canvas in canvases], dtype=torch.float32)
     shares = sides.square() * (len(dressed.faces) + dressed.beside) / (height * width)
 
     def cut(photo: Photo) -> Tensor:
-        return stack_portraits([photo] * len(canvases), canvases, CANVAS_PX).to(models.device)
+        return stack_portraits([photo] * len(canvases), canvases, CANVAS_PX).to(device)
 
     points = np.stack([_carried(five_points(face), canvas) for face, canvas in zip(faces, canvases, strict=True)])
     return Sitters(
         original=cut(dressed.original),
         made_up=cut(dressed.made_up),
-        points=torch.from_numpy(points).float().to(models.device),
-        regions=_regions(models, dressed.original, faces, canvases),
-        eyes_px=eyes.to(models.device),
-        share=shares.clamp(min=LEAST_SHARE).to(models.device),
+        points=torch.from_numpy(points).float().to(device),
+        regions=_regions(regions, faces, canvases),
+        eyes_px=eyes.to(device),
+        share=shares.clamp(min=LEAST_SHARE).to(device),
     )
 
 
@@ -85,21 +88,17 @@ def _carried(points: np.ndarray, canvas: FoundFace) -> np.ndarray:
     return carried
 
 
-@torch.no_grad()
-def _regions(models: Models, photo: Photo, faces: Sequence[FoundFace], canvases: Sequence[FoundFace]) -> FaceRegions:
-    """What the parser tells of the portraits, carried into the canvases."""
-    size = models.portrait_px
-    portraits = stack_portraits([photo] * len(faces), list(faces), size).to(models.device)
-    told = models.parser(portraits).sigmoid()
-    rows = zip(told.cpu(), faces, canvases, strict=True)
-    carried = torch.stack([_into_canvas(row, face, canvas) for row, face, canvas in rows]).to(models.device)
+def _regions(told: Sequence[Tensor], faces: Sequence[FoundFace], canvases: Sequence[FoundFace]) -> FaceRegions:
+    """What the parser tells of portraits, carried into the canvases."""
+    device, rows = told[0].device, zip(told, faces, canvases, strict=True)
+    carried = torch.stack([_into_canvas(row[0].float().cpu(), face, canvas) for row, face, canvas in rows]).to(device)
     names = {name: region(carried, name) for name in (*CHANNELS, *DETAILS)}
     cheeks = torch.stack([_cheeks(face, canvas) for face, canvas in zip(faces, canvases, strict=True)])
     return FaceRegions(
         outline=names["face"],
         lids=names["eyes"],
         lips=names["lips"],
-        cheeks=cheeks.to(models.device) * names["skin"],
+        cheeks=cheeks.to(device) * names["skin"],
         brows=names["brows"],
         eyeballs=names["eyeballs"],
         mouth=names["mouth"],

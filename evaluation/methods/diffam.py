@@ -1,11 +1,10 @@
 """The method of this project: the shipped style of a reference and a target."""
 
 from evaluation.method import Method, protect_with
-from protection.strength import adapter_of
 
 METHOD = Method(
     "DiffAM (ours)",
     "make-up",
     ("reference", "target", "held_out"),
-    lambda bundle, subjects, task, _eps: protect_with(bundle, subjects, adapter_of(task)),
+    lambda bundle, subjects, task, _eps: protect_with(bundle, subjects, task.adapter),
 )

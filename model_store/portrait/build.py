@@ -36,7 +36,7 @@ WAVES = (
 
 
 @dataclass(frozen=True)
-class Judges:
+class PaintedCourses:
     """How what learns from painted people learns: CLIP, the perceptual trunk, and removal from so many pairs."""
 
     clip: Course = words.COURSE
@@ -50,7 +50,7 @@ class Maker:
     """Makes one stage; it travels to the processes that stages run in.
 
     people: a folder that has `portraits.FOLDERS`.  detector: YuNet's file.  fetched: where the files of `SOURCES` are.
-    unet, parser, judges, makeup: how long and how fast they learn.  walks: how many views styles learn from.
+    unet, parser, painted, makeup: how long and how fast they learn.  walks: how many views styles learn from.
     """
 
     people: Path
@@ -58,9 +58,9 @@ class Maker:
     fetched: Path
     unet: Course = diffusion.COURSE
     parser: Course = perception.COURSE
-    makeup: styling.Course = styling.COURSE
+    makeup: styling.StylePace = styling.PACE
     walks: int = styling.WALKS
-    judges: Judges = Judges()
+    painted: PaintedCourses = PaintedCourses()
 
     def __call__(self, stage: str, work: Path, on_step: OnStep) -> None:
         """Leave the stage's file. Raises KeyError for an unknown stage, and what the stage raises."""
@@ -72,9 +72,9 @@ class Maker:
             "parser": lambda: _make_parser(work, path, on_step, self.parser),
             "walks": lambda: _make_walks(work, path, on_step, self.walks),
             "worn": lambda: mixtures.save_worn(mixtures.paint_mixtures(*_people(work), on_step), path),
-            "removal": lambda: _make_removal(work, path, on_step, self.judges),
-            "clip": lambda: _make_clip(work, path, on_step, self.judges),
-            "perceptual": lambda: _make_perceptual(work, path, on_step, self.judges),
+            "removal": lambda: _make_removal(work, path, on_step, self.painted),
+            "clip": lambda: _make_clip(work, path, on_step, self.painted),
+            "perceptual": lambda: _make_perceptual(work, path, on_step, self.painted),
         }
         make |= {name: lambda: _make_makeup(work, stage, on_step, self.makeup) for name in styling.MAKEUPS}
         make[stage]()
@@ -116,11 +116,11 @@ def _make_walks(work: Path, path: Path, on_step: OnStep, count: int) -> None:
         save_file(walks.tensors(), partial)
 
 
-def _make_makeup(work: Path, stage: str, on_step: OnStep, course: styling.Course) -> None:
+def _make_makeup(work: Path, stage: str, on_step: OnStep, pace: styling.StylePace) -> None:
     (portraits, points), walks = _people(work), styling.read_walks(stage_file(work, "walks"))
     wanted = styling.changes(portraits, points, walks, styling.MAKEUPS[stage])
     checkpoints = work / "checkpoints" / stage
-    style = styling.train_makeup(_read_unet(work), walks, wanted, checkpoints, on_step, course)
+    style = styling.train_makeup(_read_unet(work), walks, wanted, checkpoints, on_step, pace)
     save_weights(style, stage_file(work, stage))
     shutil.rmtree(checkpoints, ignore_errors=True)
 
@@ -136,24 +136,24 @@ def _people(work: Path) -> tuple[Portraits, Tensor]:
     return read_portraits(stage_file(work, "portraits")), load_file(stage_file(work, "mesh"))["points"]
 
 
-def _make_clip(work: Path, path: Path, on_step: OnStep, judges: Judges) -> None:
+def _make_clip(work: Path, path: Path, on_step: OnStep, courses: PaintedCourses) -> None:
     worn = mixtures.read_worn(stage_file(work, "worn"))
-    network = words.train_words(worn, work / "checkpoints" / "clip", on_step, judges.clip)
+    network = words.train_words(worn, work / "checkpoints" / "clip", on_step, courses.clip)
     save_weights(network.state_dict(), path)
     _note(words.measure_words(network, worn), path)
 
 
-def _make_perceptual(work: Path, path: Path, on_step: OnStep, judges: Judges) -> None:
+def _make_perceptual(work: Path, path: Path, on_step: OnStep, courses: PaintedCourses) -> None:
     worn, (_, points) = mixtures.read_worn(stage_file(work, "worn")), _people(work)
-    lpips = trunk.train_trunk(worn, points, work / "checkpoints" / "perceptual", on_step, judges.perceptual)
+    lpips = trunk.train_trunk(worn, points, work / "checkpoints" / "perceptual", on_step, courses.perceptual)
     save_weights(lpips.state_dict(), path)
     _note(trunk.measure_trunk(lpips, worn), path)
 
 
-def _make_removal(work: Path, path: Path, on_step: OnStep, judges: Judges) -> None:
+def _make_removal(work: Path, path: Path, on_step: OnStep, courses: PaintedCourses) -> None:
     eps = _read_unet(work)
-    pairs = removing.pair_up(eps, mixtures.read_worn(stage_file(work, "worn")), on_step, judges.pairs)
-    style = removing.train_removal(eps, pairs, work / "checkpoints" / "removal", on_step, judges.removal)
+    pairs = removing.pair_up(eps, mixtures.read_worn(stage_file(work, "worn")), on_step, courses.pairs)
+    style = removing.train_removal(eps, pairs, work / "checkpoints" / "removal", on_step, courses.removal)
     save_weights(style, path)
     _note(removing.measure_removal(eps, style, *_people(work)), path)
 

@@ -14,7 +14,7 @@ from diffam_core.networks.parser import CHANNELS, DETAILS, FaceParser
 from model_store.portrait.learning import Course, learn
 from model_store.portrait.mesh import Points
 from model_store.portrait.painting import LOOKS, paint, teeth
-from model_store.portrait.portraits import FOLDERS, MARGIN_PX, Portraits, halved
+from model_store.portrait.portraits import FOLDERS, Portraits, halved, middle
 from model_store.portrait.regions import Mask, Regions, regions_of
 from model_store.portrait.views import lit, places, taken
 from model_store.rendered.portraits import to_float
@@ -165,18 +165,12 @@ def measure_parser(network: FaceParser, portraits: Portraits, points: Tensor) ->
         if not len(rows):
             continue
         bare, worn, masks = lessons(portraits, points, rows)
-        truth = _middle(masks) > 127
+        truth = middle(masks) > 127
         figures[folder] = {"people": len(rows)}
         for state, pictures in (("bare", bare), ("painted", worn)):
-            parts = _middle(pictures).split(16)
+            parts = middle(pictures).split(16)
             seen = torch.cat([network.eval()(to_float(some)) for some in parts]) > 0
             both, either = (seen & truth).sum((0, 2, 3)), (seen | truth).sum((0, 2, 3))
             shares = (both / either.clamp(min=1)).tolist()
             figures[folder] |= {f"{name}_{state}": round(v, 4) for name, v in zip(TOLD, shares, strict=True)}
     return figures
-
-
-def _middle(halves: Tensor) -> Tensor:
-    """Portraits out of halved wide pictures, without the margin."""
-    edge = MARGIN_PX // 2
-    return halves[..., edge:-edge, edge:-edge]

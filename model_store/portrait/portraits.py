@@ -106,6 +106,14 @@ def close(wide: UInt8[Tensor, "people 3 352 352"]) -> UInt8[Tensor, "people 3 25
     return wide[:, :, MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX]
 
 
+def middle(
+    halves: UInt8[Tensor, "people channels half half"],
+) -> UInt8[Tensor, "people channels size size"]:
+    """The portraits, or their masks, in the middle of halved wide pictures, without the margin."""
+    edge = MARGIN_PX // 2
+    return halves[..., edge:-edge, edge:-edge]
+
+
 def halved(wide: UInt8[Tensor, "people channels side side"]) -> UInt8[Tensor, "people channels half half"]:
     """Pictures or masks of half the side, averaged, at the scale of the bundle's portraits."""
     half = wide.shape[-1] // 2

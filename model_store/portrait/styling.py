@@ -13,7 +13,7 @@ from jaxtyping import Float, UInt8
 from safetensors.torch import load_file
 from torch import Tensor
 
-from diffam_core.diffusion import alpha_bars, denoise, grid, invert
+from diffam_core.diffusion import alpha_bars, cleaned, denoise, grid, invert
 from diffam_core.networks.unet import EpsModel
 from diffam_core.styles import add_style, predictor, style_weights
 from diffam_core.tuning import Epoch, Terms, Tuning
@@ -38,7 +38,7 @@ MAKEUPS = {f"makeup-{look}": look for look in LOOKS}
 
 
 @dataclass(frozen=True)
-class Course:
+class StylePace:
     """How a style learns, as `diffam_core.tuning.Pace` says."""
 
     steps: int = 150
@@ -47,7 +47,7 @@ class Course:
     epoch: Epoch | None = None
 
 
-COURSE = Course()
+PACE = StylePace()
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def walk(eps: EpsModel, portraits: Portraits, count: int, on_step: OnStep) -> Wa
 
         def noting(x_t: Tensor, timesteps: Tensor, seen: list[tuple[Tensor, Tensor]] = seen) -> Tensor:
             predicted: Tensor = base(x_t, timesteps)
-            seen.append((x_t, clean(x_t, predicted, alpha_bar[timesteps])))
+            seen.append((x_t, cleaned(x_t, predicted, alpha_bar[timesteps])))
             return predicted
 
         latent = invert(base, part, alpha_bar, RETURN_TIMESTEP, POINTS)
@@ -105,14 +105,6 @@ def walk(eps: EpsModel, portraits: Portraits, count: int, on_step: OnStep) -> Wa
         guessed.append(torch.stack([x_0 for _, x_0 in seen], dim=1))
         on_step(done, -(-count // BATCH), 0.0)
     return Walks(torch.cat(shown), torch.cat(guessed), rows, seeds)
-
-
-def clean(
-    x_t: Float[Tensor, "batch 3 s s"], eps: Float[Tensor, "batch 3 s s"], alpha_bar: Float[Tensor, " batch"]
-) -> Float[Tensor, "batch 3 s s"]:
-    """The clean portrait that a predicted noise means (DDIM eq. 9)."""
-    signal = alpha_bar.view(-1, 1, 1, 1)
-    return (x_t - (1 - signal).sqrt() * eps) / signal.sqrt()
 
 
 def changes(portraits: Portraits, points: Tensor, walks: Walks, look: str) -> Float[Tensor, "n 3 size size"]:
@@ -141,7 +133,7 @@ def train_makeup(
     wanted: Tensor,
     checkpoints: Path,
     on_step: OnStep,
-    course: Course = COURSE,
+    pace: StylePace = PACE,
 ) -> dict[str, Tensor]:
     """The LoRA weights of a style that changes portraits as `wanted` says; resumes.
 
@@ -152,7 +144,7 @@ def train_makeup(
     """
     torch.manual_seed(SEED)
     add_style(eps, "style", RANK)
-    tuning, alpha_bar = Tuning(eps, "style", course, SEED), alpha_bars()
+    tuning, alpha_bar = Tuning(eps, "style", pace, SEED), alpha_bars()
     network = predictor(eps, "style")
     power, so_far = wanted.square().mean(), torch.tensor([laid_on(t) for t in TIMESTEPS])
 
@@ -163,12 +155,12 @@ def train_makeup(
         share = so_far[step] * (1 - FALLS_BEHIND * torch.rand(len(rows), generator=generator))
         change = wanted[rows]
         x_t = walks.x_t[rows, step] + (alpha_bar[timesteps].sqrt() * share).view(-1, 1, 1, 1) * change
-        guess = clean(x_t, network(x_t, timesteps), alpha_bar[timesteps])
+        guess = cleaned(x_t, network(x_t, timesteps), alpha_bar[timesteps])
         worn = (change.abs().amax(1, keepdim=True) / STRONG_CHANGE).clamp(0, 1)
         wrong = ((guess - walks.x_0[rows, step] - change).square() * (1 + MORE * worn)).mean()
         return wrong / power, {"change": wrong / power}
 
-    made_by = (course, RANK, TIMESTEPS, wanted, walks.x_t, *eps.state_dict().values())
+    made_by = (pace, RANK, TIMESTEPS, wanted, walks.x_t, *eps.state_dict().values())
     keep = resume(tuning, Checkpoints(checkpoints, EVERY), made_by)
     tuning.run(weigh, lambda step, steps, terms: on_step(step, steps, terms["change"]), keep)
     return style_weights(eps, "style")

@@ -1,6 +1,6 @@
 """One word and one sentence on how well a finished photo hides its owner.
 
-The rule: only recognisers that the style was never trained against count, and where recognisers of libraries judge,
+The rule: only recognisers that nothing attacked count, and where recognisers of libraries judge,
 only those. One is fooled only if it fails to match the owner, at the threshold of one false match in a hundred, in the
 finished file and after every treatment that was measured. All fooled is strong, at least half partial, anything else
 weak. Measuring after more treatments can only make it weaker.

@@ -17,7 +17,7 @@ from model_store.portrait.portraits import MARGIN_PX, Portraits
 
 
 @dataclass(frozen=True)
-class Worn:
+class Cast:
     """A look of `painting.LOOKS` under a name for people, and who wears it: a portrait's name."""
 
     title: str
@@ -26,22 +26,17 @@ class Worn:
 
 
 REFERENCES = {
-    "everyday": Worn(
+    "everyday": Cast(
         "Everyday", "Rose lips, a hint of taupe on the lids, soft liner. For the office and every face.", "ai/female_53"
     ),
-    "smoky": Worn("Smoky", "Charcoal around the eyes, dark liner, nude lips.", "ai/female_31"),
-    "berry": Worn("Berry", "Berry lips and plum lids, cool blush.", "ai/female_17"),
-    "coral": Worn("Coral", "Coral lips with warm bronze lids: summer.", "ai/female_62"),
-    "plum": Worn("Plum", "Deep plum lips and violet lids.", "ai/female_60"),
-    "evening": Worn("Evening", "Red lips and dark winged eyes: the strongest look.", "ai/female_02"),
-    "groomed": Worn("Groomed", "Fuller brows, even skin, lip balm: no colour. For men's faces, too.", "ai/male_16"),
+    "smoky": Cast("Smoky", "Charcoal around the eyes, dark liner, nude lips.", "ai/female_31"),
+    "berry": Cast("Berry", "Berry lips and plum lids, cool blush.", "ai/female_17"),
+    "coral": Cast("Coral", "Coral lips with warm bronze lids: summer.", "ai/female_62"),
+    "plum": Cast("Plum", "Deep plum lips and violet lids.", "ai/female_60"),
+    "evening": Cast("Evening", "Red lips and dark winged eyes: the strongest look.", "ai/female_02"),
+    "groomed": Cast("Groomed", "Fuller brows, even skin, lip balm: no colour. For men's faces, too.", "ai/male_16"),
 }
 """By the look's name. Everybody looks straight at the camera, mouth shut, without glasses, and nobody comes twice."""
-
-
-def find_row(portraits: Portraits, name: str) -> int:
-    """Which portrait has this name. Raises ValueError."""
-    return portraits.names.index(name)
 
 
 def save_references(portraits: Portraits, points: Tensor, folder: Path) -> None:
@@ -50,7 +45,7 @@ def save_references(portraits: Portraits, points: Tensor, folder: Path) -> None:
     points: `(n, 468, 2)` in pixels of the wide pictures.  Raises ValueError when somebody is not among the portraits.
     """
     for look, worn in REFERENCES.items():
-        row = find_row(portraits, worn.wearer)
+        row = portraits.names.index(worn.wearer)
         wide, mesh = pixels_of(portraits.wide[row]), points[row].double().numpy()
         for name, picture in _pictures(wide, mesh, look).items():
             save_picture(picture, folder / f"references/{look}/{name}.png")

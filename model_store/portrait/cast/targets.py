@@ -14,7 +14,7 @@ from torch import Tensor
 
 from diffam_core.faces.yunet import portrayed
 from diffam_core.models import FalseAcceptRate
-from model_store.portrait.cast.references import find_row, pixels_of, save_picture
+from model_store.portrait.cast.references import pixels_of, save_picture
 from model_store.portrait.portraits import WIDE_FRAMING, WIDE_PX, Portraits
 from model_store.recognisers import Judges
 from model_store.rendered.portraits import to_float
@@ -28,7 +28,7 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Target:
+class VirtualPerson:
     """A virtual person under a title, and the two portraits: one to aim at, one to test with."""
 
     title: str
@@ -36,9 +36,9 @@ class Target:
 
 
 TARGETS = {
-    "clara": Target("Clara", ("ai/female_36", "ai/female_45")),
-    "amina": Target("Amina", ("ai/female_44", "ai/female_28")),
-    "omar": Target("Omar", ("ai/male_60", "ai/male_29")),
+    "clara": VirtualPerson("Clara", ("ai/female_36", "ai/female_45")),
+    "amina": VirtualPerson("Amina", ("ai/female_44", "ai/female_28")),
+    "omar": VirtualPerson("Omar", ("ai/male_60", "ai/male_29")),
 }
 """Chosen among `pairs_of_one`, on 2026-11-26: from the training side, alike to the eye, apart from one another."""
 
@@ -47,7 +47,7 @@ def save_targets(portraits: Portraits, folder: Path) -> None:
     """Write `targets/<name>_0.png` and `_1.png`, 256 pixels. Raises ValueError when somebody is not there."""
     for name, target in TARGETS.items():
         for place, picture in enumerate(target.pictures):
-            wide = pixels_of(portraits.wide[find_row(portraits, picture)])
+            wide = pixels_of(portraits.wide[portraits.names.index(picture)])
             save_picture(wide, folder / f"targets/{name}_{place}.png")
 
 

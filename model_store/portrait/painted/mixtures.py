@@ -17,7 +17,7 @@ from torch import Tensor
 
 from model_store.additions import finished
 from model_store.portrait.painting import Colour, Look, paint
-from model_store.portrait.portraits import MARGIN_PX, Portraits, halved, is_held_out
+from model_store.portrait.portraits import Portraits, halved, is_held_out
 from model_store.training.stages import OnStep
 
 VERSIONS, SEED = 3, 17
@@ -139,9 +139,3 @@ def read_worn(path: Path) -> Worn:
         names = tuple(json.loads(file.metadata()["names"]))
     makeup = {key.removeprefix("makeup."): value for key, value in tensors.items() if key.startswith("makeup.")}
     return Worn(tensors["pictures"], tensors["rows"], names, makeup)
-
-
-def middle(pictures: UInt8[Tensor, "n 3 half half"]) -> UInt8[Tensor, "n 3 size size"]:
-    """The portraits in the middle, without the margin."""
-    edge = MARGIN_PX // 2
-    return pictures[..., edge:-edge, edge:-edge]

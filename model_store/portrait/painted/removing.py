@@ -22,9 +22,9 @@ from diffam_core.removal import REMOVAL
 from diffam_core.styles import add_style, predictor, remove_style, style_parameters, style_weights
 from model_store.manifest import RemovalRow
 from model_store.portrait.learning import Course, learn
-from model_store.portrait.painted.mixtures import Worn, middle
+from model_store.portrait.painted.mixtures import Worn
 from model_store.portrait.perception import lessons
-from model_store.portrait.portraits import FOLDERS, Portraits
+from model_store.portrait.portraits import FOLDERS, Portraits, middle
 from model_store.portrait.views import places, taken
 from model_store.rendered.portraits import to_float
 from model_store.training.stages import OnStep

@@ -9,12 +9,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffam_core.images import Photo, decode_photo, encode_photo
+from diffam_core.images import decode_photo, encode_photo
 from diffam_core.networks.perceptual import build_perceptual
 from model_store.manifest import PerceptualRow
 from model_store.portrait.learning import Course, learn
-from model_store.portrait.painted.mixtures import LINES, WORN, Worn, middle
-from model_store.portrait.portraits import FOLDERS, WIDE_PX
+from model_store.portrait.painted.mixtures import LINES, WORN, Worn
+from model_store.portrait.portraits import FOLDERS, WIDE_PX, middle
 from model_store.portrait.views import lit, places, taken
 from model_store.rendered.portraits import to_float
 from model_store.training.stages import OnStep
@@ -63,13 +63,9 @@ def damaged(
         pixels = pixels + spread * grain.permute(1, 2, 0).numpy()
         data = np.clip(np.round((pixels + 1) * 127.5), 0, 255).astype(np.uint8)
         if lack > 0:
-            data = _saved(data, round(100 - lack))
+            data = decode_photo(encode_photo(data, "jpeg", round(100 - lack)))
         pictures.append(torch.from_numpy(data).permute(2, 0, 1))
     return to_float(torch.stack(pictures))
-
-
-def _saved(photo: Photo, quality: int) -> Photo:
-    return decode_photo(encode_photo(photo, "jpeg", quality))
 
 
 def placed(

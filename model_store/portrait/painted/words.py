@@ -9,8 +9,8 @@ from torch.nn import functional
 from diffam_core.networks.clip import Clip
 from model_store.manifest import ClipRow
 from model_store.portrait.learning import Course, learn
-from model_store.portrait.painted.mixtures import PALETTES, Worn, middle
-from model_store.portrait.portraits import FOLDERS
+from model_store.portrait.painted.mixtures import PALETTES, Worn
+from model_store.portrait.portraits import FOLDERS, middle
 from model_store.portrait.views import lit, places, taken
 from model_store.rendered.captions import TEMPLATES, Judge, prompts, wears, wears_colour, within, without
 from model_store.rendered.portraits import to_float
@@ -21,7 +21,7 @@ VISION: dict[str, object] = {
     "image_size": 128, "patch_size": 16, "width": 160, "head_width": 32, "layers": 4, "mlp_ratio": 2.0,
 }  # fmt: skip
 COURSE, BATCH, ASKED = Course(steps=1200, learning_rate=1e-3, seed=19, weight_decay=0.02, decay=0.99), 32, 48
-"""Ten minutes on a busy core.  ASKED: captions a step."""
+"""ASKED: captions a step."""
 BARE = 0.35
 """How many pictures of a batch are bare."""
 SCALE, BIAS = 2.3, -2.0

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from diffam_core.diffusion import alpha_bars, ddim_step, noised
+from diffam_core.diffusion import alpha_bars, cleaned, ddim_step, noised
 from diffam_core.networks.unet import EpsModel
 from diffam_core.styles import add_style, predictor
 from model_store.portrait.diffusion import RETURN_TIMESTEP
 from model_store.portrait.portraits import Portraits
-from model_store.portrait.styling import RANK, TIMESTEPS, Course, Walks, changes, clean, laid_on, train_makeup, walk
+from model_store.portrait.styling import RANK, TIMESTEPS, StylePace, Walks, changes, laid_on, train_makeup, walk
 from tests.model_store.portrait.conftest import Face, wide_of
 
 UNET = {
@@ -41,7 +41,7 @@ def test_a_change_that_every_step_guesses_is_laid_on_by_as_much_as_told_when_the
     assert laid_on(first) == 0
     x_t = noised(bare, noise, alpha_bar[first])
     eps = (x_t - alpha_bar[first].sqrt() * (bare + change)) / (1 - alpha_bar[first]).sqrt()
-    assert torch.allclose(clean(x_t, eps, alpha_bar[[first]]), bare + change, atol=1e-5)
+    assert torch.allclose(cleaned(x_t, eps, alpha_bar[[first]]), bare + change, atol=1e-5)
     after = ddim_step(x_t, eps, alpha_bar[first], alpha_bar[second])
     expected = noised(bare, noise, alpha_bar[second]) + alpha_bar[second].sqrt() * laid_on(second) * change
     assert torch.allclose(after, expected, atol=1e-5)
@@ -62,7 +62,7 @@ def test_a_style_learns_in_which_direction_to_change_and_goes_on_where_it_was_st
     walks: tuple[Walks, Portraits, torch.Tensor], tmp_path: Path
 ) -> None:
     walked, _, _ = walks
-    wanted, course = torch.full((2, 3, 128, 128), 0.2), Course(25, 0.02)
+    wanted, course = torch.full((2, 3, 128, 128), 0.2), StylePace(25, 0.02)
     weights = train_makeup(small(), walked, wanted, tmp_path, lambda *_: None, course)
     again = train_makeup(small(), walked, wanted, tmp_path, lambda *_: pytest.fail("it is finished"), course)
     assert all(torch.equal(weights[key], again[key]) for key in weights)
@@ -70,5 +70,5 @@ def test_a_style_learns_in_which_direction_to_change_and_goes_on_where_it_was_st
     add_style(eps, "worn", RANK, weights)
     x_t, timesteps = walked.x_t[:, 0], torch.full((2,), RETURN_TIMESTEP)
     with torch.no_grad():
-        guess = clean(x_t, predictor(eps, "worn")(x_t, timesteps), alpha_bars()[timesteps])
+        guess = cleaned(x_t, predictor(eps, "worn")(x_t, timesteps), alpha_bars()[timesteps])
     assert float((guess - walked.x_0[:, 0]).mean()) > 0.004  # an untrained style: 0
