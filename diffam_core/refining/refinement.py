@@ -1,7 +1,8 @@
 """A last touch to a face in make-up: what recognisers react to most, within what make-up could do.
 
 A residual in the photo's own pixels is optimised over random views until every surrogate takes the face for somebody
-else. Momentum and diverse inputs are those of MI-FGSM (Dong et al., CVPR 2018) and DI-FGSM (Xie et al., CVPR 2019).
+else. Momentum and diverse inputs are those of MI-FGSM (Dong et al., CVPR 2018) and DI-FGSM (Xie et al., CVPR 2019);
+networks that waver are in the spirit of DFANet (Zhong and Deng, IEEE TIFS 2021), with noise in place of dropout.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from diffam_core.faces.crops import Points
 from diffam_core.losses import VisualBar
 from diffam_core.models import FalseAcceptRate, Recogniser
 from diffam_core.refining.allowance import Allowance, Budgets, Canvases, FaceRegions, allow, blur
+from diffam_core.refining.wavering import wavering
 from diffam_core.views import random_handling
 
 PerFace = Float[Tensor, " batch"]
@@ -51,6 +53,7 @@ class Refinement:
     there to the owner.  chroma: how much of a change may be colour.  bar: of the whole photo against the original.
     fine, coarse: blurs of the change in texture and on smooth skin, in eye distances.
     landmark_jitter, crop_jitter: of a view's landmarks, each alone and all together, in eye distances.
+    waver: of a surrogate's channels in each step, in parts of their size: what fools one set of weights alone is lost.
     seed: of the random views.
     """
 
@@ -66,6 +69,7 @@ class Refinement:
     coarse: float = 0.065
     landmark_jitter: float = 0.012
     crop_jitter: float = 0.04
+    waver: float = 0.06
     budgets: Budgets = field(default_factory=Budgets)
     bar: VisualBar = field(default_factory=lambda: VisualBar(36.5, 0.985))
     seed: int = 0
@@ -169,7 +173,8 @@ def _slope(faces: _Faces, latent: Canvases, chase: _Chase) -> Canvases:
         views = torch.cat([random_handling(face[None], generator) for face, generator in pairs])
         points = _jittered(faces, chase)
         for each in chase.surrogates:
-            total = total + _likeness(each, each.embed(views, points), faces, chase).sum()
+            with wavering(each.network, chase.generators, chase.settings.waver):
+                total = total + _likeness(each, each.embed(views, points), faces, chase).sum()
         (slope,) = torch.autograd.grad(total, latent)
     return slope
 
