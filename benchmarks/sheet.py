@@ -19,7 +19,7 @@ from jobs.settings import Settings
 
 MADE_BY_A_MODEL = "ai"
 CREDIT = "People: made by Stable Diffusion 3, CC0, github.com/faker-js/assets-person-portrait. Nobody real."
-PANEL_PX, GAP_PX, LINE_PX, ACROSS = 200, 8, 22, 3
+PANEL_PX, GAP_PX, LINE_PX, ACROSS = 192, 8, 22, 3
 """Side of a head, between heads, height of a line of text, and how many pairs are in a row."""
 QUALITY = 90
 console = Console(highlight=False, soft_wrap=True)
