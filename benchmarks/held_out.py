@@ -14,31 +14,27 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
 
+from benchmarks.pairs import open_served, protect, wished
 from cli.commit import commit
 from diffam_core.faces.face import FoundFace
-from diffam_core.images import Photo, decode_photo, encode_photo, to_portrait
+from diffam_core.images import Photo, to_portrait
 from diffam_core.models import FalseAcceptRate
 from jobs.settings import Settings
-from jobs.wish import Treatment, Wish
+from jobs.wish import Treatment
 from model_store.bundle import Bundle
-from model_store.choice import PORTRAIT, choose_bundle
 from model_store.datasets.folder import people_in
 from model_store.datasets.people import Person
 from model_store.datasets.pictures import read_photo
-from model_store.opening import open_chosen
 from model_store.recognisers import Judges
 from protection.measuring.again import meet_again
 from protection.measuring.judging import Sight, embed_sights, meet, sight_of
 from protection.measuring.survival import PROFILES, treat
-from protection.pipeline import ProtectedPhoto, protect_photos
-from protection.plan import Request
 
 FARS: tuple[FalseAcceptRate, ...] = ("0.01", "0.001")
 TREATED: tuple[Treatment, ...] = ("jpeg75", "jpeg50", "half", "blur", "screenshot")
@@ -79,15 +75,6 @@ def holding_out(bundle: Bundle, judges: Judges, held_out: str) -> Bundle:
     return replace(bundle, catalog=replace(bundle.catalog, styles=styles))
 
 
-def protect(bundle: Bundle, sitter: Sitter, wish: Wish) -> tuple[Photo, float]:
-    """The finished photo, and how many seconds it took without its scores."""
-    started = perf_counter()
-    (result,) = protect_photos(bundle, [Request(encode_photo(sitter.photo, "png"), wish)], lambda *_: None)
-    if not isinstance(result, ProtectedPhoto):
-        raise result
-    return decode_photo(result.candidates[0].photo), perf_counter() - started - result.seconds["score"]
-
-
 def likeness(original: Photo, finished: Photo) -> tuple[float, float]:
     """PSNR in dB and SSIM of whole photos."""
     from torchmetrics.functional.image import structural_similarity_index_measure
@@ -126,20 +113,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    settings = Settings()
-    bundle = open_chosen(choose_bundle(PORTRAIT, settings.shelf))
+    bundle = open_served(Settings())
     judges = bundle.judges
     if judges is None:
         raise SystemExit("no recogniser was pulled")
     sitters = gather(bundle, judges, people_in(asked.people), asked.faces, asked.seed)
-    wish = Wish(
-        reference_id=asked.reference, target_id=asked.target, faces="largest", output_format="jpeg",
-        effort=asked.effort, judges=(),
-    )  # fmt: skip
+    wish = wished(asked.reference, asked.effort, asked.target)
     rows: dict[str, Any] = {"before": known(bundle, judges, sitters, [each.photo for each in sitters])}
     console.print(f"before: {_told(rows['before'])}")
     for held_out in [name for name in asked.held_out.split(",") if name] or list(judges.recognisers):
-        photos, seconds = zip(*(protect(holding_out(bundle, judges, held_out), s, wish) for s in sitters), strict=True)
+        photos, seconds = zip(
+            *(protect(holding_out(bundle, judges, held_out), s.photo, wish) for s in sitters), strict=True
+        )
         alike = np.array([likeness(s.photo, photo) for s, photo in zip(sitters, photos, strict=True)])
         states = {FINISHED: photos} | {name: [treat(photo, PROFILES[name]) for photo in photos] for name in TREATED}
         rows[held_out] = {name: known(bundle, judges, sitters, state) for name, state in states.items()} | {
