@@ -176,10 +176,10 @@ def evaluate(
         str | None, typer.Option(help="Instead: a folder of people, two photos each, or its name in DIFFAM_PEOPLE_DIR.")
     ] = None,
     reference: Annotated[list[str] | None, typer.Option(help="Only styles of this look; may be given again.")] = None,
+    target: Annotated[list[str] | None, typer.Option(help="Only towards this target; may be given again.")] = None,
+    held_out: Annotated[list[str] | None, typer.Option(help="Only holding out this one; may be given again.")] = None,
     method: Annotated[list[str] | None, typer.Option(help="Only this method; may be given again.")] = None,
-    treatment: Annotated[
-        list[str] | None, typer.Option(help="Only after this treatment, and none; may be given again.")
-    ] = None,
+    treatment: Annotated[list[str] | None, typer.Option(help="Only after this, and none; may be given again.")] = None,
     identify: Annotated[
         bool, typer.Option("--identify", help="Also search for the owners in a gallery; takes twice as long.")
     ] = False,
@@ -190,6 +190,7 @@ def evaluate(
         float | None,
         typer.Option(min=0.1, max=255, help="Budget of noise in grey levels; by default that of equal SSIM."),
     ] = None,
+    noise_at: Annotated[list[str] | None, typer.Option(help="Noise at equal ssim or psnr; may be given twice.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every cell here.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the HTML report.")] = None,
     verifier: Annotated[
@@ -202,10 +203,11 @@ def evaluate(
     """Measure protection against recognisers that were never attacked, beside noise attacks and controls."""
     if context.invoked_subcommand:
         return
-    from cli.evaluation.evaluate import EvaluationOrder
+    from cli.evaluation.evaluate import EvaluationOrder, equals_of
     from cli.evaluation.evaluate import evaluate as measure
     from cli.evaluation.recognisers import people_folder, strangers_folder
     from cli.evaluation.verifiers import VerifierOrder
+    from evaluation.judged.tasks import Selection
     from jobs.settings import Settings
 
     with plain_errors():
@@ -217,8 +219,9 @@ def evaluate(
         verifiers = VerifierOrder(tuple(dict.fromkeys(verifier or ())), verifier_photos, send_photos)
         others = None if strangers is None else strangers_folder(settings, strangers, dataset_dir, identify)
         order = EvaluationOrder(
-            dataset, reference, method, faces, seed, noise_eps, json_file, out, treatment, identify, others, verifiers
-        )
+            dataset, Selection(reference, target, held_out), method, faces, seed, noise_eps, json_file, out, treatment,
+            identify, others, verifiers, equals_of(noise_at),
+        )  # fmt: skip
         measure(Console(), settings, order)
 
 

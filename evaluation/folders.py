@@ -22,6 +22,6 @@ def pairs_of(dataset: PublishedDataset) -> Dataset:
         known = [person for person in people if len(person.photos) > 1]
         for person in known or people:
             first, *more = (read_photo(path) for path in person.photos[:2])
-            yield first, more[0] if more else None
+            yield Pair(first, more[0] if more else None, person.id)
 
     return pairs

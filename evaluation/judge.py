@@ -23,7 +23,7 @@ from model_store.bundle import Bundle, Reference
 from protection.measuring.again import find_again
 
 MATCHING_FACES = 10
-"""How many people the budget of noise is matched on; `VisibleCost.first_ssim` is the mean SSIM of their photos."""
+"""How many people the budget of noise is matched on; `VisibleCost.first_*` are means over their photos."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,18 @@ class VisibleCost:
     """What the change costs and what it shows, as means over the photos.
 
     `psnr_db` and `ssim` are those of the whole photo, `face_*` and `lpips` those of the aligned face. `fid` compares
-    faces with the unprotected ones on the CLIP features of the bundle.
+    faces with the unprotected ones on the CLIP features of the bundle. `least_psnr_db` is that of the worst photo.
     """
 
     psnr_db: float
+    least_psnr_db: float
     ssim: float
     face_psnr_db: float
     face_ssim: float
     lpips: float
     fid: float
     first_ssim: float
+    first_psnr_db: float
 
 
 class _ClipFeatures(nn.Module):
@@ -95,12 +97,14 @@ def visible_cost(models: Models, subjects: Subjects, finished: Sequence[Photo], 
     fid.update(views, real=False)
     return VisibleCost(
         psnr_db=float(np.mean([psnr for psnr, _ in whole])),
+        least_psnr_db=min(psnr for psnr, _ in whole),
         ssim=float(np.mean([ssim for _, ssim in whole])),
         face_psnr_db=float(np.mean([min(face.psnr_db, 99.0) for face in faces])),
         face_ssim=float(np.mean([face.ssim for face in faces])),
         lpips=float(np.mean([face.lpips for face in faces])),
         fid=float(fid.compute()),
         first_ssim=float(np.mean([ssim for _, ssim in whole[:MATCHING_FACES]])),
+        first_psnr_db=float(np.mean([psnr for psnr, _ in whole[:MATCHING_FACES]])),
     )
 
 

@@ -1,20 +1,29 @@
 """What the noise attacks share: their scores, the budget, and the way back into the photo.
 
 Each attack climbs on views in [-1, 1] and stays within `eps` of them in every pixel. All get the surrogates of the
-style they are compared with, the same target picture and `STEPS` steps.
+style they are compared with, the same target picture and `STEPS` steps; where a style flees from its owner alone, so do
+they.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from diffam_core.faces.canvas import CANVAS_PX, canvas_of
+from diffam_core.faces.crops import Points
+from diffam_core.faces.face import FoundFace, portrait_transform, stack_portraits
+from diffam_core.faces.landmarks import five_points
 from diffam_core.faces.paste import paste_change
 from diffam_core.images import Photo
 from diffam_core.models import Recogniser
 from evaluation.subjects import Subjects
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
+from protection.refining import aims_of, surrogates_of
 
 STEPS = 20
 BATCH = 20
@@ -23,26 +32,47 @@ LITERATURE_EPS = 2 * 8 / 255
 
 
 class Aim:
-    """The surrogates of a task with the target's embeddings and the owners', all constant."""
+    """The surrogates of a task with the target's embeddings and the owners', all constant.
 
-    def __init__(self, surrogates: list[Recogniser], target: Tensor, views: Tensor) -> None:
-        self.surrogates = surrogates
+    target: its unit embeddings by recogniser; None where faces only flee from their owners.  views: of the owners.
+    points: landmarks in those, for recognisers that cut faces for themselves. Their cosines differ in scale (dlib's lie
+    between .9 and 1), so each is weighed by the way from its threshold to 1.
+    """
+
+    def __init__(
+        self,
+        surrogates: Sequence[Recogniser],
+        target: Mapping[str, Float[Tensor, " dim"]] | None,
+        views: Tensor,
+        points: Points | None = None,
+    ) -> None:
+        self.surrogates, self.target, self.points = surrogates, target, points
+        self.weights = [1.0 if r.crop == "portrait" else 1 / (1 - r.thresholds["0.1"]) for r in surrogates]
         with torch.no_grad():
-            self.target = [r.embed(target)[0] for r in surrogates]
-            self.own = [r.embed(views) for r in surrogates]
+            self.own = [r.embed(views, points) for r in surrogates]
 
-    def towards_target(self, x: Tensor) -> Tensor:
-        """Mean cosine to the target over the surrogates `(batch,)`."""
-        found = [r.embed(x) @ aim for r, aim in zip(self.surrogates, self.target, strict=True)]
-        return torch.stack(found).mean(dim=0)
+    def nearer(self, x: Tensor) -> Tensor:
+        """Mean cosine to the target over the surrogates, or less that to the owner where there is none `(batch,)`."""
+        return self._mean(x, is_fleeing=self.target is None)
 
-    def towards_target_away_from_own(self, x: Tensor) -> Tensor:
-        """The same less the mean cosine to the owner; one pass through the networks."""
+    def nearer_and_away(self, x: Tensor) -> Tensor:
+        """Mean cosine to the target, if there is one, less that to the owner; one pass through the networks."""
+        return self._mean(x, is_fleeing=True)
+
+    def _mean(self, x: Tensor, *, is_fleeing: bool) -> Tensor:
         found = []
-        for recogniser, aim, own in zip(self.surrogates, self.target, self.own, strict=True):
-            embedding = recogniser.embed(x)
-            found.append(embedding @ aim - (embedding * own).sum(dim=1))
+        for recogniser, own, weight in zip(self.surrogates, self.own, self.weights, strict=True):
+            embedding = recogniser.embed(x, self.points)
+            near = embedding.new_zeros(()) if self.target is None else embedding @ self.target[recogniser.name]
+            found.append(weight * (near - (embedding * own).sum(dim=1) if is_fleeing else near))
         return torch.stack(found).mean(dim=0)
+
+    def start(self, views: Tensor, eps: float, generator: torch.Generator) -> Tensor:
+        """Where an attack begins: a random step beside views whose owners it flees from, for there it has no slope."""
+        if self.target is not None:
+            return views
+        beside = (2 * torch.rand(views.shape, generator=generator) - 1).to(views.device)
+        return within(views + eps / STEPS * beside.sign(), views, eps)
 
 
 Attack = Callable[[Tensor, Aim, float, torch.Generator], Tensor]
@@ -71,14 +101,48 @@ def perturb(attack: Attack) -> Callable[[Bundle, Subjects, StyleCard, float], li
     """A method's `protect` from an attack on views."""
 
     def protect(bundle: Bundle, subjects: Subjects, task: StyleCard, eps: float) -> list[Photo]:
-        surrogates = [bundle.models.recognisers[name] for name in task.surrogates]
-        target = bundle.targets[task.identity].aim.to(bundle.models.device)
         generator = torch.Generator().manual_seed(0)
-        changed = []
-        for views in subjects.views.split(BATCH):
-            aim = Aim(surrogates, target, views)
-            changed.append(attack(views, aim, eps, generator).detach() - views)
-        deltas = torch.cat(changed)
-        return [paste_change(face.photo, face.found, delta) for face, delta in zip(subjects.faces, deltas, strict=True)]
+        photos = []
+        for scene in _scenes(bundle, subjects, task):
+            changed = attack(scene.views, scene.aim, eps, generator).detach() - scene.views
+            rows = zip(scene.photos, scene.frames, changed.cpu(), strict=True)
+            photos += [paste_change(photo, frame, delta) for photo, frame, delta in rows]
+        return photos
 
     return protect
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """Faces that are attacked together: their photos, where `views` lie in those, and whom recognisers shall see."""
+
+    photos: Sequence[Photo]
+    frames: Sequence[FoundFace]
+    views: Tensor
+    aim: Aim
+
+
+def _scenes(bundle: Bundle, subjects: Subjects, task: StyleCard) -> Iterator[_Scene]:
+    """What the bundle's recognisers see of all people; or the canvases of refinement, where judges are attacked."""
+    models, own = bundle.models, bundle.models.recognisers
+    for start in range(0, len(subjects.faces), BATCH):
+        some = slice(start, start + BATCH)
+        photos, found = subjects.photos[some], subjects.found[some]
+        if own:
+            surrogates, picture = [own[name] for name in task.surrogates], bundle.targets[task.identity].aim
+            target = {r.name: r.embed(picture.to(models.device))[0] for r in surrogates}
+            yield _Scene(photos, found, subjects.views[some], Aim(surrogates, target, subjects.views[some]))
+        else:
+            frames = [canvas_of(face) for face in found]
+            views = stack_portraits(photos, frames, CANVAS_PX).to(models.device)
+            aim = Aim(surrogates_of(bundle, task), aims_of(bundle, task), views, _points(found).to(models.device))
+            yield _Scene(photos, frames, views, aim)
+
+
+def _points(faces: Sequence[FoundFace]) -> Points:
+    """Landmarks as shares of the faces' canvases."""
+    rows = []
+    for face in faces:
+        transform = portrait_transform(canvas_of(face), CANVAS_PX)
+        rows.append((five_points(face) @ transform[:, :2].T + transform[:, 2] + 0.5) / CANVAS_PX)
+    return torch.from_numpy(np.stack(rows)).float()

@@ -7,11 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evaluation.evaluate import Evaluation
-from evaluation.summary import KnownLine, Line, SearchLine, judges
+from evaluation.summary import Asked, KnownLine, Line, SearchLine, judges
+
+WORDS: dict[Asked, str] = {"target": "taken for the target", "owner": "owner known"}
+"""What shares of people say."""
 
 
 def plot_held_out(table: Sequence[Line], evaluation: Evaluation) -> Figure:
-    """How many are taken for the target, a bar for each method and recogniser."""
+    """How many are taken for the target, or known where there is none, a bar for each method and recogniser."""
     attacked, unseen = judges(evaluation)
     names = [*attacked, *unseen]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -19,13 +22,14 @@ def plot_held_out(table: Sequence[Line], evaluation: Evaluation) -> Figure:
     width = 0.8 / len(table)
     for index, line in enumerate(table):
         middle = np.arange(len(names)) + (index - (len(table) - 1) / 2) * width
-        shares = [100 * line.asr[name].value for name in names]
-        low = [100 * (line.asr[name].value - line.asr[name].ci95[0]) for name in names]
-        high = [100 * (line.asr[name].ci95[1] - line.asr[name].value) for name in names]
+        shares = [100 * line.shares[name].value for name in names]
+        low = [100 * (line.shares[name].value - line.shares[name].ci95[0]) for name in names]
+        high = [100 * (line.shares[name].ci95[1] - line.shares[name].value) for name in names]
         errors = np.maximum([low, high], 0)
         axes.bar(middle, shares, width, yerr=errors, label=line.title, error_kw={"elinewidth": 0.8})
     axes.set_xticks(np.arange(len(names)), names)
-    axes.set(ylabel="taken for the target (%), FAR 0.01", ylim=(0, 105), title="By the recogniser that was held out")
+    title = "By the recogniser that was held out"
+    axes.set(ylabel=f"{WORDS[table[0].asked]} (%), FAR 0.01", ylim=(0, 105), title=title)
     axes.legend(fontsize=7, ncols=2)
     return figure
 
@@ -42,7 +46,7 @@ def plot_treatments(table: Sequence[Line]) -> Figure:
                 marker="o",
                 label=line.title,
             )
-    axes.set(ylabel="taken for the target (%)", ylim=(0, 105), title="After what happens to photos online")
+    axes.set(ylabel=f"{WORDS[table[0].asked]} (%)", ylim=(0, 105), title="After what happens to photos online")
     if axes.lines:  # controls are measured on the finished file alone
         axes.legend(fontsize=7, ncols=2)
     return figure
@@ -64,7 +68,7 @@ def plot_quality(table: Sequence[Line]) -> Figure:
             )
     axes.set(
         xlabel="SSIM of the aligned face",
-        ylabel="taken for the target (%)",
+        ylabel=f"{WORDS[table[0].asked]} (%)",
         ylim=(-5, 105),
         title="Protection and its price",
     )

@@ -1,7 +1,7 @@
 """An evaluation as files: JSON with a row per cell, plots, a contact sheet, and one HTML page that shows it all."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,11 +14,13 @@ from diffam_core.score import rate
 from evaluation.cells import Json, as_match, as_row
 from evaluation.commercial.verdicts import as_json, plot_verdicts, verdicts
 from evaluation.commercial.verification import Verification
-from evaluation.evaluate import SHEET_FACES, Evaluation
+from evaluation.evaluate import Evaluation
 from evaluation.method import Method
-from evaluation.plots import plot_held_out, plot_known, plot_quality, plot_searches, plot_treatments
+from evaluation.plots import WORDS, plot_held_out, plot_known, plot_quality, plot_searches, plot_treatments
+from evaluation.running.outcomes import SHEET_FACES, outcome_key
 from evaluation.subjects import Subjects
-from evaluation.summary import gain, judges, known_lines, missed_faces, search_lines, summary
+from evaluation.summary import gain, gains, judges, known_lines, missed_faces, search_lines, summary
+from evaluation.traits import Traits, groups_of
 from evaluation.treatments import TREATMENTS
 from protection.batch import Face
 
@@ -27,7 +29,8 @@ CELL_PX = 192
 
 @dataclass(frozen=True)
 class Facts:
-    """What was measured, where and when. strangers: whose folder is in the gallery besides."""
+    """What was measured, where and when. strangers: whose folder is in the gallery besides.  traits: of people, by id;
+    they are not written."""
 
     bundle: str
     grade: str
@@ -41,6 +44,7 @@ class Facts:
     machine: str
     measured_at: str
     strangers: str | None = None
+    traits: Traits = field(default_factory=dict, repr=False)
 
 
 def write_json(
@@ -57,11 +61,14 @@ def write_json(
     """
     table = summary(evaluation, methods)
     lead = gain(table)
+    told = {name: value for name, value in asdict(facts).items() if name != "traits"}
     whole: Json = {
-        **asdict(facts), "own_match_against": evaluation.subjects.own_match_against, "gain": lead and asdict(lead),
+        **told, "own_match_against": evaluation.subjects.own_match_against, "gain": lead and asdict(lead),
+        "gains": [asdict(each) for each in gains(table)],
         "summary": [line.as_json() for line in table], "rows": [as_row(cell) for cell in evaluation.held_out],
         "matches": [as_match(cell) for cell in evaluation.cells],
         "judges": [opinion.as_json() for opinion in evaluation.known],
+        "groups": [group.as_json() for group in groups_of(evaluation, methods, facts.traits)],
         "identification": [row for search in evaluation.searches for row in search.as_json()],
     }  # fmt: skip
     if verification is not None:
@@ -110,10 +117,10 @@ def write_report(
     environment = Environment(loader=PackageLoader("evaluation"), autoescape=select_autoescape())
     attacked, unseen = judges(evaluation)
     page = environment.get_template("report.html.j2").render(
-        facts=facts, table=table, gain=gain(table), attacked=attacked, unseen=unseen,
+        facts=facts, table=table, gains=gains(table), words=WORDS[table[0].asked], attacked=attacked, unseen=unseen,
         treatments={name: TREATMENTS[name] for name in max((line.treatments for line in table), key=len)},
         knows=knows, missed=missed_faces(evaluation), found=found, searches=evaluation.searches,
-        judged=len(evaluation.known) and evaluation.known[0].n,
+        groups=groups_of(evaluation, methods, facts.traits), judged=len(evaluation.known) and evaluation.known[0].n,
         against=evaluation.subjects.own_match_against,
         cells=[cell for cell in evaluation.cells if cell.method == "diffam" and cell.treatment == "clean"], rate=rate,
         verdicts=said, stopped=verification.stopped if verification else {},
@@ -125,11 +132,14 @@ def write_report(
 
 
 def contact_sheet(evaluation: Evaluation, methods: dict[str, Method]) -> Image.Image:
-    """Every reference and method on the same people."""
-    columns = {"original": evaluation.subjects.photos}
-    for (name, key), outcome in evaluation.outcomes.items():
-        if methods[name].kind != "nothing":
-            columns[f"{name}\n{key}"] = outcome.shown
+    """Every reference, target and method on the same people; of recognisers that were held out in turn, the first."""
+    columns, shown = {"original": evaluation.subjects.photos}, set[tuple[str, str, str | None]]()
+    for cell in evaluation.cells:
+        name, key, task = cell.method, outcome_key(methods[cell.method], cell.task), cell.task
+        title, place = f"{name}\n{key}", (name, task.reference, task.target)
+        if methods[name].kind != "nothing" and place not in shown:
+            columns.setdefault(title, evaluation.outcomes[name, key].shown)
+            shown.add(place)
     return draw_sheet(evaluation.subjects, columns)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -21,10 +21,19 @@ from protection.plan import Request, Upload
 JPEG_QUALITY = 92
 LARGEST = Wish(reference_id="", faces="largest", output_format="jpeg")
 """What is asked of every photo, whatever it is to wear."""
-Pair = tuple[Photo, Photo | None]
-"""Two photos of one person, the second being what others hold; None where the dataset has one photo of each."""
 Against = Literal["another photo", "the original"]
 OnProgress = Callable[[str, int, int], None]
+
+
+class Pair(NamedTuple):
+    """Two photos of one person, the second being what others hold; None where the dataset has one photo of each.
+
+    person: the id by which a list tells traits; empty for somebody of whom nothing is told.
+    """
+
+    photo: Photo
+    other: Photo | None
+    person: str = ""
 
 
 class Dataset(Protocol):
@@ -41,7 +50,7 @@ class Subjects:
 
     views, others: of those faces and of other photos of their owners `(n, 3, v, v)`, in [-1, 1].  other_uploads,
     other_files: those photos, and as JPEG files.  own_match_against: what they are; the same ones where no second photo
-    exists, which flatters recognisers.
+    exists, which flatters recognisers.  people, left_out: ids of those measured, and of those without a face.
     """
 
     faces: list[Face]
@@ -50,8 +59,14 @@ class Subjects:
     views: Tensor
     others: Tensor
     invert_s: float
-    not_found: int
+    people: list[str]
+    left_out: list[str]
     own_match_against: Against = "another photo"
+
+    @property
+    def not_found(self) -> int:
+        """How many people were left out because the detector saw no face of theirs."""
+        return len(self.left_out)
 
     @property
     def photos(self) -> list[Photo]:
@@ -93,6 +108,7 @@ class Subjects:
             other_files=self.other_files[:count],
             views=self.views[:count],
             others=self.others[:count],
+            people=self.people[:count],
         )
 
 
@@ -114,20 +130,22 @@ def gather_subjects(
     Raises DatasetError, and NoFaceFound when more than half of the photos show no face.
     """
     uploads, other_uploads, other_files, others = list[Upload](), list[Upload](), list[bytes](), list[Tensor]()
-    not_found = 0
+    people, left_out = list[str](), list[str]()
     against: set[Against] = set()
-    for photo, other in dataset(seed, folder):
-        if not_found > max(10, count):
-            raise NoFaceFound(f"no face was found in {not_found} of {not_found + len(uploads)} pairs of photos")
+    for photo, other, person in dataset(seed, folder):
+        if len(left_out) > max(10, count):
+            seen = len(left_out) + len(uploads)
+            raise NoFaceFound(f"no face was found in {len(left_out)} of {seen} pairs of photos")
         file = save(photo)
         other_file = file if other is None else save(other)
         try:
             upload = open_photo(models, None, Request(file, LARGEST))
             known = upload if other is None else open_photo(models, None, Request(other_file, LARGEST))
         except (NoFaceFound, FaceTooSmall, FaceInProfile):
-            not_found += 1
+            left_out.append(person)
             continue
         against.add("the original" if other is None else "another photo")
+        people.append(person)
         uploads.append(upload)
         other_uploads.append(known)
         other_files.append(other_file)
@@ -136,7 +154,7 @@ def gather_subjects(
         if len(uploads) == count:
             break
     if not uploads:
-        raise NoFaceFound(f"no face was found in any of {not_found} pairs of photos")
+        raise NoFaceFound(f"no face was found in any of {len(left_out)} pairs of photos")
     (own_match_against,) = against  # a dataset has second photos of all people, or of none
     started = perf_counter()
     faces = invert(models, uploads)
@@ -148,7 +166,8 @@ def gather_subjects(
         views=torch.cat([_view_of(models, upload) for upload in uploads]).to(models.device),
         others=torch.cat(others).to(models.device),
         invert_s=invert_s,
-        not_found=not_found,
+        people=people,
+        left_out=left_out,
         own_match_against=own_match_against,
     )
 

@@ -1,69 +1,94 @@
 """Means over an evaluation's cells: a line per method, and the lead over noise."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import NamedTuple
+from functools import partial
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import bootstrap
 
+from diffam_core.models import FalseAcceptRate
 from diffam_core.score import DECISION_FAR, Share
 from evaluation.cells import Cell, Cost, Json
 from evaluation.evaluate import Evaluation
-from evaluation.method import Kind, Method
+from evaluation.judged.judging import Known
+from evaluation.method import EQUALS, Equal, Kind, Method
 from evaluation.treatments import TREATMENTS
 from protection.measuring.identification import Hits, State
 
 PAPER_GAIN = 12.98
 """Points by which the paper's method leads its best rival (table 1)."""
+Asked = Literal["target", "owner"]
+"""What is asked of finished files: are they taken for the target, or, where there is none, is their owner known?"""
+STRICT_FAR: FalseAcceptRate = "0.001"
+COLUMNS: dict[Asked, str] = {"target": "asr", "owner": "own_match_by"}
+"""How `Line.shares` are written."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A method on finished files, over all targets.
+    """A method on finished files, over all tasks.
 
-    asr: taken for the target at FAR 0.01, by held-out recogniser.  mean: of those that some style attacks.
-    own_match, own_match_unseen: how often they, and those that no style ever met, still know the owner.
-    treatments: `mean` after each.
+    shares: of people who are taken for the target at FAR 0.01, by held-out recogniser; of owners who are known, where
+    `asked` says so.  mean: of those recognisers that some style attacks; strict: the same at FAR 0.001.
+    own_match, own_match_unseen: how often they, and those that no style ever met, still know the owner; own_match_all:
+    how often all do, attacked ones, too.  treatments: `mean` after each.
     """
 
     method: str
     title: str
     kind: Kind
     n: int
-    asr: dict[str, Share]
+    asked: Asked
+    shares: dict[str, Share]
     mean: Share
+    strict: Share
     own_match: float
     own_match_unseen: float
+    own_match_all: float
     cost: Cost
     treatments: dict[str, Share]
+    equal: Equal = "ssim"
 
     def as_json(self) -> Json:
         """The line as it is written: what it costs stands among the rest."""
         line: Json = asdict(self)
-        del line["cost"], line["treatments"]
+        del line["cost"], line["treatments"], line["equal"], line["asked"]
+        line[COLUMNS[self.asked]], line["mean_far_0.001"] = line.pop("shares"), line.pop("strict")
         return line | asdict(self.cost) | {"treatments": self.treatments}
 
 
 @dataclass(frozen=True)
 class Gain:
-    """Points of mean ASR between `diffam` and the best noise, `over`, and the SSIM of both."""
+    """Points of mean between `diffam` and the best noise, `over`, at equal SSIM or PSNR, and the SSIM and PSNR of both.
+
+    Points of people taken for the target; of owners who are not known, where that is asked: the paper has none of them.
+    """
 
     over: str
     points: float
-    paper_points: float
+    paper_points: float | None
     ssim: float
     noise_ssim: float
+    psnr_db: float
+    noise_psnr_db: float
+    equal: Equal
 
 
 class KnownLine(NamedTuple):
-    """How many owners judges know in a method's photos after a treatment, at FAR 0.01, over its styles."""
+    """How many owners judges that were held out know in a method's photos after a treatment, over its styles.
+
+    shares, mean: at FAR 0.01.  strict: the mean at FAR 0.001.
+    """
 
     method: str
     title: str
     treatment: str
     shares: dict[str, Share]
     mean: Share
+    strict: Share
 
 
 class SearchLine(NamedTuple):
@@ -81,15 +106,24 @@ class SearchLine(NamedTuple):
 
 
 def known_lines(evaluation: Evaluation, methods: dict[str, Method]) -> list[KnownLine]:
-    """A line per method and treatment; none without judges."""
-    places: dict[tuple[str, str], dict[str, list[Share]]] = {}
-    for opinion in evaluation.known:
-        shares = places.setdefault((opinion.method, opinion.treatment), {})
-        shares.setdefault(opinion.judge, []).append(opinion.shares[DECISION_FAR])
+    """A line per method and treatment; none without judges. Of judges that were held out for every method."""
+    fair = [opinion for opinion in evaluation.known if opinion.role == "held_out"]
+    asked = {opinion.judge for opinion in fair}
+    for method in {opinion.method for opinion in evaluation.known}:
+        asked &= {opinion.judge for opinion in fair if opinion.method == method}
+    places: dict[tuple[str, str], dict[str, list[Known]]] = {}
+    for opinion in fair:
+        if opinion.judge in asked:
+            heard = places.setdefault((opinion.method, opinion.treatment), {})
+            heard.setdefault(opinion.judge, []).append(opinion)
     lines = []
-    for (method, treatment), shares in places.items():
-        means = {judge: mean_of(each) for judge, each in shares.items()}
-        lines.append(KnownLine(method, methods[method].title, treatment, means, mean_of([*means.values()])))
+    for (method, treatment), heard in places.items():
+        means, strict = (
+            {judge: mean_of([opinion.shares[far] for opinion in each]) for judge, each in heard.items()}
+            for far in (DECISION_FAR, STRICT_FAR)
+        )
+        both = (mean_of([*shares.values()]) for shares in (means, strict))
+        lines.append(KnownLine(method, methods[method].title, treatment, means, *both))
     return sorted(lines, key=lambda line: list(methods).index(line.method))
 
 
@@ -149,32 +183,51 @@ def mean_of(shares: Sequence[Share]) -> Share:
 
 def summary(evaluation: Evaluation, methods: dict[str, Method]) -> list[Line]:
     """A line per method."""
-    attacked, unseen = judges(evaluation)
-    return [_line(evaluation, name, method, attacked, unseen) for name, method in methods.items()]
+    return [_line(evaluation, name, method) for name, method in methods.items()]
 
 
-def _line(evaluation: Evaluation, name: str, method: Method, attacked: list[str], unseen: list[str]) -> Line:
+def asked_of(evaluation: Evaluation) -> Asked:
+    """Whether photos should be taken for somebody: not where one of the tasks has no target."""
+    return "owner" if any(cell.target is None for cell in evaluation.cells) else "target"
+
+
+def _line(evaluation: Evaluation, name: str, method: Method) -> Line:
+    (attacked, unseen), asked = judges(evaluation), asked_of(evaluation)
     mine = [cell for cell in evaluation.held_out if cell.method == name]
     clean = [cell for cell in mine if cell.treatment == "clean"]
     of_attacked = [cell for cell in mine if cell.recogniser in attacked]
-    treated = {cell.treatment for cell in mine}
+    first = [cell for cell in of_attacked if cell.treatment == "clean"]
+    everybody = [cell for cell in evaluation.cells if (cell.method, cell.treatment) == (name, "clean")]
+    hits = Cell.taken if asked == "target" else Cell.knows
+    shares = partial(mean_rate, hits=hits)
     return Line(
         method=name,
         title=method.title,
         kind=method.kind,
-        n=len(clean[0].matches),
-        asr={judge: mean_rate([c for c in clean if c.recogniser == judge]) for judge in (*attacked, *unseen)},
-        mean=mean_rate([cell for cell in of_attacked if cell.treatment == "clean"]),
+        n=len(clean[0].own),
+        asked=asked,
+        shares={judge: shares([c for c in clean if c.recogniser == judge]) for judge in (*attacked, *unseen)},
+        mean=shares(first),
+        strict=mean_rate(first, hits=lambda cell: hits(cell, STRICT_FAR)),
         own_match=_mean_known(clean, attacked),
         own_match_unseen=_mean_known(clean, unseen or attacked),
+        own_match_all=_mean_known(everybody, {cell.recogniser for cell in everybody}),
         cost=_mean_cost(clean),
-        treatments={t: mean_rate([c for c in of_attacked if c.treatment == t]) for t in TREATMENTS if t in treated},
+        treatments={
+            treatment: shares([cell for cell in of_attacked if cell.treatment == treatment])
+            for treatment in TREATMENTS
+            if treatment in {cell.treatment for cell in mine}
+        },
+        equal=method.equal,
     )
 
 
-def mean_rate(cells: Sequence[Cell]) -> Share:
-    """Mean ASR at FAR 0.01 over cells of the same people, two or more, with an interval from 1000 draws of people."""
-    people = np.stack([cell.taken() for cell in cells]).mean(axis=0)
+def mean_rate(cells: Sequence[Cell], hits: Callable[[Cell], NDArray[np.bool_]] = Cell.taken) -> Share:
+    """Mean over cells of the same people, two or more, with an interval from 1000 draws of people.
+
+    hits: of whom it is the share, by default those taken for the target at FAR 0.01.
+    """
+    people = np.stack([hits(cell) for cell in cells]).mean(axis=0)
     drawn = bootstrap((people,), np.mean, n_resamples=1000, method="percentile", rng=np.random.default_rng(0))
     low, high = drawn.confidence_interval
     return Share(float(people.mean()), (round(float(low), 4), round(float(high), 4)))
@@ -201,17 +254,26 @@ def judges(evaluation: Evaluation) -> tuple[list[str], list[str]]:
     return (both, never) if both else (never, [])
 
 
-def gain(table: Sequence[Line]) -> Gain | None:
-    """None when `diffam` or every noise was not run."""
-    noise = [line for line in table if line.kind == "noise"]
+def gains(table: Sequence[Line]) -> list[Gain]:
+    """The lead over the best noise at each budget that was measured."""
+    return [found for equal in EQUALS if (found := gain(table, equal)) is not None]
+
+
+def gain(table: Sequence[Line], equal: Equal = "ssim") -> Gain | None:
+    """The lead over the best noise at equal SSIM or PSNR. None when `diffam` or every such noise was not run."""
+    noise = [line for line in table if (line.kind, line.equal) == ("noise", equal)]
     ours = [line for line in table if line.method == "diffam"]
     if not noise or not ours:
         return None
-    best = max(noise, key=lambda line: line.mean.value)
+    sign = 1 if ours[0].asked == "target" else -1
+    best = max(noise, key=lambda line: sign * line.mean.value)
     return Gain(
         over=best.title,
-        points=round(100 * (ours[0].mean.value - best.mean.value), 2),
-        paper_points=PAPER_GAIN,
+        points=round(100 * sign * (ours[0].mean.value - best.mean.value), 2),
+        paper_points=PAPER_GAIN if ours[0].asked == "target" else None,
         ssim=round(ours[0].cost.ssim, 4),
         noise_ssim=round(best.cost.ssim, 4),
+        psnr_db=round(ours[0].cost.psnr_db, 2),
+        noise_psnr_db=round(best.cost.psnr_db, 2),
+        equal=equal,
     )

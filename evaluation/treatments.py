@@ -61,9 +61,14 @@ TREATMENTS: dict[str, Treatment] = {
 
 
 def treatments_of(bundle: Bundle) -> dict[str, Treatment]:
-    """All that can be measured with a bundle: without a second detector at hand, not that."""
-    has_other = other_detector(bundle) is not None
-    return {name: each for name, each in TREATMENTS.items() if has_other or not each.is_found_by_another}
+    """All that can be measured with a bundle: without a second detector at hand, not that; and nobody aligns a face for
+    judges, where they alone are there."""
+    has_other, has_own = other_detector(bundle) is not None, bool(bundle.models.recognisers)
+    return {
+        name: each
+        for name, each in TREATMENTS.items()
+        if (has_other or not each.is_found_by_another) and (has_own or name != "recrop")
+    }
 
 
 def other_detector(bundle: Bundle) -> Detector | None:

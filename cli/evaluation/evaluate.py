@@ -12,23 +12,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.bundles.choosing import choose
 from cli.commit import commit
 from cli.errors import CliError
-from cli.evaluation.tables import print_known, print_searches, print_tables
+from cli.evaluation.tables import print_groups, print_known, print_searches, print_tables
 from cli.evaluation.verifiers import VerifierOrder, agree, ask, check, print_verdicts
 from evaluation.commercial.verification import questions_of
 from evaluation.datasets import DATASETS
-from evaluation.evaluate import Evaluation, Scope
+from evaluation.evaluate import Evaluation
 from evaluation.evaluate import evaluate as measure
-from evaluation.method import Method
+from evaluation.judged.tasks import Selection, out_of_reach, tasks_of
+from evaluation.method import EQUALS, Equal, Method, at_budgets
 from evaluation.methods import METHODS
 from evaluation.report import Facts, write_json, write_report
+from evaluation.running.room import Scope
 from evaluation.subjects import Subjects, gather_subjects
-from evaluation.summary import gain, summary
+from evaluation.summary import gains, summary
+from evaluation.traits import groups_of
 from evaluation.treatments import TREATMENTS, treatments_of
 from jobs.settings import Settings
 from model_store.additions import with_additions
 from model_store.bundle import Bundle
-from model_store.catalog import Catalog
-from model_store.datasets.folder import people_in
+from model_store.catalog import StyleCard
+from model_store.datasets.folder import people_in, traits_in
 from model_store.datasets.people import Person
 from model_store.opening import open_chosen
 
@@ -39,12 +42,13 @@ FEWEST_FACES = 4
 class EvaluationOrder:
     """What to measure, on whom, and where to write it.
 
-    references, methods, treatments: None means all that there are.  noise_eps: in grey levels; None means that of
-    equal SSIM.  is_searched: whether owners are looked for in a gallery.  strangers: a folder of people who are in it.
+    methods, treatments: None means all that there are.  noise_eps: in grey levels; None means that of equal SSIM or
+    PSNR, `equals`, None being both where a bundle refines, else SSIM.  is_searched: whether owners are looked for in a
+    gallery.  strangers: a folder of people who are in it.
     """
 
     dataset: str
-    references: Sequence[str] | None
+    selection: Selection
     methods: Sequence[str] | None
     faces: int
     seed: int
@@ -55,6 +59,7 @@ class EvaluationOrder:
     is_searched: bool = False
     strangers: Path | None = None
     verifiers: VerifierOrder = field(default_factory=VerifierOrder)
+    equals: tuple[Equal, ...] | None = None
 
 
 def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> None:
@@ -68,23 +73,28 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
     strangers = [] if order.strangers is None else people_in(order.strangers)
     check(settings, order.verifiers)
     bundle = _open(settings, order)
+    tasks = _tasks(bundle, order)
     _check_treatments(bundle, order.treatments or [])
-    if not order.methods:
-        for name, reason in _out_of_reach(bundle.catalog).items():
+    for name, reason in out_of_reach(bundle.catalog, tasks, chosen).items():
+        if order.methods:
+            raise CliError(f"no method {name!r} here: {reason}")
+        if bundle.catalog.refines or name not in ("quick", "refinement"):  # nobody misses those elsewhere
             console.print(f"Without the method {name!r}: {reason}.")
-            del chosen[name]
-    questions = questions_of(chosen, bundle.catalog.styles)
+        del chosen[name]
+    chosen = at_budgets(chosen, _equals(bundle, order))
+    questions = questions_of(chosen, tasks)
     agree(console, settings, order.verifiers, questions, order.faces)
     evaluation = _measure(bundle, settings, order, chosen, strangers)
     verification = ask(settings, order.verifiers, bundle, evaluation, questions)
-    facts = _facts(bundle, evaluation.subjects, order)
+    facts = _facts(bundle, evaluation.subjects, settings, order)
     if facts.faces < order.faces:
         console.print(f"{order.dataset!r} has {facts.faces} people to measure with, not {order.faces}.")
     table = summary(evaluation, chosen)
     if order.json_file is not None:
         write_json(order.json_file, evaluation, chosen, facts, verification)
-    print_tables(console, table, gain(table), evaluation.subjects.own_match_against)
+    print_tables(console, table, gains(table), evaluation.subjects.own_match_against)
     print_known(console, evaluation, chosen)
+    print_groups(console, groups_of(evaluation, chosen, facts.traits))
     print_searches(console, evaluation, chosen)
     if order.out is not None:
         console.print(f"Report: {write_report(order.out, evaluation, chosen, facts, verification)}")
@@ -92,20 +102,40 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
 
 
 def _open(settings: Settings, order: EvaluationOrder) -> Bundle:
-    """The bundle with the styles of some references alone, all attached; judges say nothing of drawn people."""
+    """The bundle, additions in its catalog; judges say nothing of drawn people. Raises CliError."""
     is_drawn = order.dataset == "rendered"
     choice = choose(settings)
+    if is_drawn and choice.catalog.refines:
+        raise CliError(f"{choice.folder.name!r} is measured on people, not on drawn ones: name a folder with --people")
     added = settings.added_to(choice.folder.name)
     bundle = open_chosen(choice, settings.device, added, judges=() if is_drawn else None)
-    catalog = with_additions(bundle.catalog, bundle.added)
-    cards = {card.id: card for card in catalog.references}
-    references = _known("reference", order.references or list(cards), cards)
-    styles = tuple(style for style in catalog.styles if style.reference in references)
-    if not styles:
-        raise CliError(f"no style is trained for: {', '.join(references)}")
-    for style in styles:
-        bundle.find_style(style.reference, style.target)
-    return replace(bundle, catalog=replace(catalog, styles=styles))
+    return replace(bundle, catalog=with_additions(bundle.catalog, bundle.added))
+
+
+def _tasks(bundle: Bundle, order: EvaluationOrder) -> tuple[StyleCard, ...]:
+    """What is measured, all styles attached. Raises CliError, StoreError."""
+    catalog, chosen = bundle.catalog, order.selection
+    judges = tuple(bundle.judges.recognisers) if bundle.judges and catalog.refines else catalog.recognisers
+    _known("reference", chosen.references or [], [card.id for card in catalog.references])
+    _known("target", chosen.targets or [], [card.id for card in catalog.targets])
+    _known("recogniser", chosen.held_out or [], judges)
+    tasks = tasks_of(catalog, chosen, judges)
+    for task in tasks:
+        bundle.find_style(task.reference, task.target)
+    return tasks
+
+
+def equals_of(names: Sequence[str] | None) -> tuple[Equal, ...] | None:
+    """The budgets by name. Raises CliError for another name."""
+    _known("budget", names or [], EQUALS)
+    return tuple(equal for equal in EQUALS if equal in names) if names else None
+
+
+def _equals(bundle: Bundle, order: EvaluationOrder) -> tuple[Equal, ...]:
+    """The budgets of noise; one that is given in grey levels is one."""
+    if order.noise_eps is not None:
+        return ("ssim",)
+    return order.equals or (EQUALS if bundle.catalog.refines else ("ssim",))
 
 
 def _measure(
@@ -130,7 +160,7 @@ def _measure(
         enrolled = progress.add_task("strangers", total=None, visible=bool(strangers))
         scope = Scope(
             order.treatments, eps, order.verifiers.photos if order.verifiers.names else 0, order.is_searched, strangers,
-            lambda done, total: progress.update(enrolled, completed=done, total=total),
+            lambda done, total: progress.update(enrolled, completed=done, total=total), _tasks(bundle, order),
         )  # fmt: skip
         return measure(
             bundle, subjects, methods,
@@ -138,7 +168,7 @@ def _measure(
         )  # fmt: skip
 
 
-def _facts(bundle: Bundle, subjects: Subjects, order: EvaluationOrder) -> Facts:
+def _facts(bundle: Bundle, subjects: Subjects, settings: Settings, order: EvaluationOrder) -> Facts:
     catalog = bundle.catalog
     return Facts(
         bundle=catalog.name,
@@ -153,19 +183,8 @@ def _facts(bundle: Bundle, subjects: Subjects, order: EvaluationOrder) -> Facts:
         machine=platform.platform(),
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         strangers=None if order.strangers is None else order.strangers.name,
+        traits=traits_in(settings.dataset_dir) if order.dataset == "people" and settings.dataset_dir else {},
     )
-
-
-def _out_of_reach(catalog: Catalog) -> dict[str, str]:
-    """The methods that these styles leave nothing to measure with, and why."""
-    references = {style.reference for style in catalog.styles}
-    alone = [name for name in references if catalog.reference(name).makeup is None]
-    single = [name for name in references if len({s.target for s in catalog.styles if s.reference == name}) == 1]
-    reasons = {
-        "makeup": alone and f"no style without a target is trained for {', '.join(sorted(alone))}",
-        "wrong_identity": single and f"only one target is trained for {', '.join(sorted(single))}",
-    }
-    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def _check_treatments(bundle: Bundle, treatments: Sequence[str]) -> None:

@@ -10,32 +10,34 @@ from diffam_core.score import Share
 from evaluation.evaluate import Evaluation
 from evaluation.method import Method
 from evaluation.summary import Gain, Line, known_lines, missed_faces, search_lines
+from evaluation.traits import Group
 from protection.measuring.identification import FPIR
 
 FEW = ": none of so few"
 
 
-def _narrow(title: str, *columns: str) -> Table:
-    """A table of methods that fits 80 columns with every name whole: no frame, one space between its columns."""
+def _narrow(title: str, *columns: str, first: str = "method") -> Table:
+    """A table of methods, or of what comes `first`, that fits 80 columns with every name whole: no frame, one space between its columns."""
     table = Table(title=title, box=SIMPLE_HEAD, padding=0, show_edge=False)
-    table.add_column("method", no_wrap=True)
+    table.add_column(first, no_wrap=True)
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
-def print_tables(console: Console, table: Sequence[Line], lead: Gain | None, against: str) -> None:
+def print_tables(console: Console, table: Sequence[Line], leads: Sequence[Gain], against: str) -> None:
     """Shares and costs, a line per method. against: what tells whether the owner is known."""
-    judges = list(table[0].asr)
-    rates = _narrow(
-        "Taken for the target, % at FAR 0.01, held-out recognisers", *judges, "mean", "95 %", "owner\nknown"
-    )
+    judges, is_fleeing = list(table[0].shares), table[0].asked == "owner"
+    title = "Owner known" if is_fleeing else "Taken for the target"
+    last = "at FAR\n0.001" if is_fleeing else "owner\nknown"
+    rates = _narrow(f"{title}, % at FAR 0.01, held-out recognisers", *judges, "mean", "95 %", last)
     costs = _narrow("Quality", "FID", "PSNR", "SSIM", "face\nPSNR", "face\nSSIM", "LPIPS", "lips", "s")
     for line in table:
         mean, (low, high) = line.mean
-        shares = [f"{100 * line.asr[name].value:.1f}" for name in judges]
+        shares = [f"{100 * line.shares[name].value:.1f}" for name in judges]
+        other = line.strict.value if is_fleeing else line.own_match
         rates.add_row(
-            line.title, *shares, f"{100 * mean:.1f}", f"{100 * low:.0f}-{100 * high:.0f}", f"{100 * line.own_match:.1f}"
+            line.title, *shares, f"{100 * mean:.1f}", f"{100 * low:.0f}-{100 * high:.0f}", f"{100 * other:.1f}"
         )
         cost = line.cost
         costs.add_row(
@@ -44,10 +46,17 @@ def print_tables(console: Console, table: Sequence[Line], lead: Gain | None, aga
         )  # fmt: skip
     console.print(rates, costs)
     console.print(f"Owner known: %, by held-out recognisers, measured against {against}.")
-    if lead is not None:
-        console.print(
-            f"{lead.points:+.1f} points against {lead.over}, at SSIM {lead.ssim:.3f} and {lead.noise_ssim:.3f}"
-        )
+    for line in table:
+        if is_fleeing and line.method == "diffam":
+            console.print(f"All recognisers, attacked ones too: {100 * line.own_match_all:.1f} after {line.title}.")
+    for lead in leads:
+        ours, noise = (f"SSIM {ssim:.3f}, {psnr:.1f} dB" for ssim, psnr in _alike(lead))
+        console.print(f"{lead.points:+.1f} points against {lead.over}, at {ours} and {noise}")
+
+
+def _alike(lead: Gain) -> tuple[tuple[float, float], tuple[float, float]]:
+    """How like the original our photos are, and those of noise."""
+    return (lead.ssim, lead.psnr_db), (lead.noise_ssim, lead.noise_psnr_db)
 
 
 def print_known(console: Console, evaluation: Evaluation, methods: dict[str, Method]) -> None:
@@ -67,6 +76,24 @@ def print_known(console: Console, evaluation: Evaluation, methods: dict[str, Met
             f"After {treatment} no face was seen in {missed} of {photos} photos, and in {others} of {people} that they "
             "are compared with: judges looked where it had been."
         )
+
+
+def print_groups(console: Console, groups: Sequence[Group]) -> None:
+    """How many owners of each group are known, bare and protected."""
+    mine = [group for group in groups if group.method in ("nothing", "diffam")]
+    if not mine:
+        return
+    places = dict.fromkeys((group.trait, group.value) for group in mine)
+    names = dict.fromkeys(group.method for group in mine)
+    title = "Owner known by trait, % at FAR 0.01, held-out recognisers"
+    table = _narrow(title, "people", "no face", *names, "95 %", first="trait")
+    for trait, value in places:
+        here = [group for group in mine if (group.trait, group.value) == (trait, value)]
+        shares = [f"{100 * group.mean.value:.1f}" for group in here]
+        low, high = here[-1].mean.ci95
+        counts = (str(here[0].n), str(here[0].left_out))
+        table.add_row(f"{trait}: {value}", *counts, *shares, f"{100 * low:.0f}-{100 * high:.0f}")
+    console.print(table)
 
 
 def print_searches(console: Console, evaluation: Evaluation, methods: dict[str, Method]) -> None:

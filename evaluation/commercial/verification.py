@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from diffam_core.images import encode_photo, to_pixels
 from evaluation.commercial.errors import VerifierError, VerifierNoFace, VerifierUnauthorised
 from evaluation.commercial.verifier import Confidence, Verifier
-from evaluation.evaluate import Evaluation, outcome_key
+from evaluation.evaluate import Evaluation
 from evaluation.method import Method
+from evaluation.running.outcomes import outcome_key
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
 

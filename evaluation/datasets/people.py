@@ -17,7 +17,7 @@ def dataset(seed: int, folder: Path | None = None, /) -> Iterator[Pair]:
     people = [person for person in people_in(folder) if len(person.photos) > 1]
     Random(seed).shuffle(people)
     for person in people:
-        yield read_photo(person.photos[0]), read_photo(person.photos[1])
+        yield Pair(read_photo(person.photos[0]), read_photo(person.photos[1]), person.id)
 
 
 DATASET = dataset

@@ -27,7 +27,7 @@ def strangers(seed: int, _folder: Path | None = None) -> Iterator[Pair]:
             x, y, distance, roll = torch.rand(4, 1, generator=generator)
             frame = Frame(0.44 + 0.12 * x, 0.40 + 0.06 * y, 0.15 + 0.04 * distance, 0.1 * (roll - 0.5))
             pair.append(to_pixels(render(face, PHOTO_PX, frame, generator).image[0]))
-        yield pair[0], pair[1]
+        yield Pair(pair[0], pair[1])
         person += 1
 
 

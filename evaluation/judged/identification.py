@@ -17,7 +17,6 @@ from evaluation.judged.recognisers import Eyes, Glimpse, Seen, eyes_of_bundle, e
 from evaluation.subjects import Subjects
 from evaluation.treatments import TREATMENTS
 from model_store.bundle import Bundle
-from model_store.catalog import StyleCard
 from model_store.datasets.people import Person
 from protection.measuring.identification import Faces, Identification, State, identify
 
@@ -134,8 +133,3 @@ def searches(
 def _faces(rows: Float[Tensor, "people dim"]) -> Faces:
     """Of the people measured, who are numbered in order."""
     return Faces(rows.double().cpu().numpy(), np.arange(len(rows)))
-
-
-def role_of(task: StyleCard, is_aimed: bool, recogniser: str) -> str:
-    """Whether what was done was made against the recogniser. is_aimed: whether it was made for the task's target."""
-    return task.role_of(recogniser) if is_aimed else "held_out"

@@ -1,6 +1,6 @@
 """Whether recognisers that people run still know the owner in finished photos, the gallery being another photo."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -57,7 +57,8 @@ class Bench:
 class Known:
     """How many owners a judge still knows in a method's photos after a treatment, by false accept rate.
 
-    styles: which of the method's outcomes, as `outcome_key` tells them apart.  missed, missed_in_gallery: in how many
+    styles: which of the method's outcomes, as `outcome_key` tells them apart.  role: whether what was done was done
+    against the judge, "surrogate" or "held_out".  missed, missed_in_gallery: in how many
     of the `n` photos, and of those that they are compared with, no face was seen.
     """
 
@@ -69,12 +70,13 @@ class Known:
     missed: int
     missed_in_gallery: int
     shares: dict[FalseAcceptRate, Share]
+    role: str = "held_out"
 
     def as_json(self) -> Json:
         """As it is written."""
         told: Json = {
-            "method": self.method, "styles": self.styles, "treatment": self.treatment, "judge": self.judge, "n": self.n,
-            "missed": self.missed, "missed_in_gallery": self.missed_in_gallery,
+            "method": self.method, "styles": self.styles, "treatment": self.treatment, "judge": self.judge,
+            "role": self.role, "n": self.n, "missed": self.missed, "missed_in_gallery": self.missed_in_gallery,
         }  # fmt: skip
         for far, share in self.shares.items():
             told |= {f"own_match_far_{far}": share.value, f"own_match_far_{far}_ci95": share.ci95}
@@ -114,11 +116,14 @@ def _see(
     return Looked({name: torch.cat([row[name] for row in rows]) for name in judges.recognisers}, missed)
 
 
-def known(bench: Bench, seen: Mapping[str, Looked], method: str, styles: str) -> Iterator[Known]:
-    """How many owners each judge knows, by treatment."""
+def known(
+    bench: Bench, seen: Mapping[str, Looked], method: str, styles: str, role_of: Callable[[str], str]
+) -> Iterator[Known]:
+    """How many owners each judge knows, by treatment. role_of: says of a judge whether it was attacked."""
     for treatment, found in seen.items():
         own = bench.own[TREATMENTS[treatment].is_found_by_another]
         for name, recogniser in bench.judges.recognisers.items():
             cosines = (found.embeddings[name] * own.embeddings[name]).sum(dim=1).cpu().numpy()
             shares = {far: rate(np.asarray(cosines >= recogniser.thresholds[far])) for far in FALSE_ACCEPT_RATES}
-            yield Known(method, styles, treatment, name, len(cosines), found.missed, own.missed, shares)
+            counts = (len(cosines), found.missed, own.missed)
+            yield Known(method, styles, treatment, name, *counts, shares, role_of(name))

@@ -234,7 +234,7 @@ def _groups(
     told = {person: traits.get(seen.people[person].id, {}) for person in paired}
     groups: dict[str, dict[str, Group]] = {}
     for trait in dict.fromkeys(name for row in told.values() for name in row):
-        values = {person: _band(trait, row.get(trait, "")) for person, row in told.items()}
+        values = {person: band_of(trait, row.get(trait, "")) for person, row in told.items()}
         members = {value: [person for person in paired if values[person] == value] for value in values.values()}
         groups[trait] = {value: _group(passes, owners, members[value], seed) for value in sorted(members)}
     return groups
@@ -259,7 +259,7 @@ def _group(passes: NDArray[np.bool_], owners: NDArray[np.int64], people: list[in
     return Group(len(people), len(same), rate(same), int(pairs.sum()) // 2, fooled, interval)
 
 
-def _band(trait: str, value: str) -> str:
+def band_of(trait: str, value: str) -> str:
     """A value by itself, an age by its band."""
     if trait != "age" or not value.isdigit():
         return value or "unknown"

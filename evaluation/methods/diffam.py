@@ -1,10 +1,16 @@
-"""The method of this project: the shipped style of a reference and a target."""
+"""The method of this project, as users get it: a style, and faces refined after it where a bundle does that."""
 
-from evaluation.method import Method, protect_with
+from diffam_core.images import Photo
+from evaluation.method import Method, protect_thoroughly, protect_with
+from evaluation.subjects import Subjects
+from model_store.bundle import Bundle
+from model_store.catalog import StyleCard
 
-METHOD = Method(
-    "DiffAM (ours)",
-    "make-up",
-    ("reference", "target", "held_out"),
-    lambda bundle, subjects, task, _eps: protect_with(bundle, subjects, task.adapter),
-)
+
+def _protect(bundle: Bundle, subjects: Subjects, task: StyleCard, _eps: float) -> list[Photo]:
+    if bundle.catalog.refines:
+        return protect_thoroughly(bundle, subjects, task)
+    return protect_with(bundle, subjects, task.adapter)
+
+
+METHOD = Method("DiffAM (ours)", "make-up", ("reference", "target", "held_out"), _protect)

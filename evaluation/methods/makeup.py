@@ -1,4 +1,4 @@
-"""The make-up alone: the first stage of fine-tuning, which misleads nobody."""
+"""The make-up alone: the first stage of fine-tuning, and of a style that is refined afterwards. It misleads nobody."""
 
 from evaluation.method import Method, protect_with
 

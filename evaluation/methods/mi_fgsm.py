@@ -7,11 +7,11 @@ from evaluation.method import Method
 from evaluation.noise import STEPS, Aim, momentum, perturb, slope, within
 
 
-def attack(views: Tensor, aim: Aim, eps: float, _generator: torch.Generator) -> Tensor:
+def attack(views: Tensor, aim: Aim, eps: float, generator: torch.Generator) -> Tensor:
     """Views `(n, 3, v, v)` changed by at most `eps`; decay 1, steps of eps / STEPS."""
-    x, velocity = views, torch.zeros_like(views)
+    x, velocity = aim.start(views, eps, generator), torch.zeros_like(views)
     for _ in range(STEPS):
-        velocity = momentum(velocity, slope(aim.towards_target, x))
+        velocity = momentum(velocity, slope(aim.nearer, x))
         x = within(x + eps / STEPS * velocity.sign(), views, eps)
     return x
 

@@ -12,7 +12,7 @@ def attack(views: Tensor, aim: Aim, eps: float, generator: torch.Generator) -> T
     start = (2 * torch.rand(views.shape, generator=generator) - 1).to(views.device)
     x = within(views + eps * start, views, eps)
     for _ in range(STEPS):
-        x = within(x + 2.5 * eps / STEPS * slope(aim.towards_target, x).sign(), views, eps)
+        x = within(x + 2.5 * eps / STEPS * slope(aim.nearer, x).sign(), views, eps)
     return x
 
 

@@ -25,9 +25,9 @@ def diverse(x: Tensor, generator: torch.Generator) -> Tensor:
 
 def attack(views: Tensor, aim: Aim, eps: float, generator: torch.Generator) -> Tensor:
     """Views `(n, 3, v, v)` changed by at most `eps`; decay 1, steps of eps / STEPS."""
-    x, velocity = views, torch.zeros_like(views)
+    x, velocity = aim.start(views, eps, generator), torch.zeros_like(views)
     for _ in range(STEPS):
-        gradient = slope(lambda y: aim.towards_target(diverse(y, generator)), x)
+        gradient = slope(lambda y: aim.nearer(diverse(y, generator)), x)
         smooth: Tensor = gaussian_blur2d(gradient, (KERNEL, KERNEL), (SIGMA, SIGMA))
         velocity = momentum(velocity, smooth)
         x = within(x + eps / STEPS * velocity.sign(), views, eps)

@@ -24,11 +24,11 @@ def mmd(x: Tensor, y: Tensor) -> Tensor:
     return kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()
 
 
-def attack(views: Tensor, aim: Aim, eps: float, _generator: torch.Generator) -> Tensor:
+def attack(views: Tensor, aim: Aim, eps: float, generator: torch.Generator) -> Tensor:
     """Views `(n, 3, v, v)` changed by at most `eps`; the signed momentum of the paper's loss, one target."""
-    x, velocity = views, torch.zeros_like(views)
+    x, velocity = aim.start(views, eps, generator), torch.zeros_like(views)
     for _ in range(STEPS):
-        gradient = slope(lambda y: aim.towards_target_away_from_own(y) - NATURALNESS * mmd(y, views), x)
+        gradient = slope(lambda y: aim.nearer_and_away(y) - NATURALNESS * mmd(y, views), x)
         velocity = momentum(velocity, gradient)
         x = within(x + STEP * eps * velocity.sign(), views, eps)
     return x

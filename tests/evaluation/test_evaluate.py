@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from evaluation.cells import as_row
-from evaluation.evaluate import Evaluation, Scope, evaluate
+from evaluation.evaluate import Evaluation, evaluate
 from evaluation.methods import METHODS
 from evaluation.report import Facts, write_json, write_report
+from evaluation.running.room import Scope
 from evaluation.subjects import Subjects
 from evaluation.summary import gain, summary
 from model_store.bundle import Bundle

@@ -44,7 +44,7 @@ def test_rendered_strangers_are_compared_with_another_photo(subjects: Subjects) 
 
 def test_a_seed_gives_its_people_in_its_order(tmp_path: Path) -> None:
     folder = write_ladn(tmp_path / "LADN", range(12))
-    orders = [[photo for photo, _ in DATASETS["ladn"](seed, folder)] for seed in (3, 3, 4)]
+    orders = [[pair.photo for pair in DATASETS["ladn"](seed, folder)] for seed in (3, 3, 4)]
     assert all(np.array_equal(a, b) for a, b in zip(orders[0], orders[1], strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(orders[0], orders[2], strict=True))
 

@@ -25,7 +25,7 @@ ATTACKS = {"pgd": pgd.attack, "mi_fgsm": mi_fgsm.attack, "ti_dim": ti_dim.attack
 def aim(bundle: Bundle, subjects: Subjects) -> Aim:
     models: Models = bundle.models
     surrogates = [models.recognisers[name] for name in ("irse50", "mobile_face")]
-    return Aim(surrogates, bundle.targets["bruno"].aim, subjects.views)
+    return Aim(surrogates, {r.name: r.embed(bundle.targets["bruno"].aim)[0] for r in surrogates}, subjects.views)
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
@@ -36,7 +36,7 @@ def test_an_attack_leads_its_surrogates_to_the_target_within_its_budget(
     assert float((changed - subjects.views).abs().max()) <= EPS + 1e-6
     assert float(changed.abs().max()) <= 1
     with torch.inference_mode():
-        assert float((aim.towards_target(changed) - aim.towards_target(subjects.views)).min()) > 0.3
+        assert float((aim.nearer(changed) - aim.nearer(subjects.views)).min()) > 0.3
 
 
 def test_tip_im_leaves_the_owner_further_behind_than_the_target_alone_demands(aim: Aim, subjects: Subjects) -> None:
@@ -95,7 +95,7 @@ class Doubt(nn.Module):
         self.aim, self.anchor = aim, nn.Parameter(torch.zeros(1))  # torchattacks asks a parameter for its device
 
     def forward(self, pictures: Tensor) -> Tensor:
-        score = self.aim.towards_target(2 * pictures - 1)
+        score = self.aim.nearer(2 * pictures - 1)
         return torch.stack([torch.zeros_like(score), score], dim=1)
 
 
@@ -110,7 +110,8 @@ def test_an_attack_ends_where_that_of_torchattacks_ends(
 ) -> None:
     generator = torch.Generator().manual_seed(0)
     views, target = (torch.rand(count, 3, 16, 16, generator=generator) * 2 - 1 for count in (4, 1))
-    aim = Aim([Recogniser("small", Small(), 16, {})], target, views)
+    small = Recogniser("small", Small(), 16, {})
+    aim = Aim([small], {"small": small.embed(target)[0]}, views)
     ours = attack(views, aim, eps, torch.Generator().manual_seed(7))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)  # the same draws for the start; pictures in [0, 1] have half the budget

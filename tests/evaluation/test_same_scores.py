@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from diffam_core.images import decode_photo, encode_photo
-from evaluation.evaluate import Evaluation, Scope, evaluate
+from evaluation.evaluate import Evaluation, evaluate
 from evaluation.methods import METHODS
+from evaluation.running.room import Scope
 from evaluation.subjects import Subjects
 from evaluation.treatments import SURVIVED
 from jobs.report import ProtectedFace
@@ -61,10 +62,10 @@ def test_both_report_the_same_matches_with_owner_and_target(
         assert {match.name for match in told[treatment]} == set(cells)
         for match in told[treatment]:
             cell = cells[match.name]
-            mine = cell.matches[person]
-            assert mine.own_after == pytest.approx(match.own_match, abs=1e-4)
-            assert mine.target_after == pytest.approx(match.target_match, abs=1e-4)
-            assert (cell.role, mine.is_dodged, bool(cell.taken()[person])) == (
+            assert cell.target is not None
+            assert cell.own[person] == pytest.approx(match.own_match, abs=1e-4)
+            assert cell.target[person] == pytest.approx(match.target_match, abs=1e-4)
+            assert (cell.role, not cell.knows()[person], bool(cell.taken()[person])) == (
                 match.role, match.dodged, match.impersonated,
             )  # fmt: skip
 

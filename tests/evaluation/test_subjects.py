@@ -16,7 +16,7 @@ from protection.plan import choose_faces
 
 def _of(*photos: Photo) -> Dataset:
     def pairs(_seed: int, _folder: Path | None = None) -> Iterator[Pair]:
-        yield from ((photo, None) for photo in photos)
+        yield from (Pair(photo, None) for photo in photos)
 
     return pairs
 

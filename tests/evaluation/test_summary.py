@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from diffam_core.score import Cosines, Share, rate
+from diffam_core.score import Share, rate
 from evaluation.cells import Cell, Cost, as_match, as_row
 from evaluation.evaluate import Evaluation
 from evaluation.judged.identification import Search
@@ -20,8 +20,8 @@ from model_store.catalog import StyleCard
 from protection.measuring.identification import Hits, Identification, State
 
 COST = Cost(
-    psnr_db=33.0, ssim=0.9, face_psnr_db=29.0, face_ssim=0.8, lpips=0.2, fid=1.0, lip_distance=20.0, seconds=1.0,
-    eps_255=None,
+    psnr_db=33.0, least_psnr_db=31.0, ssim=0.9, face_psnr_db=29.0, face_ssim=0.8, lpips=0.2, fid=1.0, lip_distance=20.0,
+    seconds=1.0, eps_255=None,
 )  # fmt: skip
 THRESHOLDS = {"0.1": 0.1, "0.01": 0.3, "0.001": 0.5}
 ONE = StyleCard("rose", "ada", "first", ("second",), Path())
@@ -30,11 +30,8 @@ OTHER = StyleCard("rose", "bo", "second", ("first",), Path())
 
 def cell(method: str, task: StyleCard, recogniser: str, to_target: list[float], **changed: Any) -> Cell:
     """People with these cosines with the target; who is taken for it is not known any more."""
-    matches = [
-        Cosines(own_before=1.0, own_after=0.6 - aim, target_before=0.0, target_after=aim, threshold=0.3)
-        for aim in to_target
-    ]
-    return replace(Cell(method, task, "clean", recogniser, THRESHOLDS, matches, COST), **changed)
+    aims = np.array(to_target)
+    return replace(Cell(method, task, "clean", recogniser, THRESHOLDS, 0.6 - aims, aims, COST), **changed)
 
 
 def evaluation(*cells: Cell) -> Evaluation:
@@ -103,7 +100,7 @@ def test_a_line_counts_only_recognisers_that_the_style_never_met() -> None:
     cells = [cell("diffam", ONE, "first", [0.4, 0.0]), cell("diffam", ONE, "second", [0.9, 0.9])]
     cells += [cell("diffam", OTHER, "first", [0.9, 0.9]), cell("diffam", OTHER, "second", [0.4, 0.4])]
     (line,) = summary(evaluation(*cells), {"diffam": method("Ours", "make-up")})
-    assert (line.asr["first"].value, line.asr["second"].value, line.mean.value) == (0.5, 1.0, 0.75)
+    assert (line.shares["first"].value, line.shares["second"].value, line.mean.value) == (0.5, 1.0, 0.75)
     assert line.own_match == 0.25
     written = line.as_json()
     assert written["mean"] == line.mean

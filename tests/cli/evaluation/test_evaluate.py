@@ -16,12 +16,14 @@ from cli.evaluation.tables import print_tables
 from cli.main import app
 from diffam_core.score import Share
 from evaluation.cells import Cost
+from evaluation.method import EQUALS, at_budgets
 from evaluation.methods import METHODS
-from evaluation.summary import Line
+from evaluation.summary import Asked, Line
 from model_store.catalog import BUNDLES
 from tests.published_trees import on_side, write_mt
 
 runner = CliRunner()
+JUDGES = ("sface", "dlib", "mobilefacenet", "faceplugin", "faceres")
 RECOGNISERS = ("ir152", "irse50", "facenet", "mobile_face", "vit")
 
 
@@ -49,22 +51,26 @@ def test_a_small_evaluation_writes_its_cells_and_its_page(tmp_path: Path) -> Non
     assert "another photo of the same person" in (out / "index.html").read_text()
 
 
-def test_the_tables_fit_80_columns_with_every_name_whole() -> None:
+@pytest.mark.parametrize(
+    ("asked", "recognisers", "last"), [("target", RECOGNISERS, "known"), ("owner", JUDGES, "0.001")]
+)
+def test_the_tables_fit_80_columns_with_every_name_whole(asked: Asked, recognisers: tuple[str, ...], last: str) -> None:
     """At the widest values that shares can have."""
     whole = Share(1.0, (1.0, 1.0))
-    cost = Cost(1.0, 1.0, 1.0, 1.0, 1.0, fid=123.45, lip_distance=1.0, seconds=1.0, eps_255=None)
+    cost = Cost(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, fid=123.45, lip_distance=1.0, seconds=1.0, eps_255=None)
+    methods, shares = at_budgets(METHODS, EQUALS), dict.fromkeys(recognisers, whole)
     table = [
-        Line(name, method.title, method.kind, 4, dict.fromkeys(RECOGNISERS, whole), whole, 1.0, 1.0, cost, {})
-        for name, method in METHODS.items()
+        Line(name, method.title, method.kind, 4, asked, shares, whole, whole, 1.0, 1.0, 1.0, cost, {})
+        for name, method in methods.items()
     ]
     console = Console(width=80, record=True, file=StringIO())
-    print_tables(console, table, None, "another photo")
+    print_tables(console, table, [], "another photo")
     lines = console.export_text().splitlines()
     assert max(len(line) for line in lines) <= 80
-    for method in METHODS.values():
+    for method in methods.values():
         assert len([line for line in lines if line.startswith(f"{method.title} ")]) == 2
-    (heading,) = [line for line in lines if "ir152" in line]
-    assert heading.split() == ["method", *RECOGNISERS, "mean", "95", "%", "known"]
+    (heading,) = [line for line in lines if recognisers[0] in line]
+    assert heading.split() == ["method", *recognisers, "mean", "95", "%", last]
     assert not any("…" in line for line in lines)
 
 

@@ -13,9 +13,10 @@ from evaluation.commercial.errors import VerifierUnauthorised, VerifierUnavailab
 from evaluation.commercial.verdicts import as_json, verdicts
 from evaluation.commercial.verification import Question, Verification, questions_of, verify
 from evaluation.commercial.verifier import Access, Patience, RemoteVerifier
-from evaluation.evaluate import Evaluation, Scope, evaluate
+from evaluation.evaluate import Evaluation, evaluate
 from evaluation.methods import METHODS
 from evaluation.report import Facts, write_report
+from evaluation.running.room import Scope
 from evaluation.subjects import Subjects
 from evaluation.verifiers import VERIFIERS
 from model_store.bundle import Bundle

@@ -42,7 +42,7 @@ def test_a_pair_is_two_photos_of_one_person_in_an_order_that_the_seed_decides(tm
     picture(tmp_path / "lone.png", 250)
 
     def order(seed: int) -> list[int]:
-        pairs = [(int(a[0, 0, 0]), int(b[0, 0, 0])) for a, b in dataset(seed, tmp_path) if b is not None]
+        pairs = [(int(a[0, 0, 0]), int(b[0, 0, 0])) for a, b, _ in dataset(seed, tmp_path) if b is not None]
         assert all(np.subtract(b, a) == 1 for a, b in pairs)
         return [a // 40 for a, _ in pairs]
 
