@@ -12,6 +12,8 @@ from jobs.wish import Treatment
 
 GRADES = {
     "demonstration": "It shows the method. It does not protect real people against real systems.",
+    "measured": "Measured on real people with SFace, dlib, MobileFaceNet, Faceplugin and faceres, which libraries ship "
+    "(docs/results.md). Larger and commercial systems were not tried: expect them to see more.",
 }
 
 

@@ -145,7 +145,7 @@ class BundleName(Frozen):
     """The models that do the work."""
 
     name: str = Field(description="The bundle")
-    grade: str = Field(description="What their protection is worth: `demonstration` or `production`")
+    grade: str = Field(description="What their protection is worth: `demonstration`, `measured` or `production`")
 
 
 class Job(Frozen):

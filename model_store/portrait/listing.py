@@ -55,7 +55,7 @@ def write_bundle(work: Path, folder: Path) -> None:
 def _manifest() -> Manifest:
     return {
         "name": "portrait",
-        "grade": "demonstration",
+        "grade": "measured",
         "format": 1,
         "never_attacked": [],
         "portrait": {

@@ -72,6 +72,12 @@ def test_the_grade_of_the_models_is_always_said() -> None:
     assert "grade 'demonstration'" in printed((print_grade, {"name": "mini", "grade": "demonstration"}))
 
 
+def test_a_measured_bundle_says_by_whom_and_who_was_not_asked() -> None:
+    said = " ".join(printed((print_grade, {"name": "portrait", "grade": "measured"})).split())
+    assert "SFace, dlib, MobileFaceNet, Faceplugin and faceres" in said
+    assert "Larger and commercial systems were not tried" in said
+
+
 def test_timings_are_shown_with_their_stages() -> None:
     timings = Timings(queue_s=0.04, run_s=2.5, batch_size=1, stages_s={"invert": 1.25})
     text = printed((print_timings, timings))
