@@ -23,7 +23,7 @@ from model_store.portrait.portraits import FOLDERS, is_held_out
 from protection.pipeline import ProtectedPhoto, protect_photos
 from protection.plan import Request
 
-EYE_DISTANCES, EYES_AT = 6.0, 0.42
+EYE_DISTANCES, EYES_AT = 5.2, 0.42
 """Side of a square with head and shoulders, in distances between the eyes, and how far down it the eyes are."""
 
 

@@ -82,9 +82,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--reference", default="everyday")
     parser.add_argument("--effort", choices=("quick", "thorough"), default="thorough")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("which_is_protected.html"))
+    settings = Settings()
+    parser.add_argument("--out", type=Path, default=settings.data_dir / "which_is_protected.html")
     asked = parser.parse_args(arguments)
-    bundle = open_served(Settings())
+    bundle = open_served(settings)
     wish, chance = wished(asked.reference, asked.effort), np.random.default_rng([asked.seed, 1])
     questions = []
     for pair in pairs_of(bundle, unseen_photos(asked.people), [wish], asked.faces, asked.seed):
@@ -93,6 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not questions:
         raise SystemExit(f"nobody in {asked.people} could be protected")
     about = vars(asked) | {"people": asked.people.name, "out": None, "n": len(questions), "commit": commit()}
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
     asked.out.write_text(write_quiz(questions, about), encoding="utf-8")
     console.print(f"{asked.out}: {len(questions)} pairs. Open it in a browser.")
 

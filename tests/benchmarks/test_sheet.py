@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import sheet
-from benchmarks.pairs import Pair, head_of, open_served, pairs_of, unseen_photos, wished
+from benchmarks.pairs import EYE_DISTANCES, Pair, head_of, open_served, pairs_of, unseen_photos, wished
 from diffam_core.faces.face import FoundFace
 from diffam_core.faces.framing import Framing
 from jobs.settings import Settings
@@ -74,7 +74,8 @@ def test_a_head_at_the_edge_is_moved_into_the_photo_and_nothing_is_stretched() -
     face = FoundFace((0, 0, 60, 60), (10, 20), (40, 20), FRAMING)
     head = head_of(photo, face, 90)
     assert head.shape == (90, 90, 3)
-    assert np.abs(head[0, :, 0] - np.arange(90)).max() <= 1
+    shown_px = EYE_DISTANCES * face.eye_distance_px
+    assert np.abs(head[0, :, 0] - np.arange(90) * shown_px / 90 / 2).max() <= 1
 
 
 def test_a_sheet_has_both_heads_of_every_pair_and_says_whence_they_are() -> None:
