@@ -21,6 +21,7 @@ from model_store.portrait.learning import Course
 from model_store.portrait.mesh import locate, read_mesh
 from model_store.portrait.painted import mixtures, removing, trunk, words
 from model_store.portrait.portraits import WIDE_FRAMING, WIDE_PX, Portraits, cut_portraits, eyes_in, read_portraits
+from model_store.portrait.walking import StylePace, learn_change, walk_back
 from model_store.training.checkpoints import save_weights
 from model_store.training.stages import OnBuild, OnStep, run_stages, stage_file
 
@@ -41,7 +42,7 @@ class PaintedCourses:
 
     clip: Course = words.COURSE
     perceptual: Course = trunk.COURSE
-    removal: Course = removing.COURSE
+    removal: StylePace = removing.PACE
     pairs: int = removing.PAIRS
 
 
@@ -58,7 +59,7 @@ class Maker:
     fetched: Path
     unet: Course = diffusion.COURSE
     parser: Course = perception.COURSE
-    makeup: styling.StylePace = styling.PACE
+    makeup: StylePace = styling.PACE
     walks: int = styling.WALKS
     painted: PaintedCourses = PaintedCourses()
 
@@ -116,11 +117,11 @@ def _make_walks(work: Path, path: Path, on_step: OnStep, count: int) -> None:
         save_file(walks.tensors(), partial)
 
 
-def _make_makeup(work: Path, stage: str, on_step: OnStep, pace: styling.StylePace) -> None:
+def _make_makeup(work: Path, stage: str, on_step: OnStep, pace: StylePace) -> None:
     (portraits, points), walks = _people(work), styling.read_walks(stage_file(work, "walks"))
     wanted = styling.changes(portraits, points, walks, styling.MAKEUPS[stage])
     checkpoints = work / "checkpoints" / stage
-    style = styling.train_makeup(_read_unet(work), walks, wanted, checkpoints, on_step, pace)
+    style = learn_change((_read_unet(work), styling.RANK), walks.walked, wanted, checkpoints, on_step, pace)
     save_weights(style, stage_file(work, stage))
     shutil.rmtree(checkpoints, ignore_errors=True)
 
@@ -151,11 +152,13 @@ def _make_perceptual(work: Path, path: Path, on_step: OnStep, courses: PaintedCo
 
 
 def _make_removal(work: Path, path: Path, on_step: OnStep, courses: PaintedCourses) -> None:
-    eps = _read_unet(work)
-    pairs = removing.pair_up(eps, mixtures.read_worn(stage_file(work, "worn")), on_step, courses.pairs)
-    style = removing.train_removal(eps, pairs, work / "checkpoints" / "removal", on_step, courses.removal)
+    painted, bare = removing.pair_up(mixtures.read_worn(stage_file(work, "worn")), courses.pairs)
+    walked, checkpoints = walk_back(_read_unet(work), painted, on_step), work / "checkpoints" / "removal"
+    network = _read_unet(work), removing.RANK
+    style = learn_change(network, walked, bare - painted, checkpoints, on_step, courses.removal)
     save_weights(style, path)
-    _note(removing.measure_removal(eps, style, *_people(work)), path)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    _note(removing.measure_removal(_read_unet(work), style, *_people(work)), path)
 
 
 def _note(figures: object, path: Path) -> None:

@@ -1,116 +1,48 @@
 """Trains make-up removal of the portrait bundle: a LoRA of the noise predictor, from painted portraits and bare twins.
 
 The paper's removal is led by text in CLIP (`diffam_core.removal`). This one is not: painted people have exact bare
-twins, so each reverse step is told what it should find. DDIM's straight path from a painted portrait's latent to the
-bare twin has one eps throughout, which is what the style learns; no walk is unrolled.
+twins, so it learns as a make-up style does, the other way round.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
-from torch.nn import functional
+from jaxtyping import Float
+from torch import Tensor
 
-from diffam_core.diffusion import alpha_bars, denoise, grid, invert, noised
-from diffam_core.generation import has_bfloat16
+from diffam_core.diffusion import alpha_bars, denoise, invert
 from diffam_core.networks.parser import region
 from diffam_core.networks.unet import EpsModel
 from diffam_core.removal import REMOVAL
-from diffam_core.styles import add_style, predictor, remove_style, style_parameters, style_weights
+from diffam_core.styles import add_style, predictor, remove_style
 from model_store.manifest import RemovalRow
-from model_store.portrait.learning import Course, learn
+from model_store.portrait.diffusion import DENOISE_POINTS, POINTS, RETURN_TIMESTEP
 from model_store.portrait.painted.mixtures import Worn
 from model_store.portrait.perception import lessons
 from model_store.portrait.portraits import FOLDERS, Portraits, middle
 from model_store.portrait.views import places, taken
+from model_store.portrait.walking import StylePace
 from model_store.rendered.portraits import to_float
-from model_store.training.stages import OnStep
 
-RANK, RETURN_TIMESTEP, POINTS = 16, 120, 6
-"""As deep as the noise predictor was trained: make-up lies deeper than the transfer's walk reaches."""
-COURSE, BATCH, BARE = Course(steps=240, learning_rate=2e-3, seed=29, decay=0.97), 4, 1
-"""Of a batch so many are bare and must stay."""
-PAIRS, MEASURED = 144, 12
-"""How many painted portraits are inverted to learn from; how many held-out people of a folder are measured."""
-HEAVIER, LEAST = 9.0, 0.03
-"""How much more painted pixels count, and from which change in [-1, 1] they count as painted."""
+RANK, SEED = 16, 29
+PACE = StylePace(steps=260)
+PAIRS, BARE_EVERY, MEASURED = 320, 5, 12
+"""How many portraits to learn from, of which every fifth is bare and must stay so; how many held-out people of a folder
+are measured."""
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """What no step of training changes. bare: in [-1, 1].  eps: noise that, laid on `bare`, gives the twin's latent.
-
-    weight: of each pixel.  The first half of the rows is painted; the second is the same people, bare from the start.
-    """
-
-    bare: Float[Tensor, "pairs 3 size size"]
-    eps: Float[Tensor, "pairs 3 size size"]
-    weight: Float[Tensor, "pairs 1 size size"]
-
-
-def undressing(
-    latent: Float[Tensor, "batch 3 size size"], bare: Float[Tensor, "batch 3 size size"], alpha_bar: Tensor
-) -> Float[Tensor, "batch 3 size size"]:
-    """The eps of the straight DDIM path (eq. 12, sigma = 0) that ends at `bare` from a latent at `alpha_bar`."""
-    eps: Tensor = (latent - alpha_bar.sqrt() * bare) / (1 - alpha_bar).sqrt()
-    return eps
-
-
-@torch.no_grad()
-def pair_up(eps: EpsModel, worn: Worn, on_step: OnStep, count: int = PAIRS) -> Pairs:
-    """Views of `count` of the training side, painted and bare, inverted with the base model; told with a loss of 0."""
-    side, generator = worn.side(held_out=False), torch.Generator().manual_seed(COURSE.seed)
+def pair_up(worn: Worn, count: int = PAIRS) -> tuple[Float[Tensor, "n 3 s s"], Float[Tensor, "n 3 s s"]]:
+    """Views of `count` of the training side, painted and bare, in [-1, 1]."""
+    side, generator = worn.side(held_out=False), torch.Generator().manual_seed(SEED)
     people, versions = side.pictures.shape[:2]
     who = torch.randint(people, (count,), generator=generator)
     version = torch.randint(1, versions, (count,), generator=generator)
+    version[::BARE_EVERY] = 0
     where = places(count, generator)
     painted, bare = (
         taken(to_float(side.pictures[who, which]), where).clamp(-1, 1) for which in (version, torch.zeros_like(version))
     )
-    alpha_bar = alpha_bars()
-    latents = []
-    for part in torch.cat([painted, bare]).split(8):
-        latents.append(invert(predictor(eps, None), part, alpha_bar, RETURN_TIMESTEP, POINTS))
-        on_step(8 * len(latents), 2 * count, 0.0)
-    wanted = undressing(torch.cat(latents), bare.repeat(2, 1, 1, 1), alpha_bar[RETURN_TIMESTEP])
-    changed = ((painted - bare).abs().amax(dim=1, keepdim=True) > LEAST).float()
-    weight = 1 + HEAVIER * functional.avg_pool2d(changed, 5, 1, 2)
-    return Pairs(bare.repeat(2, 1, 1, 1), wanted, weight.repeat(2, 1, 1, 1))
-
-
-def train_removal(
-    eps: EpsModel, pairs: Pairs, checkpoints: Path, on_step: OnStep, course: Course = COURSE
-) -> dict[str, Tensor]:
-    """The LoRA's averaged weights, after learning the path's eps at the timesteps of the reverse walk."""
-    alpha_bar, half = alpha_bars(), len(pairs.bare) // 2
-    timesteps = torch.tensor(grid(POINTS, RETURN_TIMESTEP)[1:])
-
-    def loss(network: nn.Module, generator: torch.Generator) -> Tensor:
-        rows = _rows(half, generator)
-        t = timesteps[torch.randint(len(timesteps), (BATCH,), generator=generator)]
-        x_t = noised(pairs.bare[rows], pairs.eps[rows], alpha_bar[t])
-        with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16("cpu")):
-            predicted = network(x_t, t)
-        error = functional.smooth_l1_loss(predicted.float(), pairs.eps[rows], reduction="none", beta=0.5)
-        return (error * pairs.weight[rows]).mean()
-
-    torch.manual_seed(course.seed)
-    add_style(eps, REMOVAL, RANK)
-    style_parameters(predictor(eps, REMOVAL), REMOVAL)
-    trained = learn(eps, course, loss, checkpoints, on_step)
-    if not isinstance(trained, EpsModel):
-        raise TypeError("the average of a noise predictor is one")
-    remove_style(eps, REMOVAL)
-    return style_weights(trained, REMOVAL)
-
-
-def _rows(half: int, generator: torch.Generator) -> Int[Tensor, " batch"]:
-    """Some painted, some bare."""
-    painted = torch.randint(half, (BATCH - BARE,), generator=generator)
-    return torch.cat([painted, half + torch.randint(half, (BARE,), generator=generator)])
+    return painted, bare
 
 
 @torch.no_grad()
@@ -156,8 +88,8 @@ def _removed(eps: EpsModel, x: Tensor, face: Tensor) -> Tensor:
     alpha_bar, parts = alpha_bars(), []
     for part in x.split(8):
         latent = invert(predictor(eps, None), part, alpha_bar, RETURN_TIMESTEP, POINTS)
-        same = denoise(predictor(eps, None), latent, alpha_bar, RETURN_TIMESTEP, POINTS)
-        parts.append(denoise(predictor(eps, REMOVAL), latent, alpha_bar, RETURN_TIMESTEP, POINTS) - same)
+        same = denoise(predictor(eps, None), latent, alpha_bar, RETURN_TIMESTEP, DENOISE_POINTS)
+        parts.append(denoise(predictor(eps, REMOVAL), latent, alpha_bar, RETURN_TIMESTEP, DENOISE_POINTS) - same)
     return (x + face * torch.cat(parts)).clamp(-1, 1)
 
 
@@ -172,5 +104,5 @@ def removal_row() -> RemovalRow:
         "rank": RANK,
         "return_timestep": RETURN_TIMESTEP,
         "invert_points": POINTS,
-        "denoise_points": POINTS,
+        "denoise_points": DENOISE_POINTS,
     }

@@ -14,11 +14,12 @@ from model_store.portrait.build import WAVES, Maker, PaintedCourses
 from model_store.portrait.learning import Course
 from model_store.portrait.painted import removing, trunk, words
 from model_store.portrait.painting import LOOKS
+from model_store.portrait.walking import StylePace
 from model_store.training.stages import stage_file
 from tests.model_store.portrait.conftest import NAMES
 from tests.shipped import DETECTOR, Shipped
 
-PAINTED = PaintedCourses(Course(1, 1e-3, 0), Course(1, 1e-3, 0), Course(1, 1e-3, 0), pairs=1)
+PAINTED = PaintedCourses(Course(1, 1e-3, 0), Course(1, 1e-3, 0), StylePace(1), pairs=2)
 pytestmark = pytest.mark.xdist_group("shipped")
 MAKEUPS = {f"makeup-{look}" for look in LOOKS}
 MADE = [stage for wave in WAVES for stage in wave if stage not in MAKEUPS or stage == "makeup-evening"]
@@ -29,7 +30,7 @@ MADE = [stage for wave in WAVES for stage in wave if stage not in MAKEUPS or sta
 def work(people: Path, shipped: Shipped, mesh_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder after all stages, the networks trained for a step or two."""
     folder = tmp_path_factory.mktemp("work")
-    courses = Course(1, 1e-3, 0), Course(2, 1e-3, 0), styling.StylePace(1)
+    courses = Course(1, 1e-3, 0), Course(2, 1e-3, 0), StylePace(1)
     maker = Maker(people, shipped.file(DETECTOR), mesh_files, *courses, walks=2, painted=PAINTED)
     for stage in MADE:
         maker(stage, folder, lambda *_: None)

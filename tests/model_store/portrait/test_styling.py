@@ -10,7 +10,9 @@ from diffam_core.networks.unet import EpsModel
 from diffam_core.styles import add_style, predictor
 from model_store.portrait.diffusion import RETURN_TIMESTEP
 from model_store.portrait.portraits import Portraits
-from model_store.portrait.styling import RANK, TIMESTEPS, StylePace, Walks, changes, laid_on, train_makeup, walk
+from model_store.portrait.styling import RANK, Walks, changes, walk
+from model_store.portrait.walking import TIMESTEPS, StylePace, Walked, laid_on, learn_change
+from model_store.training.stages import OnStep
 from tests.model_store.portrait.conftest import Face, wide_of
 
 UNET = {
@@ -61,10 +63,14 @@ def test_views_of_a_painted_face_differ_from_its_bare_twin_on_the_make_up_alone(
 def test_a_style_learns_in_which_direction_to_change_and_goes_on_where_it_was_stopped(
     walks: tuple[Walks, Portraits, torch.Tensor], tmp_path: Path
 ) -> None:
-    walked, _, _ = walks
+    walked: Walked = walks[0].walked
     wanted, course = torch.full((2, 3, 128, 128), 0.2), StylePace(25, 0.02)
-    weights = train_makeup(small(), walked, wanted, tmp_path, lambda *_: None, course)
-    again = train_makeup(small(), walked, wanted, tmp_path, lambda *_: pytest.fail("it is finished"), course)
+
+    def learned(on_step: OnStep) -> dict[str, torch.Tensor]:
+        return learn_change((small(), RANK), walked, wanted, tmp_path, on_step, course)
+
+    weights = learned(lambda *_: None)
+    again = learned(lambda *_: pytest.fail("it is finished"))
     assert all(torch.equal(weights[key], again[key]) for key in weights)
     eps = small()
     add_style(eps, "worn", RANK, weights)

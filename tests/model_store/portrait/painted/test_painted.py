@@ -1,11 +1,10 @@
-"""What learns from painted people: the mixtures, where a view shows a point, damages, and the path to a bare face."""
+"""What learns from painted people: the mixtures, where a view shows a point, damages, and pairs of twins."""
 
 import torch
 
-from diffam_core.diffusion import alpha_bars, denoise, grid, noised
 from diffam_core.networks.clip import Clip
 from model_store.portrait.painted import removing, trunk, words
-from model_store.portrait.painted.mixtures import PALETTES, WORN, bare_row, mix
+from model_store.portrait.painted.mixtures import PALETTES, WORN, Worn, bare_row, mix
 from model_store.portrait.portraits import WIDE_PX
 from model_store.portrait.views import places, taken
 
@@ -59,12 +58,11 @@ def test_a_larger_share_damages_more_and_none_leaves_the_picture() -> None:
         assert moved[0] < 1e-6 < moved[1] < moved[2]
 
 
-def test_who_predicts_the_undressing_eps_walks_to_the_bare_twin() -> None:
+def test_removal_learns_from_painted_twins_and_from_every_fifth_face_bare() -> None:
     generator = torch.Generator().manual_seed(5)
-    bare, latent = (torch.rand(2, 3, 16, 16, generator=generator) for _ in range(2))
-    alpha_bar = alpha_bars()
-    eps = removing.undressing(latent, bare, alpha_bar[removing.RETURN_TIMESTEP])
-    walked = denoise(lambda *_: eps, latent, alpha_bar, removing.RETURN_TIMESTEP, removing.POINTS)
-    assert torch.allclose(walked, noised(bare, eps, alpha_bar[0]), atol=1e-4)  # timestep 0 is almost clean
-    assert float((walked - bare).abs().max()) < 0.04 < float((latent - bare).abs().max())
-    assert max(grid(removing.POINTS, removing.RETURN_TIMESTEP)) < 122
+    bare = torch.randint(40, 200, (3, 1, 3, WIDE_PX // 2, WIDE_PX // 2), generator=generator, dtype=torch.uint8)
+    worn = Worn(torch.cat([bare, bare + 30], dim=1), torch.arange(3), ("ai/female_00", "ai/male_00", "ai/male_01"), {})
+    painted, twins = removing.pair_up(worn, 10)
+    assert [bool((row > twin).any()) for row, twin in zip(painted, twins, strict=True)] == ([False] + [True] * 4) * 2
+    assert float(painted.abs().max()) <= 1
+    assert painted.shape == twins.shape == (10, 3, 128, 128)
