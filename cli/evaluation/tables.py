@@ -17,7 +17,7 @@ FEW = ": none of so few"
 
 
 def _narrow(title: str, *columns: str, first: str = "method") -> Table:
-    """A table of methods, or of what comes `first`, that fits 80 columns with every name whole: no frame, one space between its columns."""
+    """A table, of methods or what comes `first`, that fits 80 columns with names whole: no frame, a space between."""
     table = Table(title=title, box=SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column(first, no_wrap=True)
     for name in columns:

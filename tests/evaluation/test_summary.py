@@ -15,7 +15,7 @@ from evaluation.judged.identification import Search
 from evaluation.judged.judging import Known
 from evaluation.method import Kind, Method
 from evaluation.subjects import Subjects
-from evaluation.summary import gain, judges, mean_rate, missed_faces, search_lines, summary
+from evaluation.summary import gain, gains, judges, known_lines, mean_rate, missed_faces, search_lines, summary
 from model_store.catalog import StyleCard
 from protection.measuring.identification import Hits, Identification, State
 
@@ -164,3 +164,32 @@ def test_photos_in_which_judges_saw_no_face_are_counted_once_however_many_judges
             found.known.append(Known(name, "rose", "clean", judge, 8, 0, 0, {}))
             found.known.append(Known(name, "rose", "other_detector", judge, 8, 3, 1, {}))
     assert missed_faces(found) == {"other_detector": (6, 16, 1)}
+
+
+def test_where_a_task_has_no_target_a_line_tells_owners_known_and_fewer_of_them_are_a_lead() -> None:
+    """Everybody's cosine with the other photo is .6 less what is written here."""
+    cells = [
+        replace(cell(name, task, judge, aims if task.held_out == judge else [0.5] * 4), target=None)
+        for name, aims in {"diffam": [0.4, 0.4, 0.4, 0.0], "best": [0.4, 0.0, 0.2, 0.2]}.items()
+        for task in (ONE, OTHER)
+        for judge in ("first", "second")
+    ]
+    methods = {"diffam": method("Ours", "make-up"), "best": replace(method("Best", "noise"), equal="psnr")}
+    ours, noise = summary(evaluation(*cells), methods)
+    assert (ours.asked, ours.mean.value, noise.mean.value) == ("owner", 0.25, 0.75)
+    assert (ours.strict.value, noise.strict.value, ours.own_match, ours.own_match_all) == (0.25, 0.25, 0.25, 0.125)
+    written = ours.as_json()
+    assert "asr" not in written
+    assert written["own_match_by"] == {name: ours.shares[name] for name in ("first", "second")}
+    (lead,) = gains([ours, noise])
+    assert (lead.over, lead.points, lead.paper_points, lead.equal) == ("Best", 50.0, None, "psnr")
+    row = as_row(cells[0])
+    assert (row["own_match"], row["own_match_far_0.001"], "asr_far_0.01" in row) == (0.25, 0.25, False)
+
+
+def test_judges_that_a_method_attacked_say_nothing_of_it() -> None:
+    found, whole = evaluation(), dict.fromkeys(("0.1", "0.01", "0.001"), Share(1.0, (0.5, 1.0)))
+    for judge, role in (("dlib", "surrogate"), ("sface", "held_out")):
+        found.known.append(Known("diffam", "rose", "clean", judge, 8, 0, 0, whole, role))  # type: ignore[arg-type]
+    (line,) = known_lines(found, {"diffam": method("Ours", "make-up")})
+    assert (list(line.shares), line.mean.value, line.strict.value) == (["sface"], 1.0, 1.0)
