@@ -90,3 +90,21 @@ def test_the_readme_is_short_and_its_figures_are_those_that_were_measured() -> N
     assert f"PSNR {rows['diffam']['psnr_db']:.1f} dB, SSIM {rows['diffam']['ssim']:.3f}" in told
     assert f"commit `{EVALUATION['commit']}`" in told
     assert README.count("\n") <= 120
+
+
+def test_what_real_recognisers_still_know_is_told_as_measured() -> None:
+    told = " ".join(README.split())
+    owners = {}
+    for people in ("london", "lfw"):
+        measured = json.loads((ROOT / f"docs/measurements/portrait_{people}.json").read_text())
+        rows = {line["method"]: line for line in measured["summary"]}
+        assert rows["nothing"]["mean"][0] == rows["makeup"]["mean"][0] == 1
+        assert (measured["faces"], measured["seed"], measured["bundle"]) == (8, 0, "portrait")
+        assert f"commit `{measured['commit']}`" in told
+        owners[people] = rows["diffam"]
+    london, lfw = owners["london"], owners["lfw"]
+    assert f"known in {100 * london['mean'][0]:.1f} % of the cases at FAR .01" in told
+    assert f"at {london['psnr_db']:.1f} dB; LFW's" in told
+    assert f"fills, in {100 * lfw['mean'][0]:.1f} %, at {lfw['psnr_db']:.1f} dB" in told
+    sface = [100 * row["own_match_by"]["sface"][0] for row in (london, lfw)]
+    assert f"SFace holds out longest: {sface[0]:.0f} % and {sface[1]:.0f} %" in told
