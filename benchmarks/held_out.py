@@ -25,6 +25,7 @@ from cli.commit import commit
 from diffam_core.faces.face import FoundFace
 from diffam_core.images import Photo, to_portrait
 from diffam_core.models import FalseAcceptRate
+from evaluation.judged.tasks import holding_out
 from jobs.settings import Settings
 from jobs.wish import Treatment
 from model_store.bundle import Bundle
@@ -68,10 +69,10 @@ def gather(bundle: Bundle, judges: Judges, people: Sequence[Person], count: int,
     return found
 
 
-def holding_out(bundle: Bundle, judges: Judges, held_out: str) -> Bundle:
-    """The bundle with another recogniser held out."""
-    surrogates = tuple(name for name in judges.recognisers if name != held_out)
-    styles = tuple(replace(style, held_out=held_out, surrogates=surrogates) for style in bundle.catalog.styles)
+def without(bundle: Bundle, judges: Judges, held_out: str) -> Bundle:
+    """The bundle with another recogniser held out, in all styles that never attacked it."""
+    names = tuple(judges.recognisers)
+    styles = tuple(task for style in bundle.catalog.styles if (task := holding_out(style, held_out, names)))
     return replace(bundle, catalog=replace(bundle.catalog, styles=styles))
 
 
@@ -123,7 +124,7 @@ def main() -> None:
     console.print(f"before: {_told(rows['before'])}")
     for held_out in [name for name in asked.held_out.split(",") if name] or list(judges.recognisers):
         photos, seconds = zip(
-            *(protect(holding_out(bundle, judges, held_out), s.photo, wish) for s in sitters), strict=True
+            *(protect(without(bundle, judges, held_out), s.photo, wish) for s in sitters), strict=True
         )
         alike = np.array([likeness(s.photo, photo) for s, photo in zip(sitters, photos, strict=True)])
         states = {FINISHED: photos} | {name: [treat(photo, PROFILES[name]) for photo in photos] for name in TREATED}

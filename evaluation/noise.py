@@ -8,15 +8,13 @@ they.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffam_core.faces.canvas import CANVAS_PX, canvas_of
+from diffam_core.faces.canvas import CANVAS_PX, canvas_of, landmarks_in_canvases
 from diffam_core.faces.crops import Points
-from diffam_core.faces.face import FoundFace, portrait_transform, stack_portraits
-from diffam_core.faces.landmarks import five_points
+from diffam_core.faces.face import FoundFace, stack_portraits
 from diffam_core.faces.paste import paste_change
 from diffam_core.images import Photo
 from diffam_core.models import Recogniser
@@ -135,14 +133,10 @@ def _scenes(bundle: Bundle, subjects: Subjects, task: StyleCard) -> Iterator[_Sc
         else:
             frames = [canvas_of(face) for face in found]
             views = stack_portraits(photos, frames, CANVAS_PX).to(models.device)
-            aim = Aim(surrogates_of(bundle, task), aims_of(bundle, task), views, _points(found).to(models.device))
+            aim = Aim(
+                surrogates_of(bundle, task),
+                aims_of(bundle, task),
+                views,
+                landmarks_in_canvases(found).to(models.device),
+            )
             yield _Scene(photos, frames, views, aim)
-
-
-def _points(faces: Sequence[FoundFace]) -> Points:
-    """Landmarks as shares of the faces' canvases."""
-    rows = []
-    for face in faces:
-        transform = portrait_transform(canvas_of(face), CANVAS_PX)
-        rows.append((five_points(face) @ transform[:, :2].T + transform[:, 2] + 0.5) / CANVAS_PX)
-    return torch.from_numpy(np.stack(rows)).float()

@@ -16,7 +16,7 @@ from cli.bundles.pull import import_bundle, pull_bundle
 from cli.bundles.removal import fine_tune_removal
 from cli.commit import commit
 from jobs.settings import Settings
-from model_store.catalog import BUNDLES, find_bundle, read_catalog
+from model_store.catalog import BUNDLES, find_bundle, read_manifest
 from model_store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def verify(name: Name = "mini") -> None:
 
     try:
         folder = find_bundle(name, Settings().shelf)
-        catalog = read_catalog(folder)
+        manifest = read_manifest(folder)
         problems = damaged_files(folder)
     except StoreError as error:
         console.print(f"[red]{error.code}[/red]: {error}")
@@ -76,7 +76,7 @@ def verify(name: Name = "mini") -> None:
         console.print(f"[red]bundle_damaged[/red]: {problem}")
     if problems:
         raise typer.Exit(1)
-    console.print(f"Bundle {catalog.name!r} ({catalog.grade}): every file is the one that was published.")
+    console.print(f"Bundle {manifest['name']!r} ({manifest['grade']}): every file is the one that was published.")
 
 
 @models_app.command()

@@ -84,7 +84,7 @@ def evaluate(console: Console, settings: Settings, order: EvaluationOrder) -> No
     chosen = at_budgets(chosen, _equals(bundle, order))
     questions = questions_of(chosen, tasks)
     agree(console, settings, order.verifiers, questions, order.faces)
-    evaluation = _measure(bundle, settings, order, chosen, strangers)
+    evaluation = _measure(bundle, settings, order, tasks, chosen, strangers)
     verification = ask(settings, order.verifiers, bundle, evaluation, questions)
     facts = _facts(bundle, evaluation.subjects, settings, order)
     if facts.faces < order.faces:
@@ -139,9 +139,14 @@ def _equals(bundle: Bundle, order: EvaluationOrder) -> tuple[Equal, ...]:
 
 
 def _measure(
-    bundle: Bundle, settings: Settings, order: EvaluationOrder, methods: dict[str, Method], strangers: list[Person]
+    bundle: Bundle,
+    settings: Settings,
+    order: EvaluationOrder,
+    tasks: tuple[StyleCard, ...],
+    methods: dict[str, Method],
+    strangers: list[Person],
 ) -> Evaluation:
-    """Gather people and run the methods, behind progress bars. Raises CliError with too few people."""
+    """Gather people and run the methods on the tasks, behind progress bars. Raises CliError with too few people."""
     columns = (
         TextColumn("{task.description:<15}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TimeRemainingColumn(),
@@ -160,7 +165,7 @@ def _measure(
         enrolled = progress.add_task("strangers", total=None, visible=bool(strangers))
         scope = Scope(
             order.treatments, eps, order.verifiers.photos if order.verifiers.names else 0, order.is_searched, strangers,
-            lambda done, total: progress.update(enrolled, completed=done, total=total), _tasks(bundle, order),
+            lambda done, total: progress.update(enrolled, completed=done, total=total), tasks,
         )  # fmt: skip
         return measure(
             bundle, subjects, methods,

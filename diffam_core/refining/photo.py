@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffam_core.faces.canvas import CANVAS_PX, canvas_of, eyes_px
+from diffam_core.faces.canvas import CANVAS_PX, canvas_of, eyes_px, in_canvas, landmarks_in_canvases
 from diffam_core.faces.face import FoundFace, portrait_transform, stack_portraits
 from diffam_core.faces.landmarks import five_points
 from diffam_core.faces.paste import paste_changes
@@ -70,22 +70,14 @@ def _sit(dressed: Dressed, some: slice) -> Sitters:
     def cut(photo: Photo) -> Tensor:
         return stack_portraits([photo] * len(canvases), canvases, CANVAS_PX).to(device)
 
-    points = np.stack([_carried(five_points(face), canvas) for face, canvas in zip(faces, canvases, strict=True)])
     return Sitters(
         original=cut(dressed.original),
         made_up=cut(dressed.made_up),
-        points=torch.from_numpy(points).float().to(device),
+        points=landmarks_in_canvases(faces).to(device),
         regions=_regions(regions, faces, canvases),
         eyes_px=eyes.to(device),
         share=shares.clamp(min=LEAST_SHARE).to(device),
     )
-
-
-def _carried(points: np.ndarray, canvas: FoundFace) -> np.ndarray:
-    """Photo pixels as shares of a canvas."""
-    transform = portrait_transform(canvas, CANVAS_PX)
-    carried: np.ndarray = (points @ transform[:, :2].T + transform[:, 2] + 0.5) / CANVAS_PX
-    return carried
 
 
 def _regions(told: Sequence[Tensor], faces: Sequence[FoundFace], canvases: Sequence[FoundFace]) -> FaceRegions:
@@ -125,7 +117,7 @@ def _cheeks(face: FoundFace, canvas: FoundFace) -> Float[Tensor, "1 side side"]:
     y, x = np.mgrid[:CANVAS_PX, :CANVAS_PX]
     cheeks = np.zeros((CANVAS_PX, CANVAS_PX), np.float32)
     for eye, mouth, outwards in ((points[0], points[3], -across), (points[1], points[4], across)):
-        middle = _carried((eye + mouth) / 2 + CHEEK * outwards, canvas) * CANVAS_PX - 0.5
+        (middle,) = in_canvas((eye + mouth)[None] / 2 + CHEEK * outwards, canvas) * CANVAS_PX - 0.5
         wide, tall = (radius * eyes_px(face) for radius in CHEEK_RADII)
         cheeks = np.maximum(cheeks, np.exp(-(((x - middle[0]) / wide) ** 2) - ((y - middle[1]) / tall) ** 2))
     return torch.from_numpy(cheeks.astype(np.float32))[None]

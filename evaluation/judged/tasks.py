@@ -32,7 +32,7 @@ def tasks_of(catalog: Catalog, chosen: Selection, judges: Sequence[str]) -> tupl
         references = chosen.references or [catalog.references[0].id]
         styles = [catalog.style_for(reference, target) for reference in references for target in targets]
         held_out = judges if chosen.held_out is None else chosen.held_out
-        tasks = tuple(task for style in styles for name in held_out if (task := _holding_out(style, name, judges)))
+        tasks = tuple(task for style in styles for name in held_out if (task := holding_out(style, name, judges)))
     if not tasks:
         wanted = {"looks": chosen.references, "targets": chosen.targets, "held-out recognisers": chosen.held_out}
         told = "; ".join(f"{kind} {', '.join(names)}" for kind, names in wanted.items() if names)
@@ -45,7 +45,7 @@ def _is_chosen(style: StyleCard, chosen: Selection) -> bool:
     return all(names is None or value in names for value, names in pairs)
 
 
-def _holding_out(style: StyleCard, name: str, judges: Sequence[str]) -> StyleCard | None:
+def holding_out(style: StyleCard, name: str, judges: Sequence[str]) -> StyleCard | None:
     """The style with another recogniser held out; None for one that was trained against it."""
     if style.is_makeup:
         return replace(style, held_out=name, surrogates=tuple(judge for judge in judges if judge != name))

@@ -16,7 +16,11 @@ from cli.bundles.models import models_app
 from cli.main import app
 from cli.references import references_app
 from jobs.settings import Settings
+from model_store.catalog import BUNDLES, read_catalog
 
+SHIPPED, PULLED = ("mini", "portrait"), ("sface", "dlib", "mobilefacenet", "faceplugin", "faceres")
+OWN = "dusk"
+"""The look that a page adds."""
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGES += sorted((ROOT / "docs/journey").glob("*.md"))
@@ -72,6 +76,23 @@ def test_every_command_and_option_that_is_told_exists() -> None:
     assert len(commands) > 25
     wrong = [(page, " ".join(words), unknown(words)) for page, words in commands if unknown(words)]
     assert wrong == []
+
+
+def test_looks_that_are_told_are_those_of_the_default_bundle_or_of_one_that_is_named() -> None:
+    looks = {name: {card.id for card in read_catalog(BUNDLES / name, PULLED).references} for name in SHIPPED}
+    worn = 0
+    for page, text in TEXTS.items():
+        for line in lines_of(text):
+            words = words_of(line)
+            if words[:2] not in (["diffam", "protect"], ["diffam", "evaluate"]) or "--reference" not in words:
+                continue
+            named = words[words.index("--bundle") + 1] if "--bundle" in words else "portrait"
+            bundle = re.search(r"DIFFAM_BUNDLE=(\S+)", line)
+            named = bundle.group(1) if bundle else named
+            if named in looks and (look := words[words.index("--reference") + 1]) != OWN:
+                assert look in looks[named], (page, line)
+                worn += 1
+    assert worn > 8
 
 
 @pytest.mark.parametrize(
