@@ -16,7 +16,8 @@ from torch import Tensor
 from diffam_core.faces.crops import Points
 from diffam_core.losses import VisualBar
 from diffam_core.models import FalseAcceptRate, Recogniser
-from diffam_core.refining.allowance import Allowance, Budgets, Canvases, FaceRegions, allow, blur
+from diffam_core.refining.allowance import Budgets, Canvases, FaceRegions, allow
+from diffam_core.refining.shading import Shading, Touch
 from diffam_core.refining.wavering import wavering
 from diffam_core.views import random_handling
 
@@ -50,8 +51,7 @@ class Refinement:
     steps: at most; every `check_every` of them asks whether it is done.  stride: of a step, before bounds.
     asked: surrogates in each step, in turn; momentum remembers the others.
     margin: a surrogate has failed when a face lies that far below the threshold at `far`, in parts of the way from
-    there to the owner.  chroma: how much of a change may be colour.  bar: of the whole photo against the original.
-    fine, coarse: blurs of the change in texture and on smooth skin, in eye distances.
+    there to the owner.  touch: how a change is laid on.  bar: of the whole photo against the original.
     landmark_jitter, crop_jitter: of a view's landmarks, each alone and all together, in eye distances.
     waver: of a surrogate's channels in each step, in parts of their size: what fools one set of weights alone is lost.
     seed: of the random views.
@@ -64,9 +64,7 @@ class Refinement:
     asked: int = 2
     far: FalseAcceptRate = "0.1"
     margin: float = 0.25
-    chroma: float = 0.2
-    fine: float = 0.02
-    coarse: float = 0.065
+    touch: Touch = field(default_factory=Touch)
     landmark_jitter: float = 0.012
     crop_jitter: float = 0.04
     waver: float = 0.06
@@ -103,7 +101,7 @@ def refine(
         velocity[going] = settings.momentum * velocity[going] + _unit(slope)
         latent[going] -= settings.stride * _unit(velocity[going])
         if step % settings.check_every == 0 or step == settings.steps:
-            whole = _shaped(latent[going], now, settings)
+            whole = now.shading.change(latent[going], settings.touch)
             strength = _strength_within_psnr(settings.bar.psnr_db, now, whole)
             latent[going] *= strength[:, None, None, None]  # a change that saturates costs most for what it does
             change[going] = _added(now.made_up, whole, strength)
@@ -133,7 +131,7 @@ class _Faces:
     points: Points
     eyes_px: PerFace
     share: PerFace
-    allowance: Allowance
+    shading: Shading
     own: dict[str, Float[Tensor, "batch _"]]
 
     @classmethod
@@ -143,7 +141,8 @@ class _Faces:
         allowance = allow(sitters.made_up, sitters.regions, sitters.eyes_px, settings.budgets)
         own = {each.name: each.embed(sitters.original, sitters.points) for each in surrogates}
         s = sitters
-        return cls(s.original, s.made_up, s.points, s.eyes_px, s.share, allowance, own)
+        shading = Shading.of(s.made_up, s.points, allowance, s.eyes_px, settings.touch)
+        return cls(s.original, s.made_up, s.points, s.eyes_px, s.share, shading, own)
 
     def only(self, index: Int[Tensor, " some"]) -> "_Faces":
         """Some of them."""
@@ -153,7 +152,7 @@ class _Faces:
             self.points[index],
             self.eyes_px[index],
             self.share[index],
-            Allowance(self.allowance.most[index], self.allowance.roughness[index]),
+            self.shading.only(index),
             {name: rows[index] for name, rows in self.own.items()},
         )
 
@@ -168,7 +167,7 @@ def _slope(faces: _Faces, latent: Canvases, chase: _Chase) -> Canvases:
     latent = latent.requires_grad_(True)
     total = latent.new_zeros(())
     with torch.enable_grad():
-        worn = (faces.made_up + _shaped(latent, faces, chase.settings)).clamp(-1, 1)
+        worn = (faces.made_up + faces.shading.change(latent, chase.settings.touch)).clamp(-1, 1)
         pairs = zip(worn, chase.generators, strict=True)
         views = torch.cat([random_handling(face[None], generator) for face, generator in pairs])
         points = _jittered(faces, chase)
@@ -210,17 +209,6 @@ def _jittered(faces: _Faces, chase: _Chase) -> Points:
         shift = reach * (settings.landmark_jitter * alone + settings.crop_jitter * together[:2])
         moved.append((points - middle) @ turn.to(points) + middle + shift.to(points))
     return torch.stack(moved)
-
-
-def _shaped(latent: Canvases, faces: _Faces, settings: Refinement) -> Canvases:
-    """The change that a latent one stands for, within what is allowed: fine in texture, soft on smooth skin."""
-    light = latent.mean(dim=1, keepdim=True)
-    calm = light + settings.chroma * (latent - light)
-    bounded = torch.tanh(calm)  # blurred afterwards: bounds that bite leave no edges
-    fine = blur(bounded, settings.fine * faces.eyes_px)
-    coarse = blur(bounded, settings.coarse * faces.eyes_px)
-    rough = faces.allowance.roughness
-    return (rough * fine + (1 - rough) * coarse) * faces.allowance.most
 
 
 def _added(made_up: Canvases, change: Canvases, strength: PerFace) -> Canvases:

@@ -15,7 +15,7 @@ from diffam_core.images import decode_photo, to_pixels, to_portrait
 from diffam_core.losses import VisualBar
 from diffam_core.models import Recogniser
 from diffam_core.networks.recognisers import ARCHITECTURES
-from diffam_core.refining.allowance import Budgets, allow
+from diffam_core.refining.allowance import Budgets, allow, lightness
 from diffam_core.refining.refinement import Refined, Refinement, Sitters, refine
 from tests.drawn_regions import drawn_regions
 from tests.people import shot
@@ -92,7 +92,8 @@ def test_a_change_stays_within_what_is_allowed_and_within_black_and_white() -> N
     known, change = sitters(), refined().change
     most = allow(known.made_up, known.regions, known.eyes_px, ENDLESS.budgets).most
     assert change.abs().mean() > 1e-4
-    assert (change.abs() <= most + 1e-6).all()
+    inside = (known.made_up + change).abs() < 1  # where a channel is cut off, another may stand out
+    assert (lightness(change).abs() <= most + 1e-6)[inside.all(dim=1, keepdim=True)].all()
     assert (known.made_up + change).abs().max() <= 1 + 1e-6
 
 
@@ -100,8 +101,8 @@ def test_nothing_outside_of_the_face_is_touched_and_eyes_hardly() -> None:
     known, change = sitters(), refined().change
     outside = (known.regions.outline == 0).expand_as(change)
     assert change[outside].eq(0).all()
-    eyes = (known.regions.eyeballs == 1).expand_as(change)
-    assert change[eyes].abs().max() <= 0.2 * ENDLESS.budgets.amplitude + 1e-6
+    eyes = known.regions.eyeballs == 1
+    assert lightness(change)[eyes].abs().max() <= 0.2 * ENDLESS.budgets.amplitude + 1e-6
 
 
 def test_smooth_skin_changes_in_soft_shades_only() -> None:
@@ -147,7 +148,7 @@ def test_a_face_does_not_depend_on_whom_it_shares_a_batch_with() -> None:
     for index in (0, 1):
         alone = refine(only(index), surrogates(), chances(index + 1), few).change[0]
         assert alone.abs().max() > 0.01
-        assert torch.allclose(alone, together[index], atol=1e-4)
+        assert (alone - together[index]).abs().mean() < 1e-3 * alone.abs().mean()
     assert not torch.allclose(refine(only(0), surrogates(), chances(9), few).change[0], together[0], atol=1e-3)
 
 

@@ -1,0 +1,90 @@
+"""What a free change of a face becomes as make-up: the same left and right, in its skin's hue, soft on smooth skin.
+
+Make-up is symmetrical, and contour is a shade of the skin it lies on: a change that is neither looks like dirt.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from diffam_core.faces.crops import Points
+from diffam_core.refining.allowance import Allowance, Canvases, blur, lightness
+
+OTHER_HALF = [1, 0, 2, 4, 3]
+"""Each landmark's counterpart: eyes and corners of the mouth change places."""
+WEIGHTS = (1.0, 1.0, 0.3, 1.0, 1.0)
+"""What landmarks count for: a nose points aside as soon as a head turns."""
+DARKEST, PALEST, RICHEST = 0.03, 0.4, 1.8
+"""Lightness in [0, 1] that black skin still has to take a hue from, and a channel's share of lightness in a shade."""
+
+
+@dataclass(frozen=True)
+class Touch:
+    """How a change is laid on.
+
+    chroma: how much of it may be colour beside the skin's own.
+    fine, coarse: its blurs in texture and on smooth skin, in eye distances.
+    """
+
+    chroma: float = 0.1
+    fine: float = 0.02
+    coarse: float = 0.065
+
+
+@dataclass(frozen=True)
+class Shading:
+    """Faces to lay changes on.
+
+    mirror: where the other half's pixel of each is, in [-1, 1], x and y.  hue: the skin's colours, of lightness 1.
+    eyes_px: pixels between the eyes.
+    """
+
+    allowance: Allowance
+    mirror: Float[Tensor, "batch side side 2"]
+    hue: Canvases
+    eyes_px: Float[Tensor, " batch"]
+
+    @classmethod
+    def of(
+        cls, made_up: Canvases, points: Points, allowance: Allowance, eyes_px: Float[Tensor, " batch"], touch: Touch
+    ) -> "Shading":
+        """How to shade canvases in [-1, 1] with landmarks `points` in [0, 1]."""
+        skin = blur((made_up + 1) / 2, touch.coarse * eyes_px) + DARKEST
+        hue = (skin / lightness(skin)).clamp(PALEST, RICHEST)
+        return cls(allowance, _mirror(points, made_up.shape[-1]), hue / lightness(hue), eyes_px)
+
+    def only(self, index: Int[Tensor, " some"]) -> "Shading":
+        """Some of the faces."""
+        allowance = Allowance(self.allowance.most[index], self.allowance.roughness[index])
+        return Shading(allowance, self.mirror[index], self.hue[index], self.eyes_px[index])
+
+    def change(self, latent: Canvases, touch: Touch) -> Canvases:
+        """The change in [-1, 1] that an unbounded one stands for; in lightness never more than is allowed."""
+        both = (latent + functional.grid_sample(latent, self.mirror, padding_mode="border", align_corners=False)) / 2
+        light = lightness(both)
+        colour = torch.tanh(both - light)
+        shades = self._spread(torch.tanh(light), touch) * self.hue
+        return (shades + touch.chroma * self._spread(colour - lightness(colour), touch)) * self.allowance.most
+
+    def _spread(self, bounded: Tensor, touch: Touch) -> Tensor:
+        """Blurred after its bounds, which would leave edges: fine in texture, soft on smooth skin."""
+        rough = self.allowance.roughness
+        fine, coarse = (blur(bounded, width * self.eyes_px) for width in (touch.fine, touch.coarse))
+        return rough * fine + (1 - rough) * coarse
+
+
+def _mirror(points: Points, side: int) -> Float[Tensor, "batch side side 2"]:
+    """The affine map that brings landmarks nearest to their counterparts, as a grid."""
+    rows = [_mirrored(each, side) for each in points]  # one by one: no face's rounding depends on the others
+    return torch.stack(rows)
+
+
+def _mirrored(points: Float[Tensor, "5 2"], side: int) -> Float[Tensor, "side side 2"]:
+    there = torch.cat([2 * points - 1, torch.ones_like(points[:, :1])], dim=1).double().cpu()
+    weights = there.new_tensor(WEIGHTS)[:, None]
+    onto = torch.linalg.pinv(there * weights) @ (there[OTHER_HALF, :2] * weights)
+    size = [1, 1, side, side]
+    return functional.affine_grid(onto.T[None].to(points), size, align_corners=False)[0]
