@@ -41,7 +41,7 @@ class Budgets:
     skin: what no other region covers.  shut: eyeballs and the mouth's inside keep this share of theirs.
     """
 
-    amplitude: float = 40 / 127.5
+    amplitude: float = 47 / 127.5
     lids: float = 1.0
     lips: float = 0.6
     cheeks: float = 1.0
