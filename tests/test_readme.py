@@ -112,4 +112,4 @@ def test_what_real_recognisers_still_know_is_told_as_measured() -> None:
     assert (others["faces"], others["seed"], others["bundle"]) == (16, 1, "portrait")
     sface.append(100 * row["own_match_by"]["sface"][0])
     assert f"SFace holds out longest: {sface[0]:.0f} % and {sface[1]:.0f} %, and knows {sface[2]:.1f} % of" in told
-    assert row["own_match_by"]["dlib"][0] == 0, "dlib fails wholly, README says"
+    assert row["own_match_by"]["dlib"][0] == 0, "dlib fails, README says"
