@@ -179,22 +179,32 @@ def _slope(faces: _Faces, latent: Canvases, chase: _Chase) -> Canvases:
 
 
 def _likeness(recogniser: Recogniser, seen: Float[Tensor, "batch dim"], faces: _Faces, chase: _Chase) -> PerFace:
-    """How much faces are their owners to a recogniser, less how much the target: 0 at the threshold, 1 is the same."""
+    """How much faces are their owners to a recogniser, less how much the target."""
+    own, aim = _matches(recogniser, seen, faces, chase)
+    return own if aim is None else own - aim
+
+
+def _matches(
+    recogniser: Recogniser, seen: Float[Tensor, "batch dim"], faces: _Faces, chase: _Chase
+) -> tuple[PerFace, PerFace | None]:
+    """How much faces are their owners to a recogniser, and the target: 0 at the threshold, 1 is the same."""
     threshold = recogniser.thresholds[chase.settings.far]
-    likeness = ((seen * faces.own[recogniser.name]).sum(dim=1) - threshold) / (1 - threshold)
-    if recogniser.name in chase.aims:
-        likeness = likeness - (seen @ chase.aims[recogniser.name] - threshold) / (1 - threshold)
-    return likeness
+    own = ((seen * faces.own[recogniser.name]).sum(dim=1) - threshold) / (1 - threshold)
+    if recogniser.name not in chase.aims:
+        return own, None
+    return own, (seen @ chase.aims[recogniser.name] - threshold) / (1 - threshold)
 
 
 @torch.no_grad()
 def _is_done(faces: _Faces, change: Canvases, chase: _Chase) -> Bool[Tensor, " batch"]:
-    """Whether every surrogate fails with a margin on the faces as their rounded pixels show them."""
+    """Whether every surrogate fails, and takes faces for the target, by a margin: on the pixels as they are rounded."""
     pixels = ((faces.made_up + change + 1) * 127.5).round() / 127.5 - 1
     done = torch.ones(len(pixels), dtype=torch.bool)
     for each in chase.surrogates:
-        likeness = _likeness(each, each.embed(pixels, faces.points), faces, chase)
-        done &= (likeness < -chase.settings.margin).cpu()
+        own, aim = _matches(each, each.embed(pixels, faces.points), faces, chase)
+        done &= (own < -chase.settings.margin).cpu()
+        if aim is not None:
+            done &= (aim > chase.settings.margin).cpu()
     return done
 
 

@@ -188,6 +188,25 @@ def test_with_a_target_faces_move_towards_it() -> None:
         assert seen[0] @ aims[who.name] > seen[1] @ aims[who.name]
 
 
+class Brightness(nn.Module):
+    """Knows faces by how bright they are."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean(dim=(1, 2, 3))
+        return torch.stack([mean, torch.full_like(mean, 0.3)], dim=1)
+
+
+def test_who_is_no_more_the_owner_but_not_yet_the_target_goes_on() -> None:
+    known = sitters(1)
+    day, night = (torch.full_like(known.original, value) for value in (0.8, -0.8))
+    who = Recogniser("brightness", Brightness(), 64, {"0.1": 0.0}, "arcface")
+    beyond = {who.name: torch.tensor([0.0, -1.0])}  # less alike than the owner is unlike
+    settings = replace(ENDLESS, steps=4, margin=0.25)
+    sitter = replace(known, original=day, made_up=night)
+    assert refine(sitter, [who], chances(1), settings).steps.tolist() == [2]
+    assert refine(sitter, [who], chances(1), settings, beyond).steps.tolist() == [4]
+
+
 def test_what_the_photo_gets_is_what_was_optimised_up_to_rounding() -> None:
     known, change = sitters(), refined().change
     photo = to_pixels(known.made_up[0])
