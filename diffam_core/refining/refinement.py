@@ -101,7 +101,7 @@ def refine(
         velocity[going] = settings.momentum * velocity[going] + _unit(slope)
         latent[going] -= settings.stride * _unit(velocity[going])
         if step % settings.check_every == 0 or step == settings.steps:
-            whole = now.shading.change(latent[going], settings.touch)
+            whole = now.shading.change(latent[going])
             strength = _strength_within_psnr(settings.bar.psnr_db, now, whole)
             latent[going] *= strength[:, None, None, None]  # a change that saturates costs most for what it does
             change[going] = _added(now.made_up, whole, strength)
@@ -167,7 +167,7 @@ def _slope(faces: _Faces, latent: Canvases, chase: _Chase) -> Canvases:
     latent = latent.requires_grad_(True)
     total = latent.new_zeros(())
     with torch.enable_grad():
-        worn = (faces.made_up + faces.shading.change(latent, chase.settings.touch)).clamp(-1, 1)
+        worn = (faces.made_up + faces.shading.change(latent)).clamp(-1, 1)
         pairs = zip(worn, chase.generators, strict=True)
         views = torch.cat([random_handling(face[None], generator) for face, generator in pairs])
         points = _jittered(faces, chase)

@@ -39,13 +39,14 @@ class Shading:
     """Faces to lay changes on.
 
     mirror: where the other half's pixel of each is, in [-1, 1], x and y.  hue: the skin's colours, of lightness 1.
-    eyes_px: pixels between the eyes.
+    eyes_px: pixels between the eyes.  touch: how changes are laid on.
     """
 
     allowance: Allowance
     mirror: Float[Tensor, "batch side side 2"]
     hue: Canvases
     eyes_px: Float[Tensor, " batch"]
+    touch: Touch
 
     @classmethod
     def of(
@@ -54,25 +55,26 @@ class Shading:
         """How to shade canvases in [-1, 1] with landmarks `points` in [0, 1]."""
         skin = blur((made_up + 1) / 2, touch.coarse * eyes_px) + DARKEST
         hue = (skin / lightness(skin)).clamp(PALEST, RICHEST)
-        return cls(allowance, _mirror(points, made_up.shape[-1]), hue / lightness(hue), eyes_px)
+        return cls(allowance, _mirror(points, made_up.shape[-1]), hue / lightness(hue), eyes_px, touch)
 
     def only(self, index: Int[Tensor, " some"]) -> "Shading":
         """Some of the faces."""
         allowance = Allowance(self.allowance.most[index], self.allowance.roughness[index])
-        return Shading(allowance, self.mirror[index], self.hue[index], self.eyes_px[index])
+        return Shading(allowance, self.mirror[index], self.hue[index], self.eyes_px[index], self.touch)
 
-    def change(self, latent: Canvases, touch: Touch) -> Canvases:
+    def change(self, latent: Canvases) -> Canvases:
         """The change in [-1, 1] that an unbounded one stands for; in lightness never more than is allowed."""
         both = (latent + functional.grid_sample(latent, self.mirror, padding_mode="border", align_corners=False)) / 2
         light = lightness(both)
         colour = torch.tanh(both - light)
-        shades = self._spread(torch.tanh(light), touch) * self.hue
-        return (shades + touch.chroma * self._spread(colour - lightness(colour), touch)) * self.allowance.most
+        laid = self._spread(torch.tanh(light) + self.touch.chroma * (colour - lightness(colour)))
+        shades = lightness(laid)
+        return (shades * self.hue + laid - shades) * self.allowance.most
 
-    def _spread(self, bounded: Tensor, touch: Touch) -> Tensor:
+    def _spread(self, bounded: Canvases) -> Canvases:
         """Blurred after its bounds, which would leave edges: fine in texture, soft on smooth skin."""
         rough = self.allowance.roughness
-        fine, coarse = (blur(bounded, width * self.eyes_px) for width in (touch.fine, touch.coarse))
+        fine, coarse = (blur(bounded, width * self.eyes_px) for width in (self.touch.fine, self.touch.coarse))
         return rough * fine + (1 - rough) * coarse
 
 

@@ -148,7 +148,8 @@ def test_a_face_does_not_depend_on_whom_it_shares_a_batch_with() -> None:
     for index in (0, 1):
         alone = refine(only(index), surrogates(), chances(index + 1), few).change[0]
         assert alone.abs().max() > 0.01
-        assert (alone - together[index]).abs().mean() < 1e-3 * alone.abs().mean()
+        assert ((alone - together[index]).abs() > 1e-4).float().mean() < 1e-3
+        assert (alone - together[index]).abs().max() < 1e-3
     assert not torch.allclose(refine(only(0), surrogates(), chances(9), few).change[0], together[0], atol=1e-3)
 
 

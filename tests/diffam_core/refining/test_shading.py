@@ -12,11 +12,13 @@ POINTS = torch.tensor([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0
 BROWN = torch.tensor([0.5, 0.1, -0.2])
 
 
-def shading(points: Tensor = POINTS, skin: Tensor = BROWN, roughness: float = 0.5) -> Shading:
+def shading(
+    points: Tensor = POINTS, skin: Tensor = BROWN, roughness: float = 0.5, touch: Touch | None = None
+) -> Shading:
     canvases = skin.view(1, 3, 1, 1).expand(BATCH, 3, SIDE, SIDE)
     one = torch.ones(BATCH, 1, SIDE, SIDE)
     allowance = Allowance(0.2 * one, roughness * one)
-    return Shading.of(canvases, points.expand(BATCH, 5, 2), allowance, torch.full((BATCH,), 25.0), Touch())
+    return Shading.of(canvases, points.expand(BATCH, 5, 2), allowance, torch.full((BATCH,), 25.0), touch or Touch())
 
 
 def latent() -> Tensor:
@@ -24,14 +26,14 @@ def latent() -> Tensor:
 
 
 def test_left_and_right_change_alike() -> None:
-    change = shading().change(latent(), Touch())
+    change = shading().change(latent())
     assert change.abs().mean() > 1e-3
     assert torch.allclose(change, change.flip(-1), atol=1e-5)
 
 
 def test_a_tilted_face_changes_alike_along_its_own_axis() -> None:
     turned = (POINTS - 0.5).flip(-1) * torch.tensor([1.0, -1.0]) + 0.5  # lies on its side: its halves are up and down
-    change = shading(turned).change(latent(), Touch())
+    change = shading(turned).change(latent())
     assert torch.allclose(change, change.flip(-2), atol=1e-5)
     assert not torch.allclose(change, change.flip(-1), atol=1e-3)
 
@@ -44,7 +46,7 @@ def test_a_nose_that_points_aside_hardly_moves_the_axis() -> None:
 
 def test_shades_have_the_hue_of_the_skin() -> None:
     grey = latent().mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
-    change = shading().change(grey, Touch())
+    change = shading().change(grey)
     skin = (BROWN + 1) / 2
     red, green, blue = change.abs().mean(dim=(0, 2, 3))
     assert abs(red / green - skin[0] / skin[1]) < 0.1
@@ -52,14 +54,14 @@ def test_shades_have_the_hue_of_the_skin() -> None:
 
 
 def test_lightness_never_changes_more_than_is_allowed() -> None:
-    change = shading().change(100 * latent(), Touch(chroma=1, fine=0.001, coarse=0.001))
+    change = shading(touch=Touch(chroma=1, fine=0.001, coarse=0.001)).change(100 * latent())
     assert lightness(change).abs().max() <= 0.2 + 1e-5
     assert lightness(change).abs().max() > 0.19
 
 
 def test_colour_beside_the_skins_own_is_as_much_as_chroma_says() -> None:
     def colours(chroma: float) -> Tensor:
-        change = shading(skin=torch.zeros(3)).change(latent(), Touch(chroma=chroma))
+        change = shading(skin=torch.zeros(3), touch=Touch(chroma=chroma)).change(latent())
         return (change - lightness(change)).abs().mean()
 
     assert colours(0) < 1e-6
@@ -68,11 +70,11 @@ def test_colour_beside_the_skins_own_is_as_much_as_chroma_says() -> None:
 
 def test_smooth_skin_gets_softer_shades_than_texture() -> None:
     def steepness(roughness: float) -> Tensor:
-        change = shading(roughness=roughness).change(latent(), Touch())
+        change = shading(roughness=roughness).change(latent())
         return change.diff(dim=-1).abs().mean() / change.abs().mean()
 
     assert steepness(0) < 0.6 * steepness(1)
 
 
 def test_black_skin_has_a_hue() -> None:
-    assert torch.isfinite(shading(skin=torch.full((3,), -1.0)).change(latent(), Touch())).all()
+    assert torch.isfinite(shading(skin=torch.full((3,), -1.0)).change(latent())).all()
