@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import log10
 
 import torch
 
@@ -41,9 +42,13 @@ def refine_faces(bundle: Bundle, worn: Sequence[Wearing], photo: Photo, on_step:
 
 
 def at_strength(settings: Refinement, strength: float) -> Refinement:
-    """A refinement whose budget is a share of the whole."""
-    amplitude = strength * settings.budgets.amplitude
-    return replace(settings, budgets=replace(settings.budgets, amplitude=amplitude))
+    """A refinement with a share in (0, 1] of the whole change: what errors it makes of a photo are as its square."""
+    budgets, bar = settings.budgets, settings.bar
+    return replace(
+        settings,
+        budgets=replace(budgets, amplitude=strength * budgets.amplitude),
+        bar=replace(bar, psnr_db=bar.psnr_db - 20 * log10(strength), ssim=1 - strength**2 * (1 - bar.ssim)),
+    )
 
 
 def surrogates_of(bundle: Bundle, style: StyleCard) -> list[Recogniser]:

@@ -11,10 +11,14 @@ from diffam_core.faces.palette import LUMA
 
 Mask = Float[Tensor, "batch 1 side side"]
 Canvases = Float[Tensor, "batch 3 side side"]
-EDGE, SOFT, GRAIN = 0.07, 0.02, 0.025
-"""Blurs in eye distances: of the face's outline, of regions, and the window in which texture is measured."""
+EDGE, SOFT, GRAIN, AROUND = 0.07, 0.02, 0.025, 0.08
+"""Blurs in eye distances: of the face's outline, of regions, the window in which texture is measured, and how far
+around lips nothing fine is changed."""
 CALM, ROUGH = 0.5, 0.06
 """What smooth skin may change of what texture may; the standard deviation of lightness in [0, 1] that is texture."""
+TONE, DARK, LEAST = 0.15, 0.35, 0.5
+"""The blur in eye distances by which a face's tone is told, the lightness in [0, 1] below which it may change the less
+the darker it is, as eyes notice contrast, and the share of it that remains at least."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,12 @@ class Budgets:
     skin: what no other region covers.  shut: eyeballs and the mouth's inside keep this share of theirs.
     """
 
-    amplitude: float = 47 / 127.5
+    amplitude: float = 80 / 127.5
     lids: float = 1.0
     lips: float = 0.6
     cheeks: float = 1.0
-    brows: float = 0.5
-    skin: float = 0.6
+    brows: float = 0.7
+    skin: float = 0.7
     shut: float = 0.2
 
 
@@ -59,7 +63,7 @@ class Allowance:
 
 
 def allow(canvases: Canvases, regions: FaceRegions, eyes_px: Float[Tensor, " batch"], budgets: Budgets) -> Allowance:
-    """What faces in [-1, 1] may change: 0 from the outline outwards, less towards it, more in texture.
+    """What faces in [-1, 1] may change: 0 from the outline outwards, less towards it and in the dark, more in texture.
 
     eyes_px: pixels between the eyes.
     """
@@ -67,9 +71,11 @@ def allow(canvases: Canvases, regions: FaceRegions, eyes_px: Float[Tensor, " bat
     mean = blur(light, GRAIN * eyes_px)
     spread = (blur(light.square(), GRAIN * eyes_px) - mean.square()).clamp(min=0).sqrt()
     inside = (2 * blur(regions.outline, EDGE * eyes_px) - 1).clamp(0, 1) * (regions.outline > 0)
-    most = budgets.amplitude * inside * _shares(regions, eyes_px, budgets)
+    tone = (blur(light, TONE * eyes_px) / DARK).clamp(LEAST, 1)
+    most = budgets.amplitude * inside * tone * _shares(regions, eyes_px, budgets)
     rough = (spread / ROUGH).clamp(max=1)
-    lips = blur(regions.lips, SOFT * eyes_px).clamp(0, 1)  # fine changes break their edges, whatever their texture
+    mouth = (regions.lips + regions.mouth).clamp(0, 1)
+    lips = (2 * blur(mouth, AROUND * eyes_px)).clamp(0, 1)  # fine changes break their edges, whatever their texture
     return Allowance(most * (CALM + (1 - CALM) * rough), rough * (1 - lips))
 
 

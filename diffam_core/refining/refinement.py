@@ -5,6 +5,7 @@ else. Momentum and diverse inputs are those of MI-FGSM (Dong et al., CVPR 2018) 
 networks that waver are in the spirit of DFANet (Zhong and Deng, IEEE TIFS 2021), with noise in place of dropout.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
@@ -48,8 +49,9 @@ class Sitters:
 class Refinement:
     """How far a refinement goes.
 
-    steps: at most; every `check_every` of them asks whether it is done.  stride: of a step, before bounds.
-    asked: surrogates in each step, in turn; momentum remembers the others.
+    steps: at most; every `check_every` of them asks whether it is done.  stride: of the first step, before bounds.
+    landing: share of it that the last ones are long.  asked: surrogates in each step, in turn; momentum remembers the
+    others.
     margin: a surrogate has failed when a face lies that far below the threshold at `far`, in parts of the way from
     there to the owner.  touch: how a change is laid on.  bar: of the whole photo against the original.
     landmark_jitter, crop_jitter: of a view's landmarks, each alone and all together, in eye distances.
@@ -57,10 +59,11 @@ class Refinement:
     seed: of the random views.
     """
 
-    steps: int = 24
+    steps: int = 16
     check_every: int = 4
-    stride: float = 0.18
-    momentum: float = 0.9
+    stride: float = 0.05
+    landing: float = 0.1
+    momentum: float = 0.7
     asked: int = 2
     far: FalseAcceptRate = "0.1"
     margin: float = 0.25
@@ -99,11 +102,11 @@ def refine(
         asked = _in_turn(surrogates, step, settings.asked)
         slope = _slope(now, latent[going], _Chase(asked, chances, settings, aims or {}))
         velocity[going] = settings.momentum * velocity[going] + _unit(slope)
-        latent[going] -= settings.stride * _unit(velocity[going])
+        latent[going] -= _stride(settings, step) * _unit(velocity[going])
+        whole = now.shading.change(latent[going])
+        strength = _strength_within_psnr(settings.bar.psnr_db, now, whole)
+        latent[going] *= strength[:, None, None, None]  # a change that saturates costs most for what it does
         if step % settings.check_every == 0 or step == settings.steps:
-            whole = now.shading.change(latent[going])
-            strength = _strength_within_psnr(settings.bar.psnr_db, now, whole)
-            latent[going] *= strength[:, None, None, None]  # a change that saturates costs most for what it does
             change[going] = _added(now.made_up, whole, strength)
             steps[going] = step
             going = going[~_is_done(now, change[going], _Chase(surrogates, chances, settings, aims or {}))]
@@ -160,6 +163,12 @@ class _Faces:
 def _in_turn(surrogates: Sequence[Recogniser], step: int, asked: int) -> list[Recogniser]:
     """Some of the surrogates, other ones in every step."""
     return [surrogates[(step * asked + index) % len(surrogates)] for index in range(min(asked, len(surrogates)))]
+
+
+def _stride(settings: Refinement, step: int) -> float:
+    """Of a step from 1 on: along half a cosine from `stride` down towards its share `landing`."""
+    ahead = 0.5 + 0.5 * math.cos(math.pi * (step - 1) / settings.steps)
+    return settings.stride * (settings.landing + (1 - settings.landing) * ahead)
 
 
 def _slope(faces: _Faces, latent: Canvases, chase: _Chase) -> Canvases:

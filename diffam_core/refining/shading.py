@@ -29,9 +29,9 @@ class Touch:
     fine, coarse: its blurs in texture and on smooth skin, in eye distances.
     """
 
-    chroma: float = 0.1
-    fine: float = 0.02
-    coarse: float = 0.065
+    chroma: float = 0.15
+    fine: float = 0.025
+    coarse: float = 0.08
 
 
 @dataclass(frozen=True)
