@@ -100,3 +100,12 @@ def test_without_strength_nothing_changes(refining: Bundle, photo: bytes) -> Non
 def test_it_does_not_open_without_recognisers(refining: Bundle, tmp_path: Path) -> None:
     with pytest.raises(RecognisersMissing, match="diffam models pull recognisers"):
         open_chosen(Choice(refining.catalog.folder, tmp_path, ()))
+
+
+def test_half_the_strength_is_at_most_half_the_change(
+    refining: Bundle, photo: bytes, thorough: tuple[Candidate, ProtectedFace]
+) -> None:
+    original = decode_photo(photo)
+    faint, _ = protect(refining, photo, strength=0.5)
+    whole, half = (np.square(pixels(each) - original.astype(float)).mean() ** 0.5 for each in (thorough[0], faint))
+    assert 0.25 * whole < half < 0.55 * whole

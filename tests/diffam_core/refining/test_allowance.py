@@ -70,3 +70,21 @@ def test_a_parser_may_leave_regions_empty() -> None:
     most = allow(noisy(0.3), replace(drawn, **nothing), EYES_PX, Budgets(skin=0.4)).most
     assert torch.isfinite(most).all()
     assert 0 < most.max() <= Budgets().amplitude * 0.4 + 1e-6
+
+
+def test_a_dark_face_may_change_less_and_no_face_loses_more_than_half() -> None:
+    light, dark, darkest = (
+        allow(torch.full_like(noisy(0), tone), regions(), EYES_PX, Budgets()).most for tone in (0.3, -0.5, -1.0)
+    )
+    inside = light > 0
+    assert torch.allclose(dark[inside] / light[inside], torch.tensor(0.25 / 0.35), atol=1e-4)
+    assert torch.allclose(darkest[inside] / light[inside], torch.tensor(0.5), atol=1e-4)
+
+
+def test_lips_and_what_is_next_to_them_change_in_softer_shades() -> None:
+    drawn = regions()
+    roughness = allow(noisy(0.5), drawn, EYES_PX, Budgets()).roughness
+    beside = torch.nn.functional.max_pool2d(drawn.lips, 5, 1, 2) > 0.9
+    assert roughness[drawn.lips > 0.9].mean() < 0.4
+    assert roughness[beside].mean() < 0.5
+    assert roughness.median() > 0.9
