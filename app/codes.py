@@ -53,6 +53,9 @@ FACTS: Mapping[str, Fact] = {
     # The job
     "unknown_job": Fact(404, "No job has this id, or it is not yours."),
     "erased_job": Fact(410, "The job was erased or has expired; nothing of it is left."),
+    "job_exists": Fact(409, "The id belongs to a job of another photo or wish; choose a new one.", "job_id"),
+    "idempotency_key_reused": Fact(422, "The key came with another photo or wish before.", "idempotency-key"),
+    "request_in_progress": Fact(409, "The same request is being read at this moment.", is_retryable=True),
     "result_not_ready": Fact(409, "The job is not over yet; come back.", is_retryable=True),
     "job_failed": Fact(409, "The job failed, so it has no result; its `error` says why."),
     "job_over": Fact(409, "The job has ended, so it cannot be canceled."),

@@ -1,10 +1,27 @@
-"""The forms that are not about a photo to protect (`jobs.wish`), and how OpenAPI describes a form."""
+"""What comes with a request that makes a job: headers, and the forms that are not about a photo to protect
+(`jobs.wish`); and how OpenAPI describes a form."""
 
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Header
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.wish import Id
+
+
+class SendingHeaders(BaseModel):
+    """How a request wants to be taken and answered."""
+
+    prefer: str = Field("", description="`wait=n` holds the answer until the job is over, n seconds at most")
+    idempotency_key: str | None = Field(
+        None,
+        max_length=255,
+        pattern=r"^[\x20-\x7e]+$",
+        description="The same request with the same key makes no second job within 24 hours",
+    )
+
+
+Sending = Annotated[SendingHeaders, Header()]
 
 
 class ReferenceSubmission(BaseModel):

@@ -20,6 +20,16 @@ end
 
 local function stamp(time) return string.format('%.6f', time) end  -- tostring() would round to 14 digits
 
+-- What a request that may come again made before: 0 nothing; 2 the job `id`; -1 a job of another payload; -2 one that is
+-- gone. A request is known for longer than its job lives.
+local function before(once, payload)
+  local made = redis.call('HMGET', key('once', once), 'id', 'payload')
+  if not made[1] then return 0 end
+  if made[2] ~= payload then return -1 end
+  if redis.call('EXISTS', key('job', made[1])) == 0 then return -2 end
+  return 2, made[1]
+end
+
 -- The holder of the fencing token still owns the live job.
 local function is_current(id, token)
   local record = redis.call('HMGET', key('job', id), 'status', 'token')

@@ -12,7 +12,7 @@ Post = Callable[..., httpx.Response]
     ("path", "methods"),
     [
         ("/v1/jobs", "POST"),
-        ("/v1/jobs/x", "GET, HEAD, DELETE"),
+        ("/v1/jobs/x", "GET, HEAD, PUT, DELETE"),
         ("/v1/jobs/x/result", "GET, HEAD"),
         ("/v1/jobs/x/cancel", "POST"),
         ("/v1/references", "GET, HEAD, POST"),

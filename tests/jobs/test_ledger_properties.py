@@ -7,10 +7,12 @@ from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from redis import Redis
 
+from jobs.claims import Claim
 from jobs.errors import ErasedJob
 from jobs.finished import Protected
 from jobs.job import BundleName, Job, JobError, JobInput
-from jobs.ledger import Claim, Ledger
+from jobs.ledger import Ledger
+from jobs.new_job import NewJob
 from jobs.report import Progress
 
 INPUT = JobInput(reference_id="rose", target_id="ada", width=64, height=64, bytes=5)
@@ -26,7 +28,7 @@ class OneJob(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.redis.flushall()
-        self.job_id = self.ledger.accept(b"photo", INPUT, BundleName(name="mini", grade="demonstration"))
+        self.job_id = self.ledger.accept(NewJob(INPUT, BundleName(name="mini", grade="demonstration")), b"photo").job_id
         self.claims: list[Claim] = []
         self.endings = 0
         self.is_erased = False
