@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import anyio
@@ -56,12 +56,21 @@ def job_response(job: Job, headers: Mapping[str, str], status: int = 200, if_non
 def told(job: Job) -> Job:
     """The job with its addresses."""
     here = f"/v1/jobs/{job.id}"
-    links, output = {"self": here}, job.output
+    output = job.output
     if output and output.photo:
-        links |= {"result": f"{here}/result", "comparison": f"{here}/comparison"}
-        photo = _found_at(output.photo, links["result"])
+        photo = _found_at(output.photo, f"{here}/result")
         output = output.model_copy(update={"photo": photo, "candidates": _candidates(output, here)})
-    return job.model_copy(update={"links": links, "output": output})
+    return job.model_copy(update={"links": dict(_links(job, here)), "output": output})
+
+
+def _links(job: Job, here: str) -> Iterator[tuple[str, str]]:
+    """What can be done with the job now."""
+    yield from {"self": here, "events": f"{here}/events"}.items()
+    if job.output and job.output.photo:
+        yield from {"result": f"{here}/result", "comparison": f"{here}/comparison"}.items()
+    if not job.is_over:
+        yield "cancel", f"{here}/cancel"
+    yield "erase", here
 
 
 def _found_at(photo: OutputPhoto, url: str) -> OutputPhoto:

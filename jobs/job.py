@@ -16,7 +16,6 @@ from jobs.wish import Strength, Wish
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
 Kind = Literal["protect", "finetune", "detect"]
-KINDS: tuple[Kind, ...] = ("protect", "finetune", "detect")
 
 
 class Frozen(BaseModel):
@@ -89,6 +88,9 @@ class Queue(Frozen):
     """Where the job waits."""
 
     position: int = Field(description="Among jobs of its kind; 1 is next")
+    eta_s: float | None = Field(
+        None, description="Seconds until it is likely over, by how fast such jobs ended lately; null before the first"
+    )
 
 
 class OutputPhoto(Frozen):
@@ -171,7 +173,11 @@ class Job(Frozen):
     started_at: datetime | None = Field(None, description="When a worker last took it")
     finished_at: datetime | None = Field(None, description="When it ended")
     expires_at: datetime | None = Field(None, description="When everything about it is erased")
-    links: dict[str, str] = Field({}, description="Addresses: `self`, and of a photo's job `result` and `comparison`")
+    links: dict[str, str] = Field(
+        {},
+        description="What can be done with it now: GET `self`, `events`, `result`, `comparison`; POST `cancel`; "
+        "DELETE `erase`",
+    )
 
     @property
     def is_over(self) -> bool:
@@ -179,7 +185,7 @@ class Job(Frozen):
         return self.status in ("succeeded", "failed", "canceled")
 
     @classmethod
-    def from_hash(cls, job_id: str, record: Mapping[bytes, bytes], position: int | None) -> Self:
+    def from_hash(cls, job_id: str, record: Mapping[bytes, bytes], queue: Queue | None) -> Self:
         """Build a job from its Redis hash: plain values, JSON for nested ones, seconds since 1970 for times."""
         field: dict[str, object] = {name.decode(): value.decode() for name, value in record.items() if name not in OURS}
         times = {name: float(record[name.encode()]) for name in TIMES if name in field}
@@ -190,7 +196,6 @@ class Job(Frozen):
             "queue_s": round(started - times["created_at"], 3) if started else None,
             "run_s": round(finished - started, 3) if started and finished else None,
         }
-        queue = Queue(position=position) if position else None
         return cls.model_validate(field | moments | nested | {"id": job_id, "queue": queue, "timings": timings})
 
 

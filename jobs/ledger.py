@@ -15,9 +15,11 @@ from redis.exceptions import RedisError
 from jobs.claims import Claim, Reaped
 from jobs.errors import BeingRead, ErasedJob, JobExists, KeyReused, QueueFull, StoreFull, UnknownJob
 from jobs.finished import Protected, candidate_of
-from jobs.job import INPUT, KINDS, DetectInput, Job, JobError, Kind, Output, StyleInput, Timings
+from jobs.job import INPUT, DetectInput, Job, JobError, Kind, Output, StyleInput, Timings
 from jobs.lua.scripts import Blob, key, load_scripts, needing_room
 from jobs.new_job import Accepted, NewJob, Once
+from jobs.reading.history import Event, events_after
+from jobs.reading.record import read_job
 from jobs.report import Progress
 from jobs.settings import Settings
 
@@ -196,15 +198,11 @@ class Ledger:
 
     def get(self, job_id: str) -> Job:
         """The job as it stands. Raises UnknownJob, ErasedJob."""
-        pipeline = self._redis.pipeline(transaction=True)
-        pipeline.hgetall(key("job", job_id))
-        pipeline.exists(key("gone", job_id))
-        for kind in KINDS:  # a job waits for those of its own kind
-            pipeline.zrank(f"diffam:line:{kind}", job_id)
-        record, is_gone, *ranks = pipeline.execute()
-        if record:
-            return Job.from_hash(job_id, record, next((rank + 1 for rank in ranks if rank is not None), None))
-        raise ErasedJob(job_id) if is_gone else UnknownJob(job_id)
+        return read_job(self._scripts["read"], job_id)
+
+    def events(self, job_id: str, after: int = 0) -> Sequence[Event]:
+        """What happened to the job after that revision: the next changes, in order. Raises UnknownJob, ErasedJob."""
+        return events_after(self._redis, job_id, after)
 
     def blob(self, kind: Blob, job_id: str, candidate: int = 0) -> bytes | None:
         """The bytes of a photo, result or comparison; None when there are none (yet, or any more)."""

@@ -1,21 +1,42 @@
 """A job over HTTP, once it is there: watch it, cancel it, erase it."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.sse import EventSourceResponse
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from app.answers import IfNoneMatch, Prefer, job_response, settled
 from app.problem import PROBLEMS, Problem
+from app.routes.events import STREAM, LastEventId, event_response
 from app.service import ServiceDep
 from jobs.job import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
 
 
-@router.get("/{job_id}", response_model=Job)
-async def read_job(job_id: str, service: ServiceDep, prefer: Prefer = "", if_none_match: IfNoneMatch = "") -> Response:
-    """Status, progress, scores and timings. A failed job is an answer like any other: 200 with its `error`."""
-    job, waited = await settled(service, job_id, prefer)
-    return job_response(job, waited, if_none_match=if_none_match)
+class ReadingHeaders(BaseModel):
+    """How a job is to be told."""
+
+    prefer: Prefer = ""
+    if_none_match: IfNoneMatch = ""
+    accept: str = Field("", description="`text/event-stream` for its changes as they happen, as at `/events`")
+    last_event_id: LastEventId = ""
+
+
+@router.get("/{job_id}", response_model=Job, responses=STREAM)
+async def read_job(
+    job_id: str, request: Request, service: ServiceDep, headers: Annotated[ReadingHeaders, Header()]
+) -> Response:
+    """Status, progress, scores and timings. A failed job is an answer like any other: 200 with its `error`.
+
+    With `Accept: text/event-stream` it is answered as `/events` is.
+    """
+    if EventSourceResponse.media_type in headers.accept.lower():
+        return await event_response(request, service, job_id, headers.last_event_id)
+    job, waited = await settled(service, job_id, headers.prefer)
+    return job_response(job, waited | {"Vary": "Accept"}, if_none_match=headers.if_none_match)
 
 
 @router.post("/{job_id}/cancel", status_code=202, response_model=Job)

@@ -20,9 +20,11 @@ end
 if redis.call('ZCARD', QUEUED) >= tonumber(ARGV[2]) then return refuse(0) end
 
 local time, live_s = now(), tonumber(ARGV[4])
-redis.call('HSET', job, 'status', 'queued', 'revision', 1, 'attempt', 0, 'token', 0, 'max_attempts', ARGV[5],
+redis.call('HSET', job, 'status', 'queued', 'revision', 0, 'attempt', 0, 'token', 0, 'max_attempts', ARGV[5],
   'input', ARGV[6], 'bundle', ARGV[7], 'kind', ARGV[8], 'created_at', stamp(time))
+changed(id)
 keep(job, live_s)
+keep(key('events', id), live_s)
 for name, final in pairs(pictures) do
   if redis.call('EXISTS', name) == 1 then
     redis.call('RENAME', name, final)

@@ -12,13 +12,15 @@ if status == 'running' then
 elseif status ~= 'queued' then
   return false
 end
-local record = redis.call('HMGET', job, 'attempt', 'max_attempts', 'input')
+local record = redis.call('HMGET', job, 'attempt', 'max_attempts', 'input', 'kind')
 if tonumber(record[1]) >= tonumber(record[2]) then
   redis.call('HSET', job, 'at_risk', '1')  -- the reaper ends it: this last attempt did count
   return false
 end
 forget(id)
 redis.call('HSET', job, 'status', 'running', 'started_at', stamp(time))
-redis.call('HINCRBY', job, 'revision', 1)
+local token, attempt = redis.call('HINCRBY', job, 'token', 1), redis.call('HINCRBY', job, 'attempt', 1)
+changed(id)
 redis.call('ZADD', LEASES, stamp(time + tonumber(ARGV[2])), id)
-return {redis.call('HINCRBY', job, 'token', 1), redis.call('HINCRBY', job, 'attempt', 1), record[3]}
+redis.call('ZADD', key('running', record[4]), stamp(time), id)
+return {token, attempt, record[3]}

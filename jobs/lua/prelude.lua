@@ -4,7 +4,7 @@ local QUEUED = 'diffam:queued'    -- zset: waiting jobs by time of acceptance
 local BELLS = 'diffam:bells'      -- zset: waiting jobs by time of the next ring
 local LEASES = 'diffam:leases'    -- zset: running jobs by end of lease
 local WORKERS = 'diffam:workers'  -- zset: warm workers by last sign of life
-local KINDS = {'protect', 'finetune', 'detect'}  -- each has its line: the waiting jobs of that kind, as in QUEUED
+local KINDS = {'protect', 'finetune', 'detect'}  -- each has its line and its running jobs, as in QUEUED and LEASES
 local ERASED = 'diffam:erased'    -- counter: how often bytes were deleted, see jobs/erasure.py
 local ENDS = 'diffam:ends'        -- zset: keys by when the reaper deletes them; their own expiry is far less punctual
 
@@ -44,7 +44,10 @@ end
 
 local function forget(id)
   for _, zset in ipairs({QUEUED, BELLS, LEASES}) do redis.call('ZREM', zset, id) end
-  for _, kind in ipairs(KINDS) do redis.call('ZREM', key('line', kind), id) end
+  for _, kind in ipairs(KINDS) do
+    redis.call('ZREM', key('line', kind), id)
+    redis.call('ZREM', key('running', kind), id)
+  end
 end
 
 local function wipe(...)
@@ -55,6 +58,22 @@ end
 local function keep(name, ttl_s)
   redis.call('EXPIRE', name, ttl_s)
   redis.call('ZADD', ENDS, stamp(now() + ttl_s), name)
+end
+
+-- What a live job consists of.
+local function parts(id) return {key('job', id), key('events', id), key('photo', id), key('twin', id)} end
+
+-- Every change is numbered and told once: a job's history is a stream whose ids are the revisions.
+local function changed(id)
+  local job, event = key('job', id), {'at', stamp(now())}
+  for _, name in ipairs({'status', 'attempt', 'progress', 'error'}) do
+    local value = redis.call('HGET', job, name)
+    if value then
+      event[#event + 1] = name
+      event[#event + 1] = value
+    end
+  end
+  redis.call('XADD', key('events', id), redis.call('HINCRBY', job, 'revision', 1) .. '-0', unpack(event))
 end
 
 local function wipe_pictures(id)
@@ -79,7 +98,8 @@ local function close(id, status, field, value, ttl_s, tombstone_s)
   redis.call('HDEL', job, 'progress', 'at_risk')
   redis.call('HSET', job, 'status', status, field, value,
     'finished_at', stamp(time), 'expires_at', stamp(time + ttl_s))
-  redis.call('HINCRBY', job, 'revision', 1)
+  changed(id)
   keep(job, ttl_s)
+  keep(key('events', id), ttl_s)
   redis.call('SET', key('gone', id), '1', 'EX', ttl_s + tombstone_s)
 end

@@ -22,7 +22,7 @@ for _, id in ipairs(due(LEASES, time)) do
       lost[#lost + 1] = id
     else
       redis.call('HSET', job, 'status', 'queued')
-      redis.call('HINCRBY', job, 'revision', 1)
+      changed(id)
       wait(id, record[4], record[3], stamp(time + ring_again_s))
       requeued[#requeued + 1] = id
     end

@@ -15,7 +15,7 @@ Blob = Literal["photo", "twin", "result", "comparison"]
 
 NAMES = (
     "accept", "before", "claim", "heartbeat", "progress", "commit", "fail", "cancel", "erase", "reap", "release",
-    "reserve", "stage", "forget",
+    "read", "reserve", "stage", "forget",
 )  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def load_scripts(redis: Redis) -> dict[str, Script]:
     return {name: _script(redis, name) for name in NAMES}
 
 
-def key(kind: Blob | Literal["job", "gone"], job_id: str, candidate: int = 0) -> str:
+def key(kind: Blob | Literal["job", "gone", "events"], job_id: str, candidate: int = 0) -> str:
     """Mirrors `key` and PICTURES in prelude.lua."""
     return f"diffam:{kind}.{candidate}:{job_id}" if candidate else f"diffam:{kind}:{job_id}"
 

@@ -14,6 +14,7 @@ Post = Callable[..., httpx.Response]
         ("/v1/jobs", "POST"),
         ("/v1/jobs/x", "GET, HEAD, PUT, DELETE"),
         ("/v1/jobs/x/result", "GET, HEAD"),
+        ("/v1/jobs/x/events", "GET, HEAD"),
         ("/v1/jobs/x/cancel", "POST"),
         ("/v1/references", "GET, HEAD, POST"),
         ("/v1/references/rose/finetune", "POST"),
@@ -38,7 +39,7 @@ def test_head_says_what_get_says_without_the_body(
     job = post().json()
     finish(job["id"])
     here = job["links"]["self"]
-    own = [here, f"{here}/result", f"{here}/comparison"]
+    own = [here, f"{here}/events", f"{here}/result", f"{here}/comparison"]
     fixed = [
         "/v1/references",
         "/v1/targets",

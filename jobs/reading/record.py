@@ -1,0 +1,22 @@
+"""A job as its record tells it, with its place in the queue."""
+
+from redis.commands.core import Script
+
+from jobs.errors import ErasedJob, UnknownJob
+from jobs.job import Job, Queue
+
+
+def read_job(read: Script, job_id: str) -> Job:
+    """The job as it stands. read: lua/read.lua.  Raises UnknownJob, ErasedJob, RedisError."""
+    record, is_gone, *place = read(args=[job_id])
+    if record is None:
+        raise ErasedJob(job_id) if is_gone else UnknownJob(job_id)
+    return Job.from_hash(job_id, dict(zip(record[::2], record[1::2], strict=True)), _queue(*place))
+
+
+def _queue(rank: int | None, running: int, pace_s: bytes | None) -> Queue | None:
+    """eta_s: those that run, those that wait before it, and itself, each at the pace of the last ones."""
+    if rank is None:
+        return None
+    position = rank + 1
+    return Queue(position=position, eta_s=round((running + position) * float(pace_s), 1) if pace_s else None)
