@@ -70,6 +70,8 @@ def _links(job: Job, here: str) -> Iterator[tuple[str, str]]:
         yield from {"result": f"{here}/result", "comparison": f"{here}/comparison"}.items()
     if not job.is_over:
         yield "cancel", f"{here}/cancel"
+    if job.retry_before:
+        yield "retry", f"{here}/retry"
     yield "erase", here
 
 

@@ -58,6 +58,7 @@ FACTS: Mapping[str, Fact] = {
     "request_in_progress": Fact(409, "The same request is being read at this moment.", is_retryable=True),
     "result_not_ready": Fact(409, "The job is not over yet; come back.", is_retryable=True),
     "job_failed": Fact(409, "The job failed, so it has no result; its `error` says why."),
+    "job_not_retryable": Fact(409, "The job waits, runs, succeeded or failed for good, or its photo is gone."),
     "job_over": Fact(409, "The job has ended, so it cannot be canceled."),
     # The service
     "internal": Fact(500, "An error of ours; the operator finds it in the log under the request id."),
@@ -79,6 +80,7 @@ FACTS: Mapping[str, Fact] = {
     "photo_unwritable": Fact(IN_A_JOB, "The output format cannot hold the photo.", "output_format"),
     "photo_expired": Fact(IN_A_JOB, "The photo expired before a worker was free.", is_retryable=True),
     "canceled": Fact(IN_A_JOB, "Somebody canceled the job.", is_retryable=True),
+    "deadline_passed": Fact(IN_A_JOB, "The time that the client set had passed.", is_retryable=True),
     "worker_lost": Fact(IN_A_JOB, "The workers that held the job all died.", is_retryable=True),
     "queue_timeout": Fact(IN_A_JOB, "No worker was free in time.", is_retryable=True),
     "out_of_memory": Fact(IN_A_JOB, "The accelerator ran out of memory.", is_retryable=True),

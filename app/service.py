@@ -30,6 +30,10 @@ from model_store.choice import choose_bundle
 log = structlog.get_logger()
 
 
+DEADLINES_S = 0.5
+"""Between two looks for jobs that are past a deadline of theirs; the web does it, for no worker may be there."""
+
+
 @dataclass(frozen=True)
 class Service:
     """The open doors of the web process."""
@@ -65,9 +69,13 @@ class Service:
         with ExitStack() as held:
             pictures = [held.enter_context(bytes_of(file)) if file else None for file in (photo, twin)]
             made = await run_in_threadpool(self.ledger.accept, new, *pictures)
-        if not made.is_repeat and not await run_in_threadpool(ring, self.bells[new.kind], made.job_id):
-            log.warning("bell_unheard", job_id=made.job_id)  # the reaper rings again
+        await self.ring(made, new.kind)
         return made
+
+    async def ring(self, made: Accepted, kind: Kind) -> None:
+        """Tell the workers that a new job waits."""
+        if not made.is_repeat and not await run_in_threadpool(ring, self.bells[kind], made.job_id):
+            log.warning("bell_unheard", job_id=made.job_id)  # the reaper rings again
 
 
 @asynccontextmanager
@@ -83,8 +91,10 @@ async def open_service(app: FastAPI, settings: Settings, stopping: Stopping) -> 
             opened.enter_context(bell)
         rewrite = partial(rewrite_when_due, redis, settings.forget_s)
         opened.enter_context(repeating("erasure", rewrite, look_every_s(settings.forget_s)))
+        ledger = Ledger(redis, settings)
+        opened.enter_context(repeating("deadlines", ledger.cancel_late, DEADLINES_S))
         app.state.service = Service(
-            settings, choice.catalog, Ledger(redis, settings), bells, Decoder(settings), stopping, choice.judging
+            settings, choice.catalog, ledger, bells, Decoder(settings), stopping, choice.judging
         )
         yield
 

@@ -1,12 +1,31 @@
 """What comes with a request that makes a job: headers, and the forms that are not about a photo to protect
 (`jobs.wish`); and how OpenAPI describes a form."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import Header
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from jobs.wish import Id
+from jobs.new_job import Terms
+from jobs.wish import Id, Wish
+
+DURATION = re.compile(r"(?=\d)(?:(\d{1,3})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s?)?")
+DAY_S = 24 * 3600
+
+
+def _seconds(text: object) -> object:
+    """`90`, `90s`, `1m30s`, `2h`."""
+    found = DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError("a time is written like 90s, 1m30s or 2h")
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return (hours * 60 + minutes) * 60 + seconds
+
+
+Duration = Annotated[
+    int, Field(ge=1, le=DAY_S), BeforeValidator(_seconds), WithJsonSchema({"type": "string", "examples": ["30s", "2m"]})
+]
 
 
 class SendingHeaders(BaseModel):
@@ -20,8 +39,32 @@ class SendingHeaders(BaseModel):
         description="The same request with the same key makes no second job within 24 hours",
     )
 
+    cancel_after: Duration | None = Field(
+        None, description="Cancel the job if it is not over in that time: `30s`, `1m30s`, `2h`"
+    )
+
 
 Sending = Annotated[SendingHeaders, Header()]
+
+
+class Submission(Wish):
+    """The fields beside a photo to protect: the wish, and what holds for this job."""
+
+    expires_in_s: int | None = Field(
+        None, ge=1, le=DAY_S, description="Cancel the job if work on it has not begun in so many seconds"
+    )
+    ttl_s: int | None = Field(
+        None, ge=10, description="Erase everything so many seconds after the end; /v1/limits has the most"
+    )
+
+    @property
+    def wish(self) -> dict[str, Any]:
+        """What is asked of the photo."""
+        return {name: value for name, value in self if name in Wish.model_fields}
+
+    def terms(self, cancel_after_s: int | None) -> Terms:
+        """What holds for the job."""
+        return Terms(self.expires_in_s, cancel_after_s, self.ttl_s)
 
 
 class ReferenceSubmission(BaseModel):

@@ -6,6 +6,7 @@ LedgerError
 ├── JobExists          the id that the client chose belongs to another job
 ├── KeyReused          the idempotency key came with another payload before
 ├── BeingRead          the same request is being read at this moment
+├── NotRetryable       nothing of the job can be tried again
 ├── QueueFull          too many jobs wait
 ├── StoreFull          Redis is out of memory or of disk
 └── RedisNotConfigured no address was given and no embedded server was started
@@ -46,6 +47,12 @@ class BeingRead(LedgerError):
     """The same request is being read at this moment, and has made no job yet."""
 
     code = "request_in_progress"
+
+
+class NotRetryable(LedgerError):
+    """The job waits, runs or succeeded, has failed for good, or what it was about is no longer there."""
+
+    code = "job_not_retryable"
 
 
 class QueueFull(LedgerError):

@@ -16,6 +16,7 @@ from jobs.wish import Strength, Wish
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
 Kind = Literal["protect", "finetune", "detect"]
+CanceledBy = Literal["user", "deadline", "operator"]
 
 
 class Frozen(BaseModel):
@@ -170,13 +171,18 @@ class Job(Frozen):
     timings: Timings = Field(description="Where the time went")
     bundle: BundleName = Field(description="The models that do the work")
     created_at: datetime = Field(description="When it was accepted")
+    start_by: datetime | None = Field(None, description="While it waits: when it is canceled unless work has begun")
+    end_by: datetime | None = Field(None, description="When it is canceled unless it is over")
     started_at: datetime | None = Field(None, description="When a worker last took it")
     finished_at: datetime | None = Field(None, description="When it ended")
+    canceled_by: CanceledBy | None = Field(None, description="Who canceled it; null if nobody did")
+    had_started: bool | None = Field(None, description="Once it was canceled: whether work on it had begun")
+    retry_before: datetime | None = Field(None, description="Until then it can be retried: its photo is still there")
     expires_at: datetime | None = Field(None, description="When everything about it is erased")
     links: dict[str, str] = Field(
         {},
-        description="What can be done with it now: GET `self`, `events`, `result`, `comparison`; POST `cancel`; "
-        "DELETE `erase`",
+        description="What can be done with it now: GET `self`, `events`, `result`, `comparison`; "
+        "POST `cancel`, `retry`; DELETE `erase`",
     )
 
     @property
@@ -199,6 +205,6 @@ class Job(Frozen):
         return cls.model_validate(field | moments | nested | {"id": job_id, "queue": queue, "timings": timings})
 
 
-TIMES = ("created_at", "started_at", "finished_at", "expires_at")
-OURS = {b"token", b"at_risk"}  # between ledger and workers
+TIMES = ("created_at", "start_by", "end_by", "started_at", "finished_at", "expires_at", "retry_before")
+OURS = {b"token", b"at_risk", b"ttl_s", b"has_photo"}  # between ledger and workers
 NESTED = ("input", "progress", "output", "error", "timings", "bundle")

@@ -13,7 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.claims import Claim, Reaped
-from jobs.errors import BeingRead, ErasedJob, JobExists, KeyReused, QueueFull, StoreFull, UnknownJob
+from jobs.errors import BeingRead, ErasedJob, JobExists, KeyReused, NotRetryable, QueueFull, StoreFull, UnknownJob
 from jobs.finished import Protected, candidate_of
 from jobs.job import INPUT, DetectInput, Job, JobError, Kind, Output, StyleInput, Timings
 from jobs.lua.scripts import Blob, key, load_scripts, needing_room
@@ -24,7 +24,7 @@ from jobs.report import Progress
 from jobs.settings import Settings
 
 PICTURES: tuple[Literal["result", "comparison"], ...] = ("result", "comparison")
-ACCEPTED, QUEUE_FULL, REPEATED, GONE = 1, 0, 2, -2  # what lua/accept.lua answers; anything else: another payload
+ACCEPTED, QUEUE_FULL, REPEATED, DIFFERS, GONE, UNKNOWN = 1, 0, 2, -1, -2, -3  # what accept.lua and retry.lua answer
 
 STAGED_S = 30  # life of a blob that no script has taken into the ledger yet
 ONCE_S = 24 * 3600  # how long a request that may come again is known, at least
@@ -33,6 +33,8 @@ REAP_LIMIT = 200  # jobs per kind and sweep: a script must not hold Redis for lo
 
 WORKER_LOST = JobError(code="worker_lost", message="the workers that held this job all died", retryable=True)
 CANCELED = JobError(code="canceled", message="somebody canceled this job", retryable=True)
+NOT_BEGUN = JobError(code="deadline_passed", message="no worker was free in the time that was set", retryable=True)
+NOT_OVER = JobError(code="deadline_passed", message="it was not over in the time that was set", retryable=True)
 QUEUE_TIMEOUT = JobError(code="queue_timeout", message="no worker was free in time", retryable=True)
 PHOTO_EXPIRED = JobError(code="photo_expired", message="the photo expired before a worker was free", retryable=True)
 
@@ -46,7 +48,9 @@ class Ledger:
     def __init__(self, redis: Redis, settings: Settings) -> None:
         self._redis = redis
         self._settings = settings
-        self._ends = (settings.result_ttl_s, settings.tombstone_ttl_s)
+        self._ends = (settings.result_ttl_s, settings.tombstone_ttl_s, settings.retry_ttl_s)
+        self._live_s = settings.queue_timeout_s + settings.result_ttl_s  # the longest a job can matter, workers or none
+        self._once_s = max(ONCE_S, settings.queue_timeout_s + settings.max_result_ttl_s + settings.tombstone_ttl_s)
         self._scripts = load_scripts(redis)
 
     def accept(
@@ -57,8 +61,14 @@ class Ledger:
         photo: canonical PNG, if the job has any.  twin: the bare twin of a reference.
         Raises QueueFull, StoreFull, JobExists, KeyReused, ErasedJob.
         """
-        limits, staged_as = self._settings, secrets.token_hex(16)
-        live_s = limits.queue_timeout_s + limits.result_ttl_s  # the longest a job can matter, workers or none
+        limits, staged_as, terms = self._settings, secrets.token_hex(16), new.terms
+        deadlines = ["" if within_s is None else within_s for within_s in (terms.start_within_s, terms.end_within_s)]
+        record: dict[str, str | int] = {
+            "input": new.input.model_dump_json(), "bundle": new.bundle.model_dump_json(), "kind": new.kind,
+            "max_attempts": limits.max_attempts,
+        }  # fmt: skip
+        if terms.ttl_s is not None:
+            record["ttl_s"] = terms.ttl_s
         pictures: tuple[tuple[Blob, bytes | memoryview | None], ...] = (("photo", photo), ("twin", twin))
         staged = {key(blob, staged_as): data for blob, data in pictures if data is not None}
         once = new.once or Once("")
@@ -68,19 +78,33 @@ class Ledger:
                     self._redis.set(name, data, ex=STAGED_S)
                 answer, job_id = self._run(
                     "accept",
-                    *(new.job_id, limits.max_queued, limits.ring_again_s, live_s, limits.max_attempts),
-                    *(new.input.model_dump_json(), new.bundle.model_dump_json(), new.kind, staged_as),
-                    *(once.name, once.payload, max(ONCE_S, live_s + limits.tombstone_ttl_s)),
+                    *(new.job_id, limits.max_queued, limits.ring_again_s, self._live_s, staged_as),
+                    *(once.name, once.payload, self._once_s, *deadlines),
+                    *(part for field in record.items() for part in field),
                 )
         except (StoreFull, RedisError):
             with suppress(RedisError):
                 self._run("forget", *staged)
             raise
-        if answer == ACCEPTED:
-            return Accepted(new.job_id)
-        if answer == QUEUE_FULL:
-            raise QueueFull(f"{limits.max_queued} jobs are waiting already")
-        return Accepted(_made(once, answer, job_id), is_repeat=True)
+        return self._accepted(once, answer, job_id)
+
+    def retry(self, job_id: str) -> Accepted:
+        """A new job of the same wish and photo, for one that failed or was canceled; asked again, the same new one.
+
+        Ring only afterwards. Raises UnknownJob, ErasedJob, NotRetryable, QueueFull, StoreFull.
+        """
+        once, limits = Once.by_retry(job_id), self._settings
+        with needing_room():
+            answer, made = self._run(
+                "retry",
+                *(job_id, secrets.token_hex(16), limits.max_queued, limits.ring_again_s, self._live_s),
+                *(once.name, self._once_s),
+            )
+        if answer == UNKNOWN:
+            raise UnknownJob(job_id)
+        if answer == DIFFERS:
+            raise NotRetryable("it waits, runs or succeeded, has failed for good, or its photo is no longer there")
+        return self._accepted(once, answer, made)
 
     def made_before(self, once: Once) -> str | None:
         """The job that the same request made before, if it came before. Raises JobExists, KeyReused, ErasedJob."""
@@ -99,7 +123,7 @@ class Ledger:
 
     def claim(self, job_id: str) -> Claim | None:
         """Take a waiting job, or one whose lease ran out. None: nothing to do, drop the message."""
-        claimed = self._run("claim", job_id, self._settings.lease_s)
+        claimed = self._run("claim", job_id, self._settings.lease_s, NOT_BEGUN.model_dump_json(), *self._ends)
         if not claimed:
             return None
         token, attempt, job_input = claimed
@@ -152,11 +176,20 @@ class Ledger:
         return bool(self._run("commit", claim.job_id, claim.token, *documents, *self._ends))
 
     def cancel(self, job_id: str) -> bool:
-        """End a job as `canceled`; work on it stops at its next step. False: it was over. Raises UnknownJob."""
-        answer = int(self._run("cancel", job_id, CANCELED.model_dump_json(), *self._ends))
+        """End a job as `canceled` by its user, and delete its input; work on it stops at its next step.
+
+        False: it was over. Raises UnknownJob.
+        """
+        ttl_s, tombstone_s, _ = self._ends
+        answer = int(self._run("cancel", job_id, "user", CANCELED.model_dump_json(), ttl_s, tombstone_s, 0))
         if answer < 0:
             raise UnknownJob(job_id)
         return answer == 1
+
+    def cancel_late(self) -> Sequence[str]:
+        """Cancel whatever is past a deadline of its own; their ids. Safe to call from everywhere at any time."""
+        why = (NOT_BEGUN.model_dump_json(), NOT_OVER.model_dump_json())
+        return [job_id.decode() for job_id in self._run("deadlines", REAP_LIMIT, *why, *self._ends)]
 
     def is_waiting(self, job_id: str) -> bool:
         """Whether the job is queued; one whose lease ran out is not, until a sweep has put it back."""
@@ -221,7 +254,15 @@ class Ledger:
         seconds, _ = self._redis.time()
         return int(self._redis.zcount("diffam:workers", seconds - self._settings.lease_s, "+inf"))
 
-    def _run(self, name: str, *args: str | int | bytes) -> Any:
+    def _accepted(self, once: Once, answer: int, job_id: bytes) -> Accepted:
+        """What accept.lua and retry.lua answer. Raises QueueFull, JobExists, KeyReused, ErasedJob."""
+        if answer == ACCEPTED:
+            return Accepted(job_id.decode())
+        if answer == QUEUE_FULL:
+            raise QueueFull(f"{self._settings.max_queued} jobs are waiting already")
+        return Accepted(_made(once, answer, job_id), is_repeat=True)
+
+    def _run(self, name: str, *args: str | float | bytes) -> Any:
         return self._scripts[name](args=args)
 
 
@@ -233,7 +274,7 @@ def _made(once: Once, answer: int, job_id: bytes) -> str:
     """The job of a request that came before. Raises JobExists, KeyReused, ErasedJob."""
     if answer == GONE:
         raise ErasedJob("the job of this request was erased or has expired")
-    if answer != REPEATED:
+    if answer == DIFFERS:
         if once.job_id:
             raise JobExists("this id belongs to a job of another photo or wish")
         raise KeyReused("this key came with another photo or wish before")

@@ -30,6 +30,11 @@ class Once:
         return cls(hashlib.sha256(f"key:{key}".encode()).hexdigest(), _secret=key.encode())
 
     @classmethod
+    def by_retry(cls, job_id: str) -> "Once":
+        """Known by the job that it retries."""
+        return cls(hashlib.sha256(f"retry:{job_id}".encode()).hexdigest())
+
+    @classmethod
     def by_id(cls, job_id: str) -> "Once":
         """Known by the id that the client chose for its job."""
         return cls(hashlib.sha256(f"id:{job_id}".encode()).hexdigest(), job_id=job_id, _secret=job_id.encode())
@@ -43,6 +48,18 @@ class Once:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What holds for one job, beside the wish. In seconds; None: what holds for all.
+
+    start_within_s, end_within_s: it is canceled unless work has begun, or it is over.  ttl_s: life of what came of it.
+    """
+
+    start_within_s: float | None = None
+    end_within_s: float | None = None
+    ttl_s: int | None = None
+
+
+@dataclass(frozen=True)
 class NewJob:
     """A request to write down."""
 
@@ -50,6 +67,7 @@ class NewJob:
     bundle: BundleName
     kind: Kind = "protect"
     once: Once | None = None
+    terms: Terms = Terms()
     job_id: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from app.routes.sending import stored
 from app.service import Service, ServiceDep
 from app.submission import Sending, form_schema
 from jobs.job import Job
-from jobs.new_job import Accepted, NewJob, Once
+from jobs.new_job import Accepted, NewJob, Once, Terms
 from jobs.queue import DETECT
 
 router = APIRouter(prefix="/v1/faces", tags=["faces"], responses=PROBLEMS)
@@ -36,14 +36,14 @@ async def find_faces(request: Request, service: ServiceDep, sending: Sending) ->
     """
     once = by_key(sending.idempotency_key)
     async with read_once(service, once):
-        made = await _made(request, service, once)
+        made = await _made(request, service, once, Terms(end_within_s=sending.cancel_after))
     return await accepted(service, made, sending.prefer or WAIT)
 
 
-async def _made(request: Request, service: Service, once: Once | None) -> Accepted:
+async def _made(request: Request, service: Service, once: Once | None, terms: Terms) -> Accepted:
     async with read_form(request, Nothing, "photo", (), service.settings.max_upload_bytes) as sent:
         once, made = await recognised_form(service, once, request, sent)
         if made:
             return made
         async with service.decoder.decode(sent.accept().uploads["photo"]) as photo:
-            return await service.enqueue(NewJob(stored(photo), service.bundle, DETECT, once), photo.png)
+            return await service.enqueue(NewJob(stored(photo), service.bundle, DETECT, once, terms), photo.png)

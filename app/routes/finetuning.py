@@ -13,7 +13,7 @@ from app.repeats import by_key, read_once, recognised, recognised_form
 from app.service import Service, ServiceDep
 from app.submission import ReferenceSubmission, Sending, form_schema
 from jobs.job import Job, ReferenceInput, StyleInput
-from jobs.new_job import Accepted, NewJob, Once
+from jobs.new_job import Accepted, NewJob, Once, Terms
 from jobs.queue import FINETUNE
 from jobs.wish import Id
 from model_store.additions import Objective, StyleOrder, check_name, check_order, refusals
@@ -57,11 +57,14 @@ async def add_reference(request: Request, service: ServiceDep, sending: Sending)
         if not made and "reference_id" in sent.known:
             with noted(refused):
                 check_name(service.catalog, sent.known["reference_id"])
-        made = made or await _reference_job(service, once, sent.accept(refused))
+        terms = Terms(end_within_s=sending.cancel_after)
+        made = made or await _reference_job(service, once, sent.accept(refused), terms)
     return await accepted(service, made, sending.prefer)
 
 
-async def _reference_job(service: Service, once: Once | None, form: ReadForm[ReferenceSubmission]) -> Accepted:
+async def _reference_job(
+    service: Service, once: Once | None, form: ReadForm[ReferenceSubmission], terms: Terms
+) -> Accepted:
     decode = service.decoder.decode
     async with AsyncExitStack() as held:
         photos = {name: await held.enter_async_context(decode(file)) for name, file in form.uploads.items()}
@@ -70,7 +73,7 @@ async def _reference_job(service: Service, once: Once | None, form: ReadForm[Ref
             **form.fields.model_dump(), has_bare=bare is not None,
             width=picture.width, height=picture.height, bytes=picture.size_bytes,
         )  # fmt: skip
-        new = NewJob(wish, service.bundle, FINETUNE, once)
+        new = NewJob(wish, service.bundle, FINETUNE, once, terms)
         return await service.enqueue(new, picture.png, bare.png if bare else None)
 
 
@@ -82,9 +85,9 @@ async def fine_tune_style(
     once = by_key(sending.idempotency_key)
     async with read_once(service, once):
         once, made = await recognised(service, once, request, order, {})
-        made = made or await service.enqueue(
-            NewJob(_style_asked(service, reference_id, order), service.bundle, FINETUNE, once)
-        )
+        if not made:
+            asked, terms = _style_asked(service, reference_id, order), Terms(end_within_s=sending.cancel_after)
+            made = await service.enqueue(NewJob(asked, service.bundle, FINETUNE, once, terms))
     return await accepted(service, made, sending.prefer)
 
 

@@ -7,7 +7,7 @@ from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from app.answers import IfNoneMatch, Prefer, job_response, settled
+from app.answers import IfNoneMatch, Prefer, accepted, job_response, settled
 from app.problem import PROBLEMS, Problem
 from app.routes.events import STREAM, LastEventId, event_response
 from app.service import ServiceDep
@@ -46,6 +46,18 @@ async def cancel_job(job_id: str, service: ServiceDep) -> Response:
         raise Problem("job_over", "the job is over already")
     job, _ = await settled(service, job_id, "")
     return job_response(job, {}, status=202)
+
+
+@router.post("/{job_id}/retry", status_code=202, response_model=Job)
+async def retry_job(job_id: str, service: ServiceDep, prefer: Prefer = "") -> Response:
+    """Try once more, in a new job of the same wish and photo; the old one stays as it is, and its photo moves.
+
+    For a job that failed where another time may be better, or was canceled by a deadline, until its `retry_before`.
+    Whoever asks again gets the same new job.
+    """
+    made = await run_in_threadpool(service.ledger.retry, job_id)
+    await service.ring(made, await run_in_threadpool(service.ledger.kind, made.job_id))
+    return await accepted(service, made, prefer)
 
 
 @router.delete("/{job_id}", status_code=204)

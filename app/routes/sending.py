@@ -13,15 +13,15 @@ from app.photo.formats import LONGEST_SIDE_PX
 from app.problem import PROBLEMS, FieldError, Problem, noted
 from app.repeats import NewId, by_key, read_once, recognised_form
 from app.service import Service, ServiceDep
-from app.submission import Sending, form_schema
+from app.submission import Sending, SendingHeaders, Submission, form_schema
 from jobs.job import DetectInput, Job, JobInput, Source
 from jobs.new_job import Accepted, NewJob, Once
-from jobs.wish import OutputFormat, Wish
+from jobs.wish import OutputFormat
 from model_store.catalog import Catalog
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
 
-FORM = form_schema(Wish, {"photo": "A JPEG, PNG or WebP photo with a face"}, ["photo"])
+FORM = form_schema(Submission, {"photo": "A JPEG, PNG or WebP photo with a face"}, ["photo"])
 
 
 @router.post("", status_code=202, response_model=Job, openapi_extra=FORM)
@@ -32,7 +32,7 @@ async def create_job(request: Request, service: ServiceDep, sending: Sending) ->
     """
     once = by_key(sending.idempotency_key)
     async with read_once(service, once):
-        made = await _made(request, service, once)
+        made = await _made(request, service, once, sending)
     return await accepted(service, made, sending.prefer)
 
 
@@ -44,25 +44,25 @@ async def put_job(job_id: NewId, request: Request, service: ServiceDep, sending:
     """
     once = Once.by_id(job_id)
     async with read_once(service, once):
-        made = await _made(request, service, once)
+        made = await _made(request, service, once, sending)
     return await accepted(service, made, sending.prefer)
 
 
-async def _made(request: Request, service: Service, once: Once | None) -> Accepted:
+async def _made(request: Request, service: Service, once: Once | None, sending: SendingHeaders) -> Accepted:
     """The job of a form, a new one or that of an earlier time: a repeat is not decoded. Raises Problem, LedgerError."""
-    async with read_form(request, Wish, "photo", (), service.settings.max_upload_bytes) as sent:
+    async with read_form(request, Submission, "photo", (), service.settings.max_upload_bytes) as sent:
         once, made = await recognised_form(service, once, request, sent)
         if made:
             return made
         catalog = service.catalog
         form = sent.accept(_not_on_offer(service, catalog, sent.known))
-        submission = form.fields
+        submission, terms = form.fields, form.fields.terms(sending.cancel_after)
         style = catalog.style_for(submission.reference_id, submission.target_id)
         async with service.decoder.decode(form.uploads["photo"]) as photo:
             _check_size(submission.output_format, photo)
             style_ids = {"reference_id": style.reference, "target_id": style.target}
-            asked = JobInput.model_validate(dict(submission) | style_ids | dict(stored(photo)))
-            return await service.enqueue(NewJob(asked, service.bundle, once=once), photo.png)
+            asked = JobInput.model_validate(submission.wish | style_ids | dict(stored(photo)))
+            return await service.enqueue(NewJob(asked, service.bundle, once=once, terms=terms), photo.png)
 
 
 def stored(photo: DecodedPhoto) -> DetectInput:
@@ -83,6 +83,10 @@ def _not_on_offer(service: Service, catalog: Catalog, wish: Mapping[str, Any]) -
     if target is not None and wish.get("vary") == "look" and offered < wish.get("candidates", 1):
         detail = f"the target {target!r} has {offered} looks to choose from"
         refused.append(FieldError(param="candidates", code="invalid_field", detail=detail))
+    most_s = service.settings.max_result_ttl_s
+    if (wish.get("ttl_s") or 0) > most_s:
+        detail = f"results are kept for {most_s} s at most"
+        refused.append(FieldError(param="ttl_s", code="invalid_field", detail=detail))
     with noted(refused):
         catalog.check_effort(wish.get("effort"))
     return refused + _unknown_judges(service.judges, wish.get("judges"))

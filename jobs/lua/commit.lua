@@ -1,4 +1,4 @@
--- ARGV: id, token, output, timings, ttl_s, tombstone_s.  -> 1 committed, 0 dropped
+-- ARGV: id, token, output, timings, ttl_s, tombstone_s, retry_s.  -> 1 committed, 0 dropped
 -- Pictures are staged under the token, so a zombie can never overwrite the real ones.
 local NEWEST = 0.2  -- share of the newest job in the pace
 
@@ -12,7 +12,8 @@ local function note_pace(id)
   redis.call('HSET', pace, 'ended_at', stamp(time), 'seconds', stamp(seconds))
 end
 
-local id, token, ttl_s = ARGV[1], ARGV[2], tonumber(ARGV[5])
+local id, token = ARGV[1], ARGV[2]
+local ttl_s = tonumber(redis.call('HGET', key('job', id), 'ttl_s') or ARGV[5])
 local owner = is_current(id, token)
 for _, kind in ipairs(PICTURES) do
   local staged = key(kind, id .. ':' .. token)
@@ -29,5 +30,5 @@ end
 if not owner then return 0 end
 note_pace(id)
 redis.call('HSET', key('job', id), 'timings', ARGV[4])
-close(id, 'succeeded', 'output', ARGV[3], ttl_s, tonumber(ARGV[6]))
+close(id, 'succeeded', 'output', ARGV[3], 5)
 return 1

@@ -14,8 +14,8 @@ from jobs.errors import StoreFull
 Blob = Literal["photo", "twin", "result", "comparison"]
 
 NAMES = (
-    "accept", "before", "claim", "heartbeat", "progress", "commit", "fail", "cancel", "erase", "reap", "release",
-    "read", "reserve", "stage", "forget",
+    "accept", "before", "claim", "heartbeat", "progress", "commit", "fail", "cancel", "deadlines", "erase", "reap",
+    "release", "read", "reserve", "retry", "stage", "forget",
 )  # fmt: skip
 
 
@@ -45,5 +45,5 @@ def needing_room() -> Iterator[None]:
 def _script(redis: Redis, name: str) -> Script:
     """Only taking new jobs may fail when the store is full: all else frees it, or keeps alive what does."""
     lua = files("jobs") / "lua"
-    head = "" if name in ("accept", "reserve") else "#!lua flags=allow-oom\n"
+    head = "" if name in ("accept", "reserve", "retry") else "#!lua flags=allow-oom\n"
     return redis.register_script(head + (lua / "prelude.lua").read_text() + (lua / f"{name}.lua").read_text())

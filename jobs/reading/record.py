@@ -8,10 +8,14 @@ from jobs.job import Job, Queue
 
 def read_job(read: Script, job_id: str) -> Job:
     """The job as it stands. read: lua/read.lua.  Raises UnknownJob, ErasedJob, RedisError."""
-    record, is_gone, *place = read(args=[job_id])
+    record, is_gone, *rest = read(args=[job_id])
     if record is None:
         raise ErasedJob(job_id) if is_gone else UnknownJob(job_id)
-    return Job.from_hash(job_id, dict(zip(record[::2], record[1::2], strict=True)), _queue(*place))
+    retry_before, *place = rest
+    fields = dict(zip(record[::2], record[1::2], strict=True))
+    if retry_before is not None:
+        fields[b"retry_before"] = retry_before
+    return Job.from_hash(job_id, fields, _queue(*place))
 
 
 def _queue(rank: int | None, running: int, pace_s: bytes | None) -> Queue | None:

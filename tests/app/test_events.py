@@ -14,7 +14,7 @@ from redis import Redis
 
 from app.routes import events
 from jobs.finished import Protected
-from jobs.job import Job
+from jobs.job import Job, JobError
 from jobs.ledger import Ledger
 from jobs.report import Progress
 from jobs.settings import Settings
@@ -160,7 +160,10 @@ def test_a_stream_does_not_keep_the_server_from_stopping(
 def test_links_name_what_can_be_done_now_and_only_that(
     client: httpx.Client, post: Post, finish: Finish, ledger: Ledger
 ) -> None:
-    asked = {"self": "GET", "events": "GET", "result": "GET", "comparison": "GET", "cancel": "POST", "erase": "DELETE"}
+    asked = {
+        "self": "GET", "events": "GET", "result": "GET", "comparison": "GET", "cancel": "POST", "retry": "POST",
+        "erase": "DELETE",
+    }  # fmt: skip
 
     def links(job_id: str) -> set[str]:
         told: dict[str, str] = client.get(f"/v1/jobs/{job_id}").json()["links"]
@@ -179,6 +182,7 @@ def test_links_name_what_can_be_done_now_and_only_that(
         "running": {"self", "events", "cancel", "erase"},
         "succeeded": {"self", "events", "result", "comparison", "erase"},
         "canceled": {"self", "events", "erase"},
+        "failed": {"self", "events", "retry", "erase"},
     }
     for status, named in expected.items():
         for name in asked:  # a fresh job each, for some of them end it
@@ -189,6 +193,10 @@ def test_links_name_what_can_be_done_now_and_only_that(
                 finish(job_id)
             elif status == "canceled":
                 ledger.cancel(job_id)
+            elif status == "failed":
+                claim = ledger.claim(job_id)
+                assert claim is not None
+                ledger.fail(claim, JobError(code="out_of_memory", message="no memory", retryable=True))
             assert links(job_id) == named
             assert works(job_id, name) == (name in named), (status, name)
 

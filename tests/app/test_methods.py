@@ -16,6 +16,7 @@ Post = Callable[..., httpx.Response]
         ("/v1/jobs/x/result", "GET, HEAD"),
         ("/v1/jobs/x/events", "GET, HEAD"),
         ("/v1/jobs/x/cancel", "POST"),
+        ("/v1/jobs/x/retry", "POST"),
         ("/v1/references", "GET, HEAD, POST"),
         ("/v1/references/rose/finetune", "POST"),
         ("/v1/faces", "POST"),
