@@ -22,6 +22,7 @@ FACTS: Mapping[str, Fact] = {
     # The request itself
     "malformed_request": Fact(400, "The request, or the form in it, does not follow the rules of its format."),
     "origin_not_allowed": Fact(403, "A web page of another origin sent this; DIFFAM_ALLOWED_ORIGINS lists such pages."),
+    "listing_closed": Fact(403, "Jobs are listed only where nobody but the people of this machine can ask."),
     "not_found": Fact(404, "Nothing is at this address."),
     "method_not_allowed": Fact(405, "The address exists, but not with this method; `Allow` names those it has."),
     "upload_too_slow": Fact(408, "The request did not arrive in the time it had.", is_retryable=True),

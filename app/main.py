@@ -9,7 +9,7 @@ from app.envelope import Envelope
 from app.methods import HeadIsGet
 from app.once import each_parameter_once
 from app.problem import register_problems
-from app.routes import catalog, events, faces, finetuning, health, jobs, pictures, problems, sending
+from app.routes import catalog, events, faces, finetuning, health, jobs, limits, listing, pictures, problems, sending
 from app.routes.docs import add_docs
 from app.service import open_service
 from app.serving.stopping import Stopping
@@ -51,7 +51,7 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
         )
     app.add_middleware(Envelope, settings=settings, stopping=stopping)  # outside of the others
     register_problems(app)
-    for routes in (sending, jobs, events, pictures, faces, catalog, finetuning, health, problems):
+    for routes in (sending, listing, jobs, events, pictures, faces, catalog, limits, finetuning, health, problems):
         app.include_router(routes.router)
     add_docs(app)
     return app

@@ -15,10 +15,11 @@ from redis.exceptions import RedisError
 from jobs.claims import Claim, Reaped
 from jobs.errors import BeingRead, ErasedJob, JobExists, KeyReused, NotRetryable, QueueFull, StoreFull, UnknownJob
 from jobs.finished import Protected, candidate_of
-from jobs.job import INPUT, DetectInput, Job, JobError, Kind, Output, StyleInput, Timings
+from jobs.job import INPUT, CanceledBy, DetectInput, Job, JobError, Kind, Output, StyleInput, Timings
 from jobs.lua.scripts import Blob, key, load_scripts, needing_room
 from jobs.new_job import Accepted, NewJob, Once
 from jobs.reading.history import Event, events_after
+from jobs.reading.listing import Wanted, list_jobs
 from jobs.reading.record import read_job
 from jobs.report import Progress
 from jobs.settings import Settings
@@ -175,13 +176,14 @@ class Ledger:
         documents = (output.model_dump_json(), Timings().model_dump_json(exclude_none=True))
         return bool(self._run("commit", claim.job_id, claim.token, *documents, *self._ends))
 
-    def cancel(self, job_id: str) -> bool:
-        """End a job as `canceled` by its user, and delete its input; work on it stops at its next step.
+    def cancel(self, job_id: str, by: CanceledBy = "user") -> bool:
+        """End a job as `canceled`; work on it stops at its next step. False: it was over. Raises UnknownJob.
 
-        False: it was over. Raises UnknownJob.
+        Its input is deleted if its user wants that; else it waits for a retry.
         """
-        ttl_s, tombstone_s, _ = self._ends
-        answer = int(self._run("cancel", job_id, "user", CANCELED.model_dump_json(), ttl_s, tombstone_s, 0))
+        ttl_s, tombstone_s, retry_s = self._ends
+        ends = (ttl_s, tombstone_s, 0 if by == "user" else retry_s)
+        answer = int(self._run("cancel", job_id, by, CANCELED.model_dump_json(), *ends))
         if answer < 0:
             raise UnknownJob(job_id)
         return answer == 1
@@ -236,6 +238,15 @@ class Ledger:
     def events(self, job_id: str, after: int = 0) -> Sequence[Event]:
         """What happened to the job after that revision: the next changes, in order. Raises UnknownJob, ErasedJob."""
         return events_after(self._redis, job_id, after)
+
+    def page(self, wanted: Wanted, before: str | None, limit: int) -> tuple[list[Job], str | None]:
+        """A page of jobs, newest first, and where the next one begins, if there is one."""
+        return list_jobs(self._redis, self._scripts["read"], wanted, before, limit)
+
+    def seconds_per_job(self, kind: Kind) -> float | None:
+        """Between the ends of such jobs lately, while there was work; None before the first."""
+        seconds = cast("bytes | None", self._redis.hget(f"diffam:pace:{kind}", "seconds"))
+        return round(float(seconds), 3) if seconds else None
 
     def blob(self, kind: Blob, job_id: str, candidate: int = 0) -> bytes | None:
         """The bytes of a photo, result or comparison; None when there are none (yet, or any more)."""

@@ -3,6 +3,7 @@ local id = ARGV[1]
 local record = redis.call('HMGET', key('job', id), 'status', 'token')
 if not record[1] then return redis.call('EXISTS', key('gone', id)) end
 forget(id)
+redis.call('ZREM', INDEX, id)
 wipe(unpack(parts(id)))
 wipe_pictures(id)
 wipe_pictures(id .. ':' .. tostring(record[2]))

@@ -6,6 +6,7 @@ local LEASES = 'diffam:leases'    -- zset: running jobs by end of lease
 local WORKERS = 'diffam:workers'  -- zset: warm workers by last sign of life
 local KINDS = {'protect', 'finetune', 'detect'}  -- each has its line and its running jobs, as in QUEUED and LEASES
 local DEADLINES = 'diffam:deadlines'  -- zset: jobs by when they are canceled unless they have come further
+local INDEX = 'diffam:index'        -- zset: all jobs by time of acceptance
 local ERASED = 'diffam:erased'    -- counter: how often bytes were deleted, see jobs/erasure.py
 local ENDS = 'diffam:ends'        -- zset: keys by when the reaper deletes them; their own expiry is far less punctual
 
@@ -122,6 +123,7 @@ local function enqueue(id, fields, pictures, live_s, ring_again_s)
     end
   end
   changed(id)
+  redis.call('ZADD', INDEX, stamp(time), id)
   for _, name in ipairs(parts(id)) do
     if redis.call('EXISTS', name) == 1 then keep(name, live_s) end
   end

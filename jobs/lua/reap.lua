@@ -39,7 +39,11 @@ for _, id in ipairs(due(QUEUED, time - tonumber(ARGV[4]))) do
   end
 end
 
-for _, name in ipairs(due(ENDS, time)) do wipe(name) end
+for _, name in ipairs(due(ENDS, time)) do
+  local id = string.match(name, '^diffam:job:(.*)$')
+  if id then redis.call('ZREM', INDEX, id) end
+  wipe(name)
+end
 
 -- Each ring waits as long again as the job has waited: a long queue costs log(n) bells a job, not n.
 for _, id in ipairs(due(BELLS, time)) do

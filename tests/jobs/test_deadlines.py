@@ -101,6 +101,14 @@ def test_a_user_who_cancels_is_named_and_the_photo_goes_at_once(ledger: Ledger, 
         ledger.retry(job_id)
 
 
+def test_a_job_that_its_operator_cancels_can_be_tried_again(ledger: Ledger) -> None:
+    job_id = accepted(ledger)
+    claimed(ledger, job_id)
+    assert ledger.cancel(job_id, by="operator")
+    assert ending(ledger.get(job_id)) == ("canceled", "operator", True, "canceled")
+    assert claimed(ledger, ledger.retry(job_id).job_id).photo == b"photo"
+
+
 def test_a_life_of_its_own_holds_for_all_that_came_of_a_job(ledger: Ledger, redis: Redis, protected: Protected) -> None:
     job_id = accepted(ledger, ttl_s=20)
     ledger.commit(claimed(ledger, job_id), protected, batch_size=1)

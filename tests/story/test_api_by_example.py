@@ -24,8 +24,8 @@ PAGE = (Path(__file__).parents[2] / "docs/api.md").read_text(encoding="utf-8")
 EXAMPLE = re.compile(r"^```sh\n(.*?)^```\n\n```(?:http|text)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 SERVED_AT = "http://127.0.0.1:8000"
 LEFT_OUT = "…"
-OWN = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16,64}|\d{4}-\d\d-\d\dT[\d:.]+Z")
-"""What differs from run to run inside a text: ids, digests, times."""
+OWN = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16,64}|\d{10}\.\d{6}|\d{4}-\d\d-\d\dT[\d:.]+Z")
+"""What differs from run to run inside a text: ids, digests, cursors, times."""
 MEASURED = ("word", "sentence", "dodged", "impersonated", "passes", "found_again")
 """What a style or a rounding may tip: that it is told is what counts."""
 POLLS = 40
