@@ -1,18 +1,24 @@
 """How a job is answered: what it says, the addresses of what can be done with it, and how long the answer waits."""
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Annotated
 
 import anyio
 from fastapi import Header, Response
+from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
+from app.problem import Problem
 from app.repeats import REPLAYED
 from app.service import Service
+from jobs.errors import UnknownJob
 from jobs.job import Candidate, Job, Output, OutputPhoto
 from jobs.new_job import Accepted
+from jobs.settings import Settings
 
 POLL_S = 0.2  # between two looks at the ledger while a client waits
 PREFER_WAIT = re.compile(r"(?:^|[\s,;])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
@@ -29,15 +35,51 @@ async def accepted(service: Service, new: Accepted, prefer: str) -> Response:
     return job_response(job, headers, status=200 if job.is_over else 202)
 
 
+async def answered_once(service: Service, new: Accepted, prefer: str) -> Response:
+    """The job with its pictures inside, as data URLs; then nothing of it is left. Raises Problem: it took too long."""
+    try:
+        job, waited = await settled(service, new.job_id, prefer)
+        if not job.is_over:
+            raise Problem("not_in_time", "the job was not over in the time that Prefer gave it, and is erased")
+        body = await run_in_threadpool(_with_pictures, service, job)
+    finally:
+        with anyio.CancelScope(shield=True), suppress(UnknownJob, RedisError):
+            await run_in_threadpool(service.ledger.erase, new.job_id)
+    return Response(body, headers=waited | {"Cache-Control": "no-store"}, media_type="application/json")
+
+
+def _with_pictures(service: Service, job: Job) -> str:
+    """The job as JSON, its pictures in the place of their addresses."""
+    if job.output is None or job.output.photo is None:
+        return job.model_dump_json()
+
+    def inside(photo: OutputPhoto, number: int) -> OutputPhoto:
+        picture = base64.b64encode(service.ledger.blob("result", job.id, number) or b"").decode()
+        return _found_at(photo, f"data:{photo.media_type};base64,{picture}")
+
+    chosen = inside(job.output.photo, 0)
+    others = [
+        each.model_copy(update={"photo": inside(each.photo, number) if number else chosen})
+        for number, each in enumerate(job.output.candidates)
+    ]
+    output = job.output.model_copy(update={"photo": chosen, "candidates": others})
+    return job.model_copy(update={"output": output}).model_dump_json()
+
+
+def wait_of(prefer: str, settings: Settings) -> int | None:
+    """How many seconds `Prefer: wait=n` asks for, as far as they are granted; None without it."""
+    wish = PREFER_WAIT.search(prefer)
+    return min(int(wish[1]), settings.max_wait_s) if wish else None
+
+
 async def settled(service: Service, job_id: str, prefer: str) -> tuple[Job, dict[str, str]]:
     """The job once it is over or the wait that `prefer` asks for has passed, and the header that says so."""
-    wish = PREFER_WAIT.search(prefer)
-    wait_s = min(int(wish[1]), service.settings.max_wait_s) if wish else 0
-    deadline = anyio.current_time() + wait_s
+    wait_s = wait_of(prefer, service.settings)
+    deadline = anyio.current_time() + (wait_s or 0)
     while True:
         job = await run_in_threadpool(service.ledger.get, job_id)
         if job.is_over or service.stopping.has_begun or anyio.current_time() >= deadline:
-            return job, {"Preference-Applied": f"wait={wait_s}"} if wish else {}
+            return job, {} if wait_s is None else {"Preference-Applied": f"wait={wait_s}"}
         with service.stopping.patience(POLL_S):
             await anyio.sleep_forever()
 

@@ -69,6 +69,7 @@ FACTS: Mapping[str, Fact] = {
     "ledger_unavailable": Fact(503, "The store of jobs cannot be reached.", is_retryable=True),
     "no_worker": Fact(503, "No warm worker has shown a sign of life lately.", is_retryable=True),
     "shutting_down": Fact(503, "The service is stopping; another one may take the request.", is_retryable=True),
+    "not_in_time": Fact(504, "The job was not over in the time that the answer could wait.", is_retryable=True),
     # Why a job failed
     "no_face_found": Fact(IN_A_JOB, "No face was found in the photo."),
     "face_too_small": Fact(IN_A_JOB, "The face has too few pixels to carry make-up."),

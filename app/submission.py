@@ -12,6 +12,7 @@ from jobs.wish import Id, Wish
 
 DURATION = re.compile(r"(?=\d)(?:(\d{1,3})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s?)?")
 DAY_S = 24 * 3600
+UNSTORED_S = 10  # life of what is not to be stored, should the process end that waits for it
 
 
 def _seconds(text: object) -> object:
@@ -57,14 +58,20 @@ class Submission(Wish):
         None, ge=10, description="Erase everything so many seconds after the end; /v1/limits has the most"
     )
 
+    store: bool = Field(
+        True, description="0: keep nothing; the result is in the answer alone, for which `Prefer: wait=n` waits"
+    )
+
     @property
     def wish(self) -> dict[str, Any]:
         """What is asked of the photo."""
         return {name: value for name, value in self if name in Wish.model_fields}
 
-    def terms(self, cancel_after_s: int | None) -> Terms:
-        """What holds for the job."""
-        return Terms(self.expires_in_s, cancel_after_s, self.ttl_s)
+    def terms(self, cancel_after_s: int | None, wait_s: int) -> Terms:
+        """What holds for the job. A waiting answer erases what is not to be stored; if it cannot, this does."""
+        if self.store:
+            return Terms(self.expires_in_s, cancel_after_s, self.ttl_s)
+        return Terms(self.expires_in_s, min(cancel_after_s or DAY_S, wait_s + UNSTORED_S), UNSTORED_S)
 
 
 class ReferenceSubmission(BaseModel):

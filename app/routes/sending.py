@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.answers import accepted
+from app.answers import accepted, answered_once, wait_of
 from app.form import read_form
 from app.photo.decoder import DecodedPhoto
 from app.photo.formats import LONGEST_SIDE_PX
@@ -21,6 +21,7 @@ from model_store.catalog import Catalog
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
 
+NOT_WAITED_FOR = "what is not stored is in the answer alone: send Prefer: wait=n, with n of 1 or more"
 FORM = form_schema(Submission, {"photo": "A JPEG, PNG or WebP photo with a face"}, ["photo"])
 
 
@@ -32,8 +33,8 @@ async def create_job(request: Request, service: ServiceDep, sending: Sending) ->
     """
     once = by_key(sending.idempotency_key)
     async with read_once(service, once):
-        made = await _made(request, service, once, sending)
-    return await accepted(service, made, sending.prefer)
+        made, is_stored = await _made(request, service, once, sending)
+    return await (accepted if is_stored else answered_once)(service, made, sending.prefer)
 
 
 @router.put("/{job_id}", status_code=202, response_model=Job, openapi_extra=FORM)
@@ -44,25 +45,35 @@ async def put_job(job_id: NewId, request: Request, service: ServiceDep, sending:
     """
     once = Once.by_id(job_id)
     async with read_once(service, once):
-        made = await _made(request, service, once, sending)
-    return await accepted(service, made, sending.prefer)
+        made, is_stored = await _made(request, service, once, sending)
+    return await (accepted if is_stored else answered_once)(service, made, sending.prefer)
 
 
-async def _made(request: Request, service: Service, once: Once | None, sending: SendingHeaders) -> Accepted:
-    """The job of a form, a new one or that of an earlier time: a repeat is not decoded. Raises Problem, LedgerError."""
+async def _made(
+    request: Request, service: Service, once: Once | None, sending: SendingHeaders
+) -> tuple[Accepted, bool]:
+    """The job of a form, a new one or that of an earlier time, which is not decoded; and whether its result is stored.
+
+    Raises Problem, LedgerError.
+    """
     async with read_form(request, Submission, "photo", (), service.settings.max_upload_bytes) as sent:
         once, made = await recognised_form(service, once, request, sent)
         if made:
-            return made
+            return made, sent.accept().fields.store
         catalog = service.catalog
-        form = sent.accept(_not_on_offer(service, catalog, sent.known))
-        submission, terms = form.fields, form.fields.terms(sending.cancel_after)
+        wait_s = wait_of(sending.prefer, service.settings) or 0
+        refused = _not_on_offer(service, catalog, sent.known)
+        if not sent.known.get("store", True) and not wait_s:
+            refused.append(FieldError(param="store", code="invalid_field", detail=NOT_WAITED_FOR))
+        form = sent.accept(refused)
+        submission, terms = form.fields, form.fields.terms(sending.cancel_after, wait_s)
         style = catalog.style_for(submission.reference_id, submission.target_id)
         async with service.decoder.decode(form.uploads["photo"]) as photo:
             _check_size(submission.output_format, photo)
             style_ids = {"reference_id": style.reference, "target_id": style.target}
             asked = JobInput.model_validate(submission.wish | style_ids | dict(stored(photo)))
-            return await service.enqueue(NewJob(asked, service.bundle, once=once, terms=terms), photo.png)
+            new = NewJob(asked, service.bundle, once=once, terms=terms)
+            return await service.enqueue(new, photo.png), submission.store
 
 
 def stored(photo: DecodedPhoto) -> DetectInput:

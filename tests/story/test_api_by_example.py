@@ -121,7 +121,7 @@ def test_every_command_of_the_page_is_answered_as_it_shows(service: Service, tmp
                 sleep(0.1)
             told.append(answer)
             if isinstance(answer.body, dict) and "id" in answer.body:
-                known |= {"ID": answer.body["id"], "ETAG": answer.headers["etag"]}
+                known |= {"ID": answer.body["id"], "ETAG": answer.headers.get("etag", "")}
         expected = read_answer(shown)
         place = commands(block)[-1]
         answer = told[-1]
