@@ -2,13 +2,14 @@
 (`jobs.wish`); and how OpenAPI describes a form."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Header
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from app.photo.canonical import Source
 from jobs.new_job import Terms
-from jobs.wish import Id, Wish
+from jobs.wish import Id, OutputFormat, Wish
 
 DURATION = re.compile(r"(?=\d)(?:(\d{1,3})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s?)?")
 DAY_S = 24 * 3600
@@ -51,6 +52,11 @@ Sending = Annotated[SendingHeaders, Header()]
 class Submission(Wish):
     """The fields beside a photo to protect: the wish, and what holds for this job."""
 
+    output_format: OutputFormat | Literal["same"] = Field(  # type: ignore[assignment]  # `wish_of` resolves the word
+        "png",
+        description="png keeps every pixel outside the make-up bit for bit; `same`: as the upload, JPEG quality too",
+    )
+
     expires_in_s: int | None = Field(
         None, ge=1, le=DAY_S, description="Cancel the job if work on it has not begun in so many seconds"
     )
@@ -62,10 +68,13 @@ class Submission(Wish):
         True, description="0: keep nothing; the result is in the answer alone, for which `Prefer: wait=n` waits"
     )
 
-    @property
-    def wish(self) -> dict[str, Any]:
-        """What is asked of the photo."""
-        return {name: value for name, value in self if name in Wish.model_fields}
+    def wish_of(self, source: Source) -> dict[str, Any]:
+        """What is asked of a photo that was sent so."""
+        wish = {name: value for name, value in self if name in Wish.model_fields}
+        if self.output_format != "same":
+            return wish
+        quality = self.quality if "quality" in self.model_fields_set else source.quality or self.quality
+        return wish | {"output_format": source.format, "quality": quality}
 
     def terms(self, cancel_after_s: int | None, wait_s: int) -> Terms:
         """What holds for the job. A waiting answer erases what is not to be stored; if it cannot, this does."""

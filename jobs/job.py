@@ -33,6 +33,7 @@ class Source(Frozen):
     bits: int = Field(description="Bits per channel")
     colour: str = Field(description="Which colours its numbers meant, and what became of them")
     is_turned: bool = Field(description="It lay, and was turned upright as its metadata say")
+    quality: int | None = Field(None, description="Of a JPEG, from 1 to 100, as its tables tell")
 
 
 Pixels = Annotated[int, Field(description="In pixels, once the photo is upright")]

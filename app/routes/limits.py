@@ -87,7 +87,7 @@ def read_limits(service: ServiceDep) -> Limits:
 def _job_limits(settings: Settings) -> JobLimits:
     refused = set(get_args(Extra)) - set(settings.extra_formats)
     return JobLimits(
-        output_formats=[each for each in get_args(OutputFormat) if each not in refused],
+        output_formats=[*(each for each in get_args(OutputFormat) if each not in refused), "same"],
         max_faces=settings.max_faces,
         max_candidates=MAX_CANDIDATES,
         max_wait_s=settings.max_wait_s,

@@ -69,9 +69,10 @@ async def _made(
         submission, terms = form.fields, form.fields.terms(sending.cancel_after, wait_s)
         style = catalog.style_for(submission.reference_id, submission.target_id)
         async with service.decoder.decode(form.uploads["photo"]) as photo:
-            _check_size(submission.output_format, photo)
+            wish = submission.wish_of(photo.source)
+            _check_size(wish["output_format"], photo)
             style_ids = {"reference_id": style.reference, "target_id": style.target}
-            asked = JobInput.model_validate(submission.wish | style_ids | dict(stored(photo)))
+            asked = JobInput.model_validate(wish | style_ids | dict(stored(photo)))
             new = NewJob(asked, service.bundle, once=once, terms=terms)
             return await service.enqueue(new, photo.png), submission.store
 

@@ -136,7 +136,7 @@ def test_limits_are_those_that_are_kept(
     assert limits["seconds_per_photo"] is None
     photo, retention = limits["photo"], limits["retention"]
     assert (photo["max_bytes"], photo["formats"]) == (settings.max_upload_bytes, ["jpeg", "png", "webp"])
-    assert limits["job"]["output_formats"] == ["png", "jpeg", "webp"]
+    assert limits["job"]["output_formats"] == ["png", "jpeg", "webp", "same"]
     assert problem(post(output_format="avif")).code == "invalid_field"
     assert post(candidates=str(limits["job"]["max_candidates"] + 1)).status_code == 422
     assert post(ttl_s=str(retention["max_ttl_s"])).status_code == 202
