@@ -1,5 +1,5 @@
--- ARGV: id, max_queued, ring_again_s, live_s, staged, once, payload, once_s, start_within_s, end_within_s, then names and
--- values of the record.  -> {answer, id}: 1 accepted; else as `before` says, or 0 queue full
+-- ARGV: id, max_queued, ring_again_s, live_s, staged, once, payload, once_s, start_within_s, end_within_s, then names
+-- and values of the record.  -> {answer, id}: 1 accepted; else as `before` says, or 0 queue full
 -- once: '' if the request may come but one time.  *_within_s: '' for no deadline
 -- Pictures are staged under their own short expiry and name: a job that is there already keeps its own.
 local id, job, once = ARGV[1], key('job', ARGV[1]), ARGV[6]

@@ -2,14 +2,19 @@
 -- Pictures are staged under the token, so a zombie can never overwrite the real ones.
 local NEWEST = 0.2  -- share of the newest job in the pace
 
+local function mean(before, newest)
+  return stamp(before and (1 - NEWEST) * tonumber(before) + NEWEST * newest or newest)
+end
+
 -- Seconds between the ends of jobs of a kind while there is work: many at once, or one after the other, it is the pace.
+-- `run_s` is what one of them takes by itself.
 local function note_pace(id)
   local record = redis.call('HMGET', key('job', id), 'kind', 'started_at')
-  local pace, time = key('pace', record[1]), now()
-  local last = redis.call('HMGET', pace, 'ended_at', 'seconds')
-  local took = time - math.max(tonumber(record[2]), tonumber(last[1] or 0))
-  local seconds = last[2] and (1 - NEWEST) * tonumber(last[2]) + NEWEST * took or took
-  redis.call('HSET', pace, 'ended_at', stamp(time), 'seconds', stamp(seconds))
+  local pace, time, started = key('pace', record[1]), now(), tonumber(record[2])
+  local last = redis.call('HMGET', pace, 'ended_at', 'seconds', 'run_s')
+  local took = time - math.max(started, tonumber(last[1] or 0))
+  redis.call('HSET', pace, 'ended_at', stamp(time),
+    'seconds', mean(last[2], took), 'run_s', mean(last[3], time - started))
 end
 
 local id, token = ARGV[1], ARGV[2]

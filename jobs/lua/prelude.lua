@@ -22,8 +22,8 @@ end
 
 local function stamp(time) return string.format('%.6f', time) end  -- tostring() would round to 14 digits
 
--- What a request that may come again made before: 0 nothing; 2 the job `id`; -1 a job of another payload; -2 one that is
--- gone. A request is known for longer than its job lives.
+-- What a request that may come again made before: 0 nothing; 2 the job `id`; -1 a job of another payload; -2 one that
+-- is gone. A request is known for longer than its job lives.
 local function before(once, payload)
   local made = redis.call('HMGET', key('once', once), 'id', 'payload')
   if not made[1] then return 0 end
@@ -100,7 +100,7 @@ local function lose(id)
   redis.call('HDEL', job, 'progress', 'at_risk', 'started_at')
 end
 
--- Cancel the job at the next of its deadlines: to begin by `start_by`, which a claim takes away, to be over by `end_by`.
+-- Cancel the job at its next deadline: to begin by `start_by`, which a claim takes away, or to be over by `end_by`.
 local function watch_deadlines(id)
   local record, next_one = redis.call('HMGET', key('job', id), 'start_by', 'end_by'), nil
   for _, moment in ipairs({1, 2}) do
@@ -131,8 +131,8 @@ local function enqueue(id, fields, pictures, live_s, ring_again_s)
   watch_deadlines(id)
 end
 
--- Enter a terminal state. The upload goes now, or after retry_s where a retry may still succeed; the record after ttl_s,
--- its tombstone some time later.  at: where ttl_s, tombstone_s, retry_s stand in ARGV
+-- Enter a terminal state. The upload goes now, or after retry_s where a retry may still succeed; the record after
+-- ttl_s, its tombstone some time later.  at: where ttl_s, tombstone_s, retry_s stand in ARGV
 local function close(id, status, field, value, at)
   local job, time = key('job', id), now()
   local ttl_s = tonumber(redis.call('HGET', job, 'ttl_s') or ARGV[at])

@@ -1,6 +1,6 @@
 -- ARGV: id.  -> {record, is_gone, again, rank, running, pace}, or {false, is_gone} if there is no record
--- again: until when it can be retried.  rank: in the line of its kind, from 0.  running: jobs of its kind.  pace: seconds
--- a job of its kind.  Each may be false
+-- again: until when it can be retried, or false.  rank: in the line of its kind, from 0, or false.  running: jobs of
+-- its kind.  pace: seconds between the ends of its kind, and those that one takes, each or false
 local id = ARGV[1]
 local record = redis.call('HGETALL', key('job', id))
 if #record == 0 then return {false, redis.call('EXISTS', key('gone', id))} end
@@ -8,5 +8,5 @@ local kind = redis.call('HGET', key('job', id), 'kind')
 return {
   record, 0, redis.call('GET', key('again', id)),
   redis.call('ZRANK', key('line', kind), id), redis.call('ZCARD', key('running', kind)),
-  redis.call('HGET', key('pace', kind), 'seconds'),
+  redis.call('HMGET', key('pace', kind), 'seconds', 'run_s'),
 }

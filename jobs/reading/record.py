@@ -18,9 +18,12 @@ def read_job(read: Script, job_id: str) -> Job:
     return Job.from_hash(job_id, fields, _queue(*place))
 
 
-def _queue(rank: int | None, running: int, pace_s: bytes | None) -> Queue | None:
-    """eta_s: those that run, those that wait before it, and itself, each at the pace of the last ones."""
+def _queue(rank: int | None, running: int, pace: tuple[bytes | None, bytes | None]) -> Queue | None:
+    """eta_s: those that run, those that wait before it, and itself, at the pace of the last ones; but no job takes less
+    than it takes by itself."""
     if rank is None:
         return None
-    position = rank + 1
-    return Queue(position=position, eta_s=round((running + position) * float(pace_s), 1) if pace_s else None)
+    position, (seconds, run_s) = rank + 1, pace
+    if seconds is None or run_s is None:
+        return Queue(position=position)
+    return Queue(position=position, eta_s=round(max((running + position) * float(seconds), float(run_s)), 1))
