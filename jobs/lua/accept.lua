@@ -12,7 +12,8 @@ end
 
 if once ~= '' then
   local answer, whose = before(once, ARGV[7])
-  if answer ~= 0 then return refuse(whose == id and answer == 2 and 1 or answer, whose) end
+  if answer == 2 and redis.call('HGET', key('once', once), 'call') == ARGV[5] then return {1, id} end  -- sent again
+  if answer ~= 0 then return refuse(answer, whose) end
   if redis.call('EXISTS', job) == 1 then return refuse(-1) end
   if redis.call('EXISTS', key('gone', id)) == 1 then return refuse(-2) end
 elseif redis.call('EXISTS', job) == 1 then
@@ -30,5 +31,8 @@ for i, name in ipairs({'start_by', 'end_by'}) do
 end
 for i = 11, #ARGV do fields[#fields + 1] = ARGV[i] end
 enqueue(id, fields, pictures, tonumber(ARGV[4]), tonumber(ARGV[3]))
-if once ~= '' then remember(once, id, ARGV[7], ARGV[8]) end
+if once ~= '' then
+  remember(once, id, ARGV[7], ARGV[8])
+  redis.call('HSET', key('once', once), 'call', ARGV[5])
+end
 return {1, id}
