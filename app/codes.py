@@ -22,6 +22,7 @@ FACTS: Mapping[str, Fact] = {
     # The request itself
     "malformed_request": Fact(400, "The request, or the form in it, does not follow the rules of its format."),
     "origin_not_allowed": Fact(403, "A web page of another origin sent this; DIFFAM_ALLOWED_ORIGINS lists such pages."),
+    "listing_closed": Fact(403, "Jobs are listed only where nobody but the people of this machine can ask."),
     "not_found": Fact(404, "Nothing is at this address."),
     "method_not_allowed": Fact(405, "The address exists, but not with this method; `Allow` names those it has."),
     "upload_too_slow": Fact(408, "The request did not arrive in the time it had.", is_retryable=True),
@@ -53,8 +54,12 @@ FACTS: Mapping[str, Fact] = {
     # The job
     "unknown_job": Fact(404, "No job has this id, or it is not yours."),
     "erased_job": Fact(410, "The job was erased or has expired; nothing of it is left."),
+    "job_exists": Fact(409, "The id belongs to a job of another photo or wish; choose a new one.", "job_id"),
+    "idempotency_key_reused": Fact(422, "The key came with another photo or wish before.", "idempotency-key"),
+    "request_in_progress": Fact(409, "The same request is being read at this moment.", is_retryable=True),
     "result_not_ready": Fact(409, "The job is not over yet; come back.", is_retryable=True),
     "job_failed": Fact(409, "The job failed, so it has no result; its `error` says why."),
+    "job_not_retryable": Fact(409, "The job waits, runs, succeeded or failed for good, or its photo is gone."),
     "job_over": Fact(409, "The job has ended, so it cannot be canceled."),
     # The service
     "internal": Fact(500, "An error of ours; the operator finds it in the log under the request id."),
@@ -64,6 +69,7 @@ FACTS: Mapping[str, Fact] = {
     "ledger_unavailable": Fact(503, "The store of jobs cannot be reached.", is_retryable=True),
     "no_worker": Fact(503, "No warm worker has shown a sign of life lately.", is_retryable=True),
     "shutting_down": Fact(503, "The service is stopping; another one may take the request.", is_retryable=True),
+    "not_in_time": Fact(504, "The job was not over in the time that the answer could wait.", is_retryable=True),
     # Why a job failed
     "no_face_found": Fact(IN_A_JOB, "No face was found in the photo."),
     "face_too_small": Fact(IN_A_JOB, "The face has too few pixels to carry make-up."),
@@ -76,6 +82,7 @@ FACTS: Mapping[str, Fact] = {
     "photo_unwritable": Fact(IN_A_JOB, "The output format cannot hold the photo.", "output_format"),
     "photo_expired": Fact(IN_A_JOB, "The photo expired before a worker was free.", is_retryable=True),
     "canceled": Fact(IN_A_JOB, "Somebody canceled the job.", is_retryable=True),
+    "deadline_passed": Fact(IN_A_JOB, "The time that the client set had passed.", is_retryable=True),
     "worker_lost": Fact(IN_A_JOB, "The workers that held the job all died.", is_retryable=True),
     "queue_timeout": Fact(IN_A_JOB, "No worker was free in time.", is_retryable=True),
     "out_of_memory": Fact(IN_A_JOB, "The accelerator ran out of memory.", is_retryable=True),

@@ -41,7 +41,7 @@ class Envelope:
         headers = Headers(scope=scope)
         offered = headers.get("x-request-id", "")
         request_id = offered if REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)
-        scope.setdefault("state", {})["request_id"] = request_id
+        scope.setdefault("state", {}).update(request_id=request_id, is_head=False)
         started, status = perf_counter(), None
 
         async def send_marked(message: Message) -> None:

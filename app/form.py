@@ -46,6 +46,11 @@ class SentForm(Generic[Form]):
     known: Mapping[str, Any]
     errors: Sequence[FieldError]
 
+    @property
+    def is_right(self) -> bool:
+        """Nothing is wrong with it as a form."""
+        return self.read is not None and not self.errors
+
     def accept(self, refused: Sequence[FieldError] = ()) -> ReadForm[Form]:
         """What was read. Raises Problem, telling `errors` and, after them, why the well-formed fields are `refused`."""
         errors = [*self.errors, *refused]

@@ -9,7 +9,7 @@ from app.envelope import Envelope
 from app.methods import HeadIsGet
 from app.once import each_parameter_once
 from app.problem import register_problems
-from app.routes import catalog, faces, finetuning, health, jobs, problems
+from app.routes import catalog, events, faces, finetuning, health, jobs, limits, listing, pictures, problems, sending
 from app.routes.docs import add_docs
 from app.service import open_service
 from app.serving.stopping import Stopping
@@ -19,7 +19,9 @@ DESCRIPTION = """\
 Send a face photo and name a make-up reference; get the photo back wearing it: natural to friends, no longer matched to
 its owner by face-recognition systems. `POST /v1/jobs`, watch `GET /v1/jobs/{id}`, fetch `GET /v1/jobs/{id}/result`.
 """
-TOLD_TO_PAGES = ("ETag", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-ID")
+TOLD_TO_PAGES = (
+    "ETag", "Idempotent-Replayed", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"
+)  # fmt: skip
 
 
 def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
@@ -49,7 +51,7 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
         )
     app.add_middleware(Envelope, settings=settings, stopping=stopping)  # outside of the others
     register_problems(app)
-    for routes in (jobs, faces, catalog, finetuning, health, problems):
+    for routes in (sending, listing, jobs, events, pictures, faces, catalog, limits, finetuning, health, problems):
         app.include_router(routes.router)
     add_docs(app)
     return app

@@ -22,6 +22,7 @@ class HeadIsGet:
         async def send_bodiless(message: Message) -> None:
             await send(dict(message) | {"body": b""} if message["type"] == "http.response.body" else message)
 
+        scope["state"]["is_head"] = True  # what would go on and on is not begun
         as_get = dict(scope) | {"method": "GET"}
         await self._app(as_get, receive, send_bodiless)
         scope["route"] = as_get.get("route")  # for the log

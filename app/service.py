@@ -17,8 +17,9 @@ from app.serving.stopping import Stopping
 from app.spool import bytes_of
 from jobs.connect import connect
 from jobs.erasure import look_every_s, rewrite_when_due
-from jobs.job import AnyInput, BundleName, Kind
+from jobs.job import BundleName, Kind
 from jobs.ledger import Ledger
+from jobs.new_job import Accepted, NewJob
 from jobs.queue import FINETUNE, PROTECT, make_bells, ring
 from jobs.repeating import repeating
 from jobs.settings import Settings
@@ -27,6 +28,10 @@ from model_store.catalog import Catalog
 from model_store.choice import choose_bundle
 
 log = structlog.get_logger()
+
+
+DEADLINES_S = 0.5
+"""Between two looks for jobs that are past a deadline of theirs; the web does it, for no worker may be there."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +56,26 @@ class Service:
         """Where references and styles that were added lie."""
         return self.settings.added_to(self.shipped.name)
 
-    async def enqueue(
-        self, photo: IO[bytes] | None, job_input: AnyInput, kind: Kind = PROTECT, twin: IO[bytes] | None = None
-    ) -> str:
-        """Write a job down, then ring for it. Returns its id. Raises QueueFull, RedisError.
+    @property
+    def bundle(self) -> BundleName:
+        """The models that do the work."""
+        return BundleName(name=self.shipped.name, grade=self.shipped.grade)
 
-        photo, twin: open files of PNG bytes, if the job has any.
+    async def enqueue(self, new: NewJob, photo: IO[bytes] | None = None, twin: IO[bytes] | None = None) -> Accepted:
+        """Write a job down, then ring for it; or find the one that the same request made before.
+
+        photo, twin: open files of PNG bytes, if the job has any. Raises LedgerError, RedisError.
         """
-        bundle = BundleName(name=self.shipped.name, grade=self.shipped.grade)
         with ExitStack() as held:
             pictures = [held.enter_context(bytes_of(file)) if file else None for file in (photo, twin)]
-            job_id = await run_in_threadpool(self.ledger.accept, pictures[0], job_input, bundle, kind, pictures[1])
-        if not await run_in_threadpool(ring, self.bells[kind], job_id):
-            log.warning("bell_unheard", job_id=job_id)  # the reaper rings again
-        return job_id
+            made = await run_in_threadpool(self.ledger.accept, new, *pictures)
+        await self.ring(made, new.kind)
+        return made
+
+    async def ring(self, made: Accepted, kind: Kind) -> None:
+        """Tell the workers that a new job waits."""
+        if not made.is_repeat and not await run_in_threadpool(ring, self.bells[kind], made.job_id):
+            log.warning("bell_unheard", job_id=made.job_id)  # the reaper rings again
 
 
 @asynccontextmanager
@@ -80,8 +91,10 @@ async def open_service(app: FastAPI, settings: Settings, stopping: Stopping) -> 
             opened.enter_context(bell)
         rewrite = partial(rewrite_when_due, redis, settings.forget_s)
         opened.enter_context(repeating("erasure", rewrite, look_every_s(settings.forget_s)))
+        ledger = Ledger(redis, settings)
+        opened.enter_context(repeating("deadlines", ledger.cancel_late, DEADLINES_S))
         app.state.service = Service(
-            settings, choice.catalog, Ledger(redis, settings), bells, Decoder(settings), stopping, choice.judging
+            settings, choice.catalog, ledger, bells, Decoder(settings), stopping, choice.judging
         )
         yield
 

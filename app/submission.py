@@ -1,10 +1,86 @@
-"""The forms that are not about a photo to protect (`jobs.wish`), and how OpenAPI describes a form."""
+"""What comes with a request that makes a job: headers, and the forms that are not about a photo to protect
+(`jobs.wish`); and how OpenAPI describes a form."""
 
-from typing import Any
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Header
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from jobs.wish import Id
+from app.photo.canonical import Source
+from jobs.new_job import Terms
+from jobs.wish import Id, OutputFormat, Wish
+
+DURATION = re.compile(r"(?=\d)(?:(\d{1,3})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s?)?")
+DAY_S = 24 * 3600
+UNSTORED_S = 10  # life of what is not to be stored, should the process end that waits for it
+
+
+def _seconds(text: object) -> object:
+    """`90`, `90s`, `1m30s`, `2h`."""
+    found = DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError("a time is written like 90s, 1m30s or 2h")
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return (hours * 60 + minutes) * 60 + seconds
+
+
+Duration = Annotated[
+    int, Field(ge=1, le=DAY_S), BeforeValidator(_seconds), WithJsonSchema({"type": "string", "examples": ["30s", "2m"]})
+]
+
+
+class SendingHeaders(BaseModel):
+    """How a request wants to be taken and answered."""
+
+    prefer: str = Field("", description="`wait=n` holds the answer until the job is over, n seconds at most")
+    idempotency_key: str | None = Field(
+        None,
+        max_length=255,
+        pattern=r"^[\x20-\x7e]+$",
+        description="The same request with the same key makes no second job within 24 hours",
+    )
+
+    cancel_after: Duration | None = Field(
+        None, description="Cancel the job if it is not over in that time: `30s`, `1m30s`, `2h`"
+    )
+
+
+Sending = Annotated[SendingHeaders, Header()]
+
+
+class Submission(Wish):
+    """The fields beside a photo to protect: the wish, and what holds for this job."""
+
+    output_format: OutputFormat | Literal["same"] = Field(  # type: ignore[assignment]  # `wish_of` resolves the word
+        "png",
+        description="png keeps every pixel outside the make-up bit for bit; `same`: as the upload, JPEG quality too",
+    )
+
+    expires_in_s: int | None = Field(
+        None, ge=1, le=DAY_S, description="Cancel the job if work on it has not begun in so many seconds"
+    )
+    ttl_s: int | None = Field(
+        None, ge=10, description="Erase everything so many seconds after the end; /v1/limits has the most"
+    )
+
+    store: bool = Field(
+        True, description="0: keep nothing; the result is in the answer alone, for which `Prefer: wait=n` waits"
+    )
+
+    def wish_of(self, source: Source) -> dict[str, Any]:
+        """What is asked of a photo that was sent so."""
+        wish = {name: value for name, value in self if name in Wish.model_fields}
+        if self.output_format != "same":
+            return wish
+        quality = self.quality if "quality" in self.model_fields_set else source.quality or self.quality
+        return wish | {"output_format": source.format, "quality": quality}
+
+    def terms(self, cancel_after_s: int | None, wait_s: int) -> Terms:
+        """What holds for the job. A waiting answer erases what is not to be stored; if it cannot, this does."""
+        if self.store:
+            return Terms(self.expires_in_s, cancel_after_s, self.ttl_s)
+        return Terms(self.expires_in_s, min(cancel_after_s or DAY_S, wait_s + UNSTORED_S), UNSTORED_S)
 
 
 class ReferenceSubmission(BaseModel):

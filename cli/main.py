@@ -107,6 +107,7 @@ def protect(
     file_format: Annotated[
         str, typer.Option("--format", help="Of an album's files: png, jpeg, webp, avif, heic.")
     ] = "png",
+    quality: Annotated[str, typer.Option(help="Of jpeg, webp, avif and heic files: 1 to 100.")] = "92",
     server: Annotated[
         str | None, typer.Option(help="Have the service at this URL make an album's photos, several at once.")
     ] = None,
@@ -124,7 +125,7 @@ def protect(
         wish = read_wish({
             "reference_id": reference, "target_id": target, "faces": which, "strength": strength, "regions": regions,
             "survival": survival, "candidates": candidates, "vary": vary, "judges": judges,
-            "effort": effort,
+            "effort": effort, "quality": quality,
             "output_format": file_format if is_album else format_of(out.suffix),
         })  # fmt: skip
         if is_album:

@@ -20,6 +20,7 @@ MEANT = {
     "survival": f"some of {','.join(get_args(Treatment))}",
     "judges": "all, none, or names such as dlib,sface",
     "candidates": f"a number from 1 to {MAX_CANDIDATES}",
+    "quality": "a number from 1 to 100",
     "vary": " or ".join(get_args(Vary)),
     "output_format": f"one of {', '.join(get_args(OutputFormat))}",
 }

@@ -3,6 +3,10 @@
 LedgerError
 ├── UnknownJob         no such job, or a foreign one: the two look the same
 ├── ErasedJob          it was here; deleted or expired
+├── JobExists          the id that the client chose belongs to another job
+├── KeyReused          the idempotency key came with another payload before
+├── BeingRead          the same request is being read at this moment
+├── NotRetryable       nothing of the job can be tried again
 ├── QueueFull          too many jobs wait
 ├── StoreFull          Redis is out of memory or of disk
 └── RedisNotConfigured no address was given and no embedded server was started
@@ -25,6 +29,30 @@ class ErasedJob(LedgerError):
     """The job was deleted or has expired; nothing of it is left."""
 
     code = "erased_job"
+
+
+class JobExists(LedgerError):
+    """The id that the client chose for its job belongs to a job of another payload."""
+
+    code = "job_exists"
+
+
+class KeyReused(LedgerError):
+    """The idempotency key came with another payload before."""
+
+    code = "idempotency_key_reused"
+
+
+class BeingRead(LedgerError):
+    """The same request is being read at this moment, and has made no job yet."""
+
+    code = "request_in_progress"
+
+
+class NotRetryable(LedgerError):
+    """The job waits, runs or succeeded, has failed for good, or what it was about is no longer there."""
+
+    code = "job_not_retryable"
 
 
 class QueueFull(LedgerError):

@@ -16,7 +16,7 @@ from jobs.wish import Strength, Wish
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
 Kind = Literal["protect", "finetune", "detect"]
-KINDS: tuple[Kind, ...] = ("protect", "finetune", "detect")
+CanceledBy = Literal["user", "deadline", "operator"]
 
 
 class Frozen(BaseModel):
@@ -33,6 +33,7 @@ class Source(Frozen):
     bits: int = Field(description="Bits per channel")
     colour: str = Field(description="Which colours its numbers meant, and what became of them")
     is_turned: bool = Field(description="It lay, and was turned upright as its metadata say")
+    quality: int | None = Field(None, description="Of a JPEG, from 1 to 100, as its tables tell")
 
 
 Pixels = Annotated[int, Field(description="In pixels, once the photo is upright")]
@@ -89,6 +90,9 @@ class Queue(Frozen):
     """Where the job waits."""
 
     position: int = Field(description="Among jobs of its kind; 1 is next")
+    eta_s: float | None = Field(
+        None, description="Seconds until it is likely over, by how fast such jobs ended lately; null before the first"
+    )
 
 
 class OutputPhoto(Frozen):
@@ -168,10 +172,19 @@ class Job(Frozen):
     timings: Timings = Field(description="Where the time went")
     bundle: BundleName = Field(description="The models that do the work")
     created_at: datetime = Field(description="When it was accepted")
+    start_by: datetime | None = Field(None, description="While it waits: when it is canceled unless work has begun")
+    end_by: datetime | None = Field(None, description="When it is canceled unless it is over")
     started_at: datetime | None = Field(None, description="When a worker last took it")
     finished_at: datetime | None = Field(None, description="When it ended")
+    canceled_by: CanceledBy | None = Field(None, description="Who canceled it; null if nobody did")
+    had_started: bool | None = Field(None, description="Once it was canceled: whether work on it had begun")
+    retry_before: datetime | None = Field(None, description="Until then it can be retried: its photo is still there")
     expires_at: datetime | None = Field(None, description="When everything about it is erased")
-    links: dict[str, str] = Field({}, description="Addresses: `self`, and of a photo's job `result` and `comparison`")
+    links: dict[str, str] = Field(
+        {},
+        description="What can be done with it now: GET `self`, `events`, `result`, `comparison`; "
+        "POST `cancel`, `retry`; DELETE `erase`",
+    )
 
     @property
     def is_over(self) -> bool:
@@ -179,7 +192,7 @@ class Job(Frozen):
         return self.status in ("succeeded", "failed", "canceled")
 
     @classmethod
-    def from_hash(cls, job_id: str, record: Mapping[bytes, bytes], position: int | None) -> Self:
+    def from_hash(cls, job_id: str, record: Mapping[bytes, bytes], queue: Queue | None) -> Self:
         """Build a job from its Redis hash: plain values, JSON for nested ones, seconds since 1970 for times."""
         field: dict[str, object] = {name.decode(): value.decode() for name, value in record.items() if name not in OURS}
         times = {name: float(record[name.encode()]) for name in TIMES if name in field}
@@ -190,10 +203,9 @@ class Job(Frozen):
             "queue_s": round(started - times["created_at"], 3) if started else None,
             "run_s": round(finished - started, 3) if started and finished else None,
         }
-        queue = Queue(position=position) if position else None
         return cls.model_validate(field | moments | nested | {"id": job_id, "queue": queue, "timings": timings})
 
 
-TIMES = ("created_at", "started_at", "finished_at", "expires_at")
-OURS = {b"token", b"at_risk"}  # between ledger and workers
+TIMES = ("created_at", "start_by", "end_by", "started_at", "finished_at", "expires_at", "retry_before")
+OURS = {b"token", b"at_risk", b"ttl_s", b"has_photo"}  # between ledger and workers
 NESTED = ("input", "progress", "output", "error", "timings", "bundle")

@@ -6,81 +6,38 @@ A claim's `token` fences: whoever holds an older one can change nothing any more
 
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from importlib.resources import files
+from contextlib import suppress
 from typing import Any, Literal, cast
 
 from redis import Redis
-from redis.commands.core import Script
-from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
+from redis.exceptions import RedisError
 
-from jobs.errors import ErasedJob, QueueFull, StoreFull, UnknownJob
+from jobs.claims import Claim, Reaped
+from jobs.errors import BeingRead, ErasedJob, JobExists, KeyReused, NotRetryable, QueueFull, StoreFull, UnknownJob
 from jobs.finished import Protected, candidate_of
-from jobs.job import (
-    INPUT,
-    KINDS,
-    AnyInput,
-    BundleName,
-    DetectInput,
-    Job,
-    JobError,
-    Kind,
-    Output,
-    StyleInput,
-    Timings,
-)
+from jobs.job import INPUT, CanceledBy, DetectInput, Job, JobError, Kind, Output, StyleInput, Timings
+from jobs.lua.scripts import Blob, key, load_scripts, needing_room
+from jobs.new_job import Accepted, NewJob, Once
+from jobs.reading.history import Event, events_after
+from jobs.reading.listing import Wanted, list_jobs
+from jobs.reading.record import read_job
 from jobs.report import Progress
 from jobs.settings import Settings
 
-Blob = Literal["photo", "twin", "result", "comparison"]
 PICTURES: tuple[Literal["result", "comparison"], ...] = ("result", "comparison")
+ACCEPTED, QUEUE_FULL, REPEATED, DIFFERS, GONE, UNKNOWN = 1, 0, 2, -1, -2, -3  # what accept.lua and retry.lua answer
 
-SCRIPTS = (
-    "accept", "claim", "heartbeat", "progress", "commit", "fail", "cancel", "erase", "reap", "release", "stage",
-    "forget",
-)  # fmt: skip
 STAGED_S = 30  # life of a blob that no script has taken into the ledger yet
+ONCE_S = 24 * 3600  # how long a request that may come again is known, at least
+READING_S = 5  # life of a reservation that nobody renews
 REAP_LIMIT = 200  # jobs per kind and sweep: a script must not hold Redis for long
 
 WORKER_LOST = JobError(code="worker_lost", message="the workers that held this job all died", retryable=True)
 CANCELED = JobError(code="canceled", message="somebody canceled this job", retryable=True)
+NOT_BEGUN = JobError(code="deadline_passed", message="no worker was free in the time that was set", retryable=True)
+NOT_OVER = JobError(code="deadline_passed", message="it was not over in the time that was set", retryable=True)
 QUEUE_TIMEOUT = JobError(code="queue_timeout", message="no worker was free in time", retryable=True)
 PHOTO_EXPIRED = JobError(code="photo_expired", message="the photo expired before a worker was free", retryable=True)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The right to work on a job, until the lease runs out. `token` is the fencing token, `photo` PNG bytes.
-
-    attempt: counts the claims under which work on it began, this one included.
-    """
-
-    job_id: str
-    token: int
-    attempt: int
-    input: AnyInput
-    photo: bytes = field(repr=False, compare=False)
-
-    @property
-    def is_suspect(self) -> bool:
-        """A worker ended while it worked on this job: nobody else should be near when that happens again."""
-        return self.attempt > 1
-
-
-@dataclass(frozen=True)
-class Reaped:
-    """Job ids by what a sweep did with them; whoever swept rings for `bells`."""
-
-    requeued: tuple[str, ...] = ()
-    overdue: tuple[str, ...] = ()
-    lost: tuple[str, ...] = ()
-    timed_out: tuple[str, ...] = ()
-
-    @property
-    def bells(self) -> tuple[str, ...]:
-        """Jobs that wait and whose message is gone or late."""
-        return self.requeued + self.overdue
 
 
 class Ledger:
@@ -92,47 +49,82 @@ class Ledger:
     def __init__(self, redis: Redis, settings: Settings) -> None:
         self._redis = redis
         self._settings = settings
-        self._ends = (settings.result_ttl_s, settings.tombstone_ttl_s)
-        self._scripts = {name: _script(redis, name) for name in SCRIPTS}
+        self._ends = (settings.result_ttl_s, settings.tombstone_ttl_s, settings.retry_ttl_s)
+        self._live_s = settings.queue_timeout_s + settings.result_ttl_s  # the longest a job can matter, workers or none
+        self._once_s = max(ONCE_S, settings.queue_timeout_s + settings.max_result_ttl_s + settings.tombstone_ttl_s)
+        self._scripts = load_scripts(redis)
 
     def accept(
-        self,
-        photo: bytes | memoryview | None,
-        job_input: AnyInput,
-        bundle: BundleName,
-        kind: Kind = "protect",
-        twin: bytes | memoryview | None = None,
-    ) -> str:
-        """Write a new job and return its id, which nobody can guess. Ring only afterwards. Raises QueueFull, StoreFull.
+        self, new: NewJob, photo: bytes | memoryview | None = None, twin: bytes | memoryview | None = None
+    ) -> Accepted:
+        """Write a new job down, or find the one that the same request made before. Ring only afterwards.
 
-        photo: canonical PNG; None for a job without one.  twin: the bare twin of a reference.
+        photo: canonical PNG, if the job has any.  twin: the bare twin of a reference.
+        Raises QueueFull, StoreFull, JobExists, KeyReused, ErasedJob.
         """
-        job_id = secrets.token_hex(16)
-        limits = self._settings
-        live_s = limits.queue_timeout_s + limits.result_ttl_s  # the longest a job can matter, workers or none
-        staged = {
-            f"diffam:{blob}:{job_id}": data for blob, data in (("photo", photo), ("twin", twin)) if data is not None
-        }
+        limits, staged_as, terms = self._settings, secrets.token_hex(16), new.terms
+        deadlines = ["" if within_s is None else within_s for within_s in (terms.start_within_s, terms.end_within_s)]
+        record: dict[str, str | int] = {
+            "input": new.input.model_dump_json(), "bundle": new.bundle.model_dump_json(), "kind": new.kind,
+            "max_attempts": limits.max_attempts,
+        }  # fmt: skip
+        if terms.ttl_s is not None:
+            record["ttl_s"] = terms.ttl_s
+        pictures: tuple[tuple[Blob, bytes | memoryview | None], ...] = (("photo", photo), ("twin", twin))
+        staged = {key(blob, staged_as): data for blob, data in pictures if data is not None}
+        once = new.once or Once("")
         try:
-            with _needing_room():
+            with needing_room():
                 for name, data in staged.items():
                     self._redis.set(name, data, ex=STAGED_S)
-                is_accepted = self._run(
+                answer, job_id = self._run(
                     "accept",
-                    *(job_id, limits.max_queued, limits.ring_again_s, live_s, limits.max_attempts),
-                    *(job_input.model_dump_json(), bundle.model_dump_json(), kind),
+                    *(new.job_id, limits.max_queued, limits.ring_again_s, self._live_s, staged_as),
+                    *(once.name, once.payload, self._once_s, *deadlines),
+                    *(part for field in record.items() for part in field),
                 )
         except (StoreFull, RedisError):
             with suppress(RedisError):
                 self._run("forget", *staged)
             raise
-        if not is_accepted:
-            raise QueueFull(f"{limits.max_queued} jobs are waiting already")
-        return job_id
+        return self._accepted(once, answer, job_id)
+
+    def retry(self, job_id: str) -> Accepted:
+        """A new job of the same wish and photo, for one that failed or was canceled; asked again, the same new one.
+
+        Ring only afterwards. Raises UnknownJob, ErasedJob, NotRetryable, QueueFull, StoreFull.
+        """
+        once, limits = Once.by_retry(job_id), self._settings
+        with needing_room():
+            answer, made = self._run(
+                "retry",
+                *(job_id, secrets.token_hex(16), limits.max_queued, limits.ring_again_s, self._live_s),
+                *(once.name, self._once_s),
+            )
+        if answer == UNKNOWN:
+            raise UnknownJob(job_id)
+        if answer == DIFFERS:
+            raise NotRetryable("it waits, runs or succeeded, has failed for good, or its photo is no longer there")
+        return self._accepted(once, answer, made)
+
+    def made_before(self, once: Once) -> str | None:
+        """The job that the same request made before, if it came before. Raises JobExists, KeyReused, ErasedJob."""
+        answer, job_id = self._run("before", once.name, once.payload)
+        return _made(once, answer, job_id) if answer else None
+
+    def reserve(self, once: Once, reader: str) -> None:
+        """Keep others from reading the same request meanwhile, for READING_S. Raises BeingRead, StoreFull."""
+        with needing_room():
+            if not self._run("reserve", once.name, reader, READING_S):
+                raise BeingRead("the same request is being read at this moment; come back for its job")
+
+    def give_back(self, once: Once, reader: str) -> None:
+        """Whoever comes next may read it."""
+        self._run("reserve", once.name, reader, 0)
 
     def claim(self, job_id: str) -> Claim | None:
         """Take a waiting job, or one whose lease ran out. None: nothing to do, drop the message."""
-        claimed = self._run("claim", job_id, self._settings.lease_s)
+        claimed = self._run("claim", job_id, self._settings.lease_s, NOT_BEGUN.model_dump_json(), *self._ends)
         if not claimed:
             return None
         token, attempt, job_input = claimed
@@ -171,7 +163,7 @@ class Ledger:
         """End the job as `succeeded` and delete its input. False: the claim is stale, the result was dropped."""
         for number, picture in enumerate(protected.candidates):
             for kind, blob in zip(PICTURES, (picture.photo, picture.comparison), strict=True):
-                self._run("stage", _key(kind, f"{claim.job_id}:{claim.token}", number), blob, STAGED_S)
+                self._run("stage", key(kind, f"{claim.job_id}:{claim.token}", number), blob, STAGED_S)
         pictures = [candidate_of(picture) for picture in protected.candidates]
         chosen = pictures[0]
         output = Output(photo=chosen.photo, faces=chosen.faces, candidates=pictures if len(pictures) > 1 else [])
@@ -184,12 +176,22 @@ class Ledger:
         documents = (output.model_dump_json(), Timings().model_dump_json(exclude_none=True))
         return bool(self._run("commit", claim.job_id, claim.token, *documents, *self._ends))
 
-    def cancel(self, job_id: str) -> bool:
-        """End a job as `canceled`; work on it stops at its next step. False: it was over. Raises UnknownJob."""
-        answer = int(self._run("cancel", job_id, CANCELED.model_dump_json(), *self._ends))
+    def cancel(self, job_id: str, by: CanceledBy = "user") -> bool:
+        """End a job as `canceled`; work on it stops at its next step. False: it was over. Raises UnknownJob.
+
+        Its input is deleted if its user wants that; else it waits for a retry.
+        """
+        ttl_s, tombstone_s, retry_s = self._ends
+        ends = (ttl_s, tombstone_s, 0 if by == "user" else retry_s)
+        answer = int(self._run("cancel", job_id, by, CANCELED.model_dump_json(), *ends))
         if answer < 0:
             raise UnknownJob(job_id)
         return answer == 1
+
+    def cancel_late(self) -> Sequence[str]:
+        """Cancel whatever is past a deadline of its own; their ids. Safe to call from everywhere at any time."""
+        why = (NOT_BEGUN.model_dump_json(), NOT_OVER.model_dump_json())
+        return [job_id.decode() for job_id in self._run("deadlines", REAP_LIMIT, *why, *self._ends)]
 
     def is_waiting(self, job_id: str) -> bool:
         """Whether the job is queued; one whose lease ran out is not, until a sweep has put it back."""
@@ -203,13 +205,13 @@ class Ledger:
         alive = [job_id.decode() for job_ids in pipeline.execute() for job_id in job_ids]
         pipeline = self._redis.pipeline(transaction=False)
         for job_id in alive:
-            pipeline.hget(_key("job", job_id), "input")
+            pipeline.hget(key("job", job_id), "input")
         inputs = (INPUT.validate_json(each) for each in pipeline.execute() if each)
         return frozenset(each.reference_id for each in inputs if not isinstance(each, DetectInput))
 
     def kind(self, job_id: str) -> Kind:
         """What kind of job it is; a forgotten one counts as `protect`."""
-        kind = cast("bytes | None", self._redis.hget(_key("job", job_id), "kind"))  # the client never decodes
+        kind = cast("bytes | None", self._redis.hget(key("job", job_id), "kind"))  # the client never decodes
         return cast("Kind", kind.decode()) if kind else "protect"
 
     def fail(self, claim: Claim, error: JobError) -> bool:
@@ -231,19 +233,24 @@ class Ledger:
 
     def get(self, job_id: str) -> Job:
         """The job as it stands. Raises UnknownJob, ErasedJob."""
-        pipeline = self._redis.pipeline(transaction=True)
-        pipeline.hgetall(_key("job", job_id))
-        pipeline.exists(_key("gone", job_id))
-        for kind in KINDS:  # a job waits for those of its own kind
-            pipeline.zrank(f"diffam:line:{kind}", job_id)
-        record, is_gone, *ranks = pipeline.execute()
-        if record:
-            return Job.from_hash(job_id, record, next((rank + 1 for rank in ranks if rank is not None), None))
-        raise ErasedJob(job_id) if is_gone else UnknownJob(job_id)
+        return read_job(self._scripts["read"], job_id)
+
+    def events(self, job_id: str, after: int = 0) -> Sequence[Event]:
+        """What happened to the job after that revision: the next changes, in order. Raises UnknownJob, ErasedJob."""
+        return events_after(self._redis, job_id, after)
+
+    def page(self, wanted: Wanted, before: str | None, limit: int) -> tuple[list[Job], str | None]:
+        """A page of jobs, newest first, and where the next one begins, if there is one."""
+        return list_jobs(self._redis, self._scripts["read"], wanted, before, limit)
+
+    def seconds_per_job(self, kind: Kind) -> float | None:
+        """Between the ends of such jobs lately, while there was work; None before the first."""
+        seconds = cast("bytes | None", self._redis.hget(f"diffam:pace:{kind}", "seconds"))
+        return round(float(seconds), 3) if seconds else None
 
     def blob(self, kind: Blob, job_id: str, candidate: int = 0) -> bytes | None:
         """The bytes of a photo, result or comparison; None when there are none (yet, or any more)."""
-        return cast("bytes | None", self._redis.get(_key(kind, job_id, candidate)))  # the client never decodes
+        return cast("bytes | None", self._redis.get(key(kind, job_id, candidate)))  # the client never decodes
 
     def erase(self, job_id: str) -> None:
         """Delete everything about a job now, running or not; a tombstone stays a while. Raises UnknownJob."""
@@ -253,39 +260,33 @@ class Ledger:
     def warm_workers(self) -> int:
         """How many workers showed a sign of life within the last lease. Writes a probe, so a read-only Redis raises
         RedisError, one that is full StoreFull."""
-        with _needing_room():
+        with needing_room():
             self._redis.set("diffam:probe", b"1")
         seconds, _ = self._redis.time()
         return int(self._redis.zcount("diffam:workers", seconds - self._settings.lease_s, "+inf"))
 
-    def _run(self, name: str, *args: str | int | bytes) -> Any:
+    def _accepted(self, once: Once, answer: int, job_id: bytes) -> Accepted:
+        """What accept.lua and retry.lua answer. Raises QueueFull, JobExists, KeyReused, ErasedJob."""
+        if answer == ACCEPTED:
+            return Accepted(job_id.decode())
+        if answer == QUEUE_FULL:
+            raise QueueFull(f"{self._settings.max_queued} jobs are waiting already")
+        return Accepted(_made(once, answer, job_id), is_repeat=True)
+
+    def _run(self, name: str, *args: str | float | bytes) -> Any:
         return self._scripts[name](args=args)
-
-
-@contextmanager
-def _needing_room() -> Iterator[None]:
-    """Tell a store that has no room from one that cannot be reached. Raises StoreFull."""
-    try:
-        yield
-    except OutOfMemoryError as error:
-        raise StoreFull("the store is full: no new jobs until old ones are erased or expire") from error
-    except ResponseError as error:
-        if not str(error).startswith("MISCONF"):  # what it says when its append-only file cannot be written
-            raise
-        raise StoreFull("the store cannot write its file: its disk may be full") from error
 
 
 def _pairs(claims: Iterable[Claim]) -> Iterator[str | int]:
     return (part for claim in claims for part in (claim.job_id, claim.token))
 
 
-def _key(kind: Blob | Literal["job", "gone"], job_id: str, candidate: int = 0) -> str:
-    """Mirrors `key` and PICTURES in lua/prelude.lua."""
-    return f"diffam:{kind}.{candidate}:{job_id}" if candidate else f"diffam:{kind}:{job_id}"
-
-
-def _script(redis: Redis, name: str) -> Script:
-    """Only taking new jobs may fail when the store is full: all else frees it, or keeps alive what does."""
-    lua = files("jobs") / "lua"
-    head = "" if name == "accept" else "#!lua flags=allow-oom\n"
-    return redis.register_script(head + (lua / "prelude.lua").read_text() + (lua / f"{name}.lua").read_text())
+def _made(once: Once, answer: int, job_id: bytes) -> str:
+    """The job of a request that came before. Raises JobExists, KeyReused, ErasedJob."""
+    if answer == GONE:
+        raise ErasedJob("the job of this request was erased or has expired")
+    if answer == DIFFERS:
+        if once.job_id:
+            raise JobExists("this id belongs to a job of another photo or wish")
+        raise KeyReused("this key came with another photo or wish before")
+    return job_id.decode()

@@ -6,7 +6,7 @@ Built in `main()` and handed down; nothing reads the environment later. `.env.ex
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -48,7 +48,9 @@ class Settings(BaseSettings):
 
     # How long things live
     result_ttl_s: PositiveInt = 3600
+    max_result_ttl_s: PositiveInt = 24 * 3600  # the longest that a client may ask for
     tombstone_ttl_s: PositiveInt = 600
+    retry_ttl_s: NonNegativeInt = 600  # of the photo of a job that a retry may still bring to a good end; 0: none
     queue_timeout_s: PositiveInt = 3600
     forget_s: PositiveFloat = 60  # the bound for what was erased to leave the files of Redis, while the web runs
 

@@ -88,6 +88,7 @@ class Wish(BaseModel):
         "png",
         description="png keeps every pixel outside the make-up bit for bit; avif and heic where allowed",
     )
+    quality: int = Field(92, ge=1, le=100, description="Of jpeg, webp, avif and heic, on the encoder's own scale")
     faces: Faces = Field("all", description="`all`, the `largest`, or indices from POST /v1/faces: `0,2`")
     strength: Strength = Field(
         1.0, description="0 (no make-up) to 1, or `auto`: the least that hides the owner after JPEG 75"

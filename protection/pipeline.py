@@ -157,7 +157,7 @@ def _composite(upload: Upload, worn: Sequence[Wearing]) -> Photo:
 
 def _write(upload: Upload, photo: Photo) -> bytes:
     """The finished file of one candidate."""
-    return encode_photo(photo, upload.wish.output_format, alpha=upload.alpha, is_marked=True)
+    return encode_photo(photo, upload.wish.output_format, upload.wish.quality, upload.alpha, is_marked=True)
 
 
 def _score(bundle: Bundle, upload: Upload, worn: Sequence[Wearing], photo: Photo, on_step: OnStep) -> Candidate:

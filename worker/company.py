@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Condition
 
-from jobs.ledger import Claim
+from jobs.claims import Claim
 from worker.outcome import Abandoned
 
 TURN_S = 0.2

@@ -8,7 +8,8 @@ from typing import Protocol
 
 import structlog
 
-from jobs.ledger import Claim, Ledger, Reaped
+from jobs.claims import Claim, Reaped
+from jobs.ledger import Ledger
 
 log = structlog.get_logger()
 

@@ -7,8 +7,9 @@ import torch
 from redis.exceptions import RedisError
 
 from diffam_core.errors import DiffAMError
+from jobs.claims import Claim
 from jobs.job import JobError
-from jobs.ledger import Claim, Ledger
+from jobs.ledger import Ledger
 from jobs.report import Progress
 from model_store.errors import StoreError
 

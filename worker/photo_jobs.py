@@ -18,8 +18,9 @@ import structlog
 import torch
 from redis.exceptions import RedisError
 
+from jobs.claims import Claim
 from jobs.job import DetectInput, JobInput, Output
-from jobs.ledger import Claim, Ledger
+from jobs.ledger import Ledger
 from jobs.report import FaceReport, OnProgress, Progress
 from protection.pipeline import MadeUp, ProtectedPhoto
 from protection.plan import Request, Upload

@@ -19,7 +19,16 @@ from io import BytesIO
 from PIL import ExifTags, Image
 
 from app.photo.colour import Declared, reduce_to_8_bits, split_alpha, to_srgb
-from app.photo.formats import Extra, Format, bits_per_channel, coded_primaries, is_film, open_photo, tell_format
+from app.photo.formats import (
+    Extra,
+    Format,
+    bits_per_channel,
+    coded_primaries,
+    is_film,
+    jpeg_quality,
+    open_photo,
+    tell_format,
+)
 
 Image.MAX_IMAGE_PIXELS = None  # `_check_size` is stricter and knows our limits
 
@@ -104,7 +113,7 @@ class Source:
 
     mode: `grey`, `grey+alpha`, `palette`, `RGB`, `RGBA` or `CMYK`.  bits: per channel (per pixel of a palette).
     colour: how its colours became sRGB, in the words of `app.photo.colour`.
-    is_turned: its EXIF orientation was not upright.
+    is_turned: its EXIF orientation was not upright.  quality: of a JPEG, 1 to 100.
     """
 
     format: Format
@@ -112,6 +121,7 @@ class Source:
     bits: int
     colour: str
     is_turned: bool
+    quality: int | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +143,7 @@ def canonical_photo(upload: bytes, limits: PhotoLimits) -> CanonicalPhoto:
     try:
         photo = _decoded(upload, photo_format, limits)
         bits, mode = bits_per_channel(photo, upload, photo_format), MODES.get(photo.mode, photo.mode)
+        quality = jpeg_quality(photo) if photo_format == "jpeg" else None
         says_srgb = photo_format == "png" and "srgb" in photo.info
         declared = Declared(photo.info.get("icc_profile"), coded_primaries(upload, photo_format), says_srgb)
         photo, is_turned = _upright(reduce_to_8_bits(photo, bits))
@@ -140,7 +151,7 @@ def canonical_photo(upload: bytes, limits: PhotoLimits) -> CanonicalPhoto:
         photo, colour = to_srgb(photo, declared)
         if alpha:
             photo = _veiled(photo, alpha)
-        source = Source(photo_format, mode, bits, colour, is_turned)
+        source = Source(photo_format, mode, bits, colour, is_turned, quality)
         return CanonicalPhoto(_bare_png(photo), *photo.size, source)
     except MemoryError as error:
         raise PhotoTooLarge("the photo needs more memory than one upload may have") from error

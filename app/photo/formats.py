@@ -19,6 +19,7 @@ HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis"} | HEVC_FILM_BRANDS
 FILM_BRANDS = {b"avis", b"msf1"} | HEVC_FILM_BRANDS
 LONGEST_SIDE_PX = {"webp": 16_383, "jpeg": 65_500, "avif": 32_768, "heic": 32_768}
 """What can be written, and read again by the libraries that we have; PNG has no such limit."""
+STANDARD_TABLE_SUM = 3679  # of the luminance table that the JPEG standard gives as an example (Annex K, table K.1)
 HEADER_BYTES = 1 << 16  # properties of AVIF and HEIC files stand in front of the pixels
 
 
@@ -53,6 +54,19 @@ def open_photo(upload: bytes, photo_format: Format) -> Image.Image:
 
         AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     return Image.open(BytesIO(upload), formats=[photo_format.upper()])
+
+
+def jpeg_quality(photo: Image.Image) -> int | None:
+    """The quality that libjpeg would write tables as coarse as the photo's with, 1 to 100; None of what is no JPEG.
+
+    libjpeg scales the standard's luminance table; other encoders have tables of their own, and are compared by the sum.
+    """
+    table = getattr(photo, "quantization", {}).get(0)
+    if not table:
+        return None
+    percent = 100 * sum(table) / STANDARD_TABLE_SUM
+    quality = 100 - percent / 2 if percent <= 100 else 5000 / percent
+    return 100 if max(table) == 1 else min(max(round(quality), 1), 99)
 
 
 def is_film(photo: Image.Image, upload: bytes, photo_format: Format) -> bool:

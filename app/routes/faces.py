@@ -3,12 +3,15 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
+from app.answers import accepted
 from app.form import read_form
 from app.problem import PROBLEMS
-from app.routes.jobs import Prefer, accepted, stored
-from app.service import ServiceDep
-from app.submission import form_schema
+from app.repeats import by_key, read_once, recognised_form
+from app.routes.sending import stored
+from app.service import Service, ServiceDep
+from app.submission import Sending, form_schema
 from jobs.job import Job
+from jobs.new_job import Accepted, NewJob, Once, Terms
 from jobs.queue import DETECT
 
 router = APIRouter(prefix="/v1/faces", tags=["faces"], responses=PROBLEMS)
@@ -25,15 +28,22 @@ WAIT = "wait=10"
 
 
 @router.post("", status_code=202, response_model=Job, openapi_extra=FORM)
-async def find_faces(request: Request, service: ServiceDep, prefer: Prefer = WAIT) -> Response:
+async def find_faces(request: Request, service: ServiceDep, sending: Sending) -> Response:
     """Find the faces of a photo: boxes and landmarks in its pixels, once it is upright, largest face first.
 
     Answers with the job: 200 when its `output.faces` came within ten seconds (or `Prefer: wait=n`), else 202. A photo
     without faces succeeds with none. The photo is erased as soon as it was looked at.
     """
-    async with (
-        read_form(request, Nothing, "photo", (), service.settings.max_upload_bytes) as sent,
-        service.decoder.decode(sent.accept().uploads["photo"]) as photo,
-    ):
-        job_id = await service.enqueue(photo.png, stored(photo), DETECT)
-    return await accepted(service, job_id, prefer)
+    once = by_key(sending.idempotency_key)
+    async with read_once(service, once):
+        made = await _made(request, service, once, Terms(end_within_s=sending.cancel_after))
+    return await accepted(service, made, sending.prefer or WAIT)
+
+
+async def _made(request: Request, service: Service, once: Once | None, terms: Terms) -> Accepted:
+    async with read_form(request, Nothing, "photo", (), service.settings.max_upload_bytes) as sent:
+        once, made = await recognised_form(service, once, request, sent)
+        if made:
+            return made
+        async with service.decoder.decode(sent.accept().uploads["photo"]) as photo:
+            return await service.enqueue(NewJob(stored(photo), service.bundle, DETECT, once, terms), photo.png)

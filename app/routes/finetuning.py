@@ -5,13 +5,15 @@ from contextlib import AsyncExitStack
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.form import read_form
+from app.answers import accepted
+from app.form import ReadForm, read_form
 from app.once import StrictJson
 from app.problem import PROBLEMS, FieldError, Problem, field_problem, noted
-from app.routes.jobs import Prefer, accepted
-from app.service import ServiceDep
-from app.submission import ReferenceSubmission, form_schema
+from app.repeats import by_key, read_once, recognised, recognised_form
+from app.service import Service, ServiceDep
+from app.submission import ReferenceSubmission, Sending, form_schema
 from jobs.job import Job, ReferenceInput, StyleInput
+from jobs.new_job import Accepted, NewJob, Once, Terms
 from jobs.queue import FINETUNE
 from jobs.wish import Id
 from model_store.additions import Objective, StyleOrder, check_name, check_order, refusals
@@ -43,30 +45,54 @@ class Finetune(BaseModel):
 
 
 @router.post("", status_code=202, response_model=Job, openapi_extra=FORM)
-async def add_reference(request: Request, service: ServiceDep, prefer: Prefer = "") -> Response:
+async def add_reference(request: Request, service: ServiceDep, sending: Sending) -> Response:
     """Make a reference of a picture with make-up. The job fails with a code when the picture cannot serve as one."""
-    limit = service.settings.max_upload_bytes
-    async with AsyncExitStack() as held:
-        sent = await held.enter_async_context(read_form(request, ReferenceSubmission, "picture", ("bare",), limit))
+    once, limit = by_key(sending.idempotency_key), service.settings.max_upload_bytes
+    async with (
+        read_once(service, once),
+        read_form(request, ReferenceSubmission, "picture", ("bare",), limit) as sent,
+    ):
+        once, made = await recognised_form(service, once, request, sent)
         refused: list[FieldError] = []
-        if "reference_id" in sent.known:
+        if not made and "reference_id" in sent.known:
             with noted(refused):
                 check_name(service.catalog, sent.known["reference_id"])
-        form = sent.accept(refused)
-        decode = service.decoder.decode
+        terms = Terms(end_within_s=sending.cancel_after)
+        made = made or await _reference_job(service, once, sent.accept(refused), terms)
+    return await accepted(service, made, sending.prefer)
+
+
+async def _reference_job(
+    service: Service, once: Once | None, form: ReadForm[ReferenceSubmission], terms: Terms
+) -> Accepted:
+    decode = service.decoder.decode
+    async with AsyncExitStack() as held:
         photos = {name: await held.enter_async_context(decode(file)) for name, file in form.uploads.items()}
         picture, bare = photos["picture"], photos.get("bare")
         wish = ReferenceInput(
             **form.fields.model_dump(), has_bare=bare is not None,
             width=picture.width, height=picture.height, bytes=picture.size_bytes,
         )  # fmt: skip
-        job_id = await service.enqueue(picture.png, wish, FINETUNE, bare.png if bare else None)
-    return await accepted(service, job_id, prefer)
+        new = NewJob(wish, service.bundle, FINETUNE, once, terms)
+        return await service.enqueue(new, picture.png, bare.png if bare else None)
 
 
 @router.post("/{reference_id}/finetune", status_code=202, response_model=Job)
-async def fine_tune_style(reference_id: str, order: Finetune, service: ServiceDep, prefer: Prefer = "") -> Response:
+async def fine_tune_style(
+    reference_id: str, order: Finetune, request: Request, service: ServiceDep, sending: Sending
+) -> Response:
     """Fine-tune a reference's style for a target. When the job ends, photos can wear it at once."""
+    once = by_key(sending.idempotency_key)
+    async with read_once(service, once):
+        once, made = await recognised(service, once, request, order, {})
+        if not made:
+            asked, terms = _style_asked(service, reference_id, order), Terms(end_within_s=sending.cancel_after)
+            made = await service.enqueue(NewJob(asked, service.bundle, FINETUNE, once, terms))
+    return await accepted(service, made, sending.prefer)
+
+
+def _style_asked(service: Service, reference_id: str, order: Finetune) -> StyleInput:
+    """What is to be trained, with every default filled in. Raises Problem."""
     catalog = service.catalog
     if not any(card.id == reference_id for card in catalog.references):
         raise Problem("not_found", f"no reference {reference_id!r}")
@@ -76,8 +102,7 @@ async def fine_tune_style(reference_id: str, order: Finetune, service: ServiceDe
     if refused := list(refusals(catalog, asked)):
         raise field_problem([FieldError(param=param, code=error.code, detail=str(error)) for param, error in refused])
     checked = check_order(catalog, asked)
-    wish = StyleInput(
+    return StyleInput(
         reference_id=reference_id, target_id=checked.target, held_out=checked.held_out, surrogates=checked.surrogates,
         mode=checked.mode, objective=checked.objective,
     )  # fmt: skip
-    return await accepted(service, await service.enqueue(None, wish, FINETUNE), prefer)

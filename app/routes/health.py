@@ -36,3 +36,28 @@ def readyz(service: ServiceDep) -> Ready:
     if not workers:
         raise Problem("no_worker", "no warm worker has shown a sign of life")
     return Ready(workers=workers, bundle=service.shipped.name)
+
+
+class Live(BaseModel):
+    """The same in the words of the Open Inference Protocol."""
+
+    live: bool = True
+
+
+class ReadyForInference(BaseModel):
+    """The same in the words of the Open Inference Protocol."""
+
+    ready: bool = True
+
+
+@router.get("/v2/health/live")
+async def v2_live() -> Live:
+    """`/livez`, as inference servers have it."""
+    return Live()
+
+
+@router.get("/v2/health/ready")
+def v2_ready(service: ServiceDep) -> ReadyForInference:
+    """`/readyz`, as inference servers have it."""
+    readyz(service)
+    return ReadyForInference()

@@ -15,7 +15,8 @@ from jobs.settings import Settings
 
 AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?", re.IGNORECASE)
 READS = ("GET", "HEAD", "OPTIONS")
-PROBES = ("/livez", "/readyz")  # orchestrators ask them by an address that nobody knows before; they tell no secret
+PROBES = ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready")
+"""Orchestrators ask them by an address that nobody knows before; they tell no secret."""
 PORTS = {"http": 80, "https": 443}
 
 

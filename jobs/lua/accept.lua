@@ -1,14 +1,38 @@
--- ARGV: id, max_queued, ring_again_s, live_s, max_attempts, input, bundle, kind.  -> 1 accepted, 0 queue full
--- The photo is already staged under its own short expiry; a repeated call changes nothing.
-local id, job = ARGV[1], key('job', ARGV[1])
-if redis.call('EXISTS', job) == 1 then return 1 end
-if redis.call('ZCARD', QUEUED) >= tonumber(ARGV[2]) then
-  wipe(key('photo', id), key('twin', id))
-  return 0
+-- ARGV: id, max_queued, ring_again_s, live_s, staged, once, payload, once_s, start_within_s, end_within_s, then names
+-- and values of the record.  -> {answer, id}: 1 accepted; else as `before` says, or 0 queue full
+-- once: '' if the request may come but one time.  *_within_s: '' for no deadline
+-- Pictures are staged under their own short expiry and name: a job that is there already keeps its own.
+local id, job, once = ARGV[1], key('job', ARGV[1]), ARGV[6]
+local pictures = {photo = key('photo', ARGV[5]), twin = key('twin', ARGV[5])}
+
+local function refuse(answer, whose)
+  wipe(pictures.photo, pictures.twin)
+  return {answer, whose or ''}
 end
-local time, live_s = now(), tonumber(ARGV[4])
-redis.call('HSET', job, 'status', 'queued', 'revision', 1, 'attempt', 0, 'token', 0, 'max_attempts', ARGV[5],
-  'input', ARGV[6], 'bundle', ARGV[7], 'kind', ARGV[8], 'created_at', stamp(time))
-for _, name in ipairs({job, key('photo', id), key('twin', id)}) do keep(name, live_s) end
-wait(id, ARGV[8], stamp(time), stamp(time + tonumber(ARGV[3])))
-return 1
+
+if once ~= '' then
+  local answer, whose = before(once, ARGV[7])
+  if answer == 2 and redis.call('HGET', key('once', once), 'call') == ARGV[5] then return {1, id} end  -- sent again
+  if answer ~= 0 then return refuse(answer, whose) end
+  if redis.call('EXISTS', job) == 1 then return refuse(-1) end
+  if redis.call('EXISTS', key('gone', id)) == 1 then return refuse(-2) end
+elseif redis.call('EXISTS', job) == 1 then
+  return refuse(1, id)  -- this very call, sent again by the client library
+end
+if redis.call('ZCARD', QUEUED) >= tonumber(ARGV[2]) then return refuse(0) end
+
+local fields = {}
+for i, name in ipairs({'start_by', 'end_by'}) do
+  local within_s = tonumber(ARGV[8 + i])
+  if within_s then
+    fields[#fields + 1] = name
+    fields[#fields + 1] = stamp(now() + within_s)
+  end
+end
+for i = 11, #ARGV do fields[#fields + 1] = ARGV[i] end
+enqueue(id, fields, pictures, tonumber(ARGV[4]), tonumber(ARGV[3]))
+if once ~= '' then
+  remember(once, id, ARGV[7], ARGV[8])
+  redis.call('HSET', key('once', once), 'call', ARGV[5])
+end
+return {1, id}

@@ -1,4 +1,4 @@
--- ARGV: id, lease_s.  -> {token, attempt, input}, or false when there is nothing to do
+-- ARGV: id, lease_s, not_begun, ttl_s, tombstone_s, retry_s.  -> {token, attempt, input}, or false: nothing to do
 -- Claimable: waiting, or running under a lease that ran out. `token` fences: whoever holds an older one is out.
 local id, job, time = ARGV[1], key('job', ARGV[1]), now()
 local status = redis.call('HGET', job, 'status')
@@ -12,13 +12,21 @@ if status == 'running' then
 elseif status ~= 'queued' then
   return false
 end
-local record = redis.call('HMGET', job, 'attempt', 'max_attempts', 'input')
+local record = redis.call('HMGET', job, 'attempt', 'max_attempts', 'input', 'kind', 'start_by')
+if record[5] and tonumber(record[5]) <= time then
+  cancel(id, 'deadline', ARGV[3], 4)
+  return false
+end
 if tonumber(record[1]) >= tonumber(record[2]) then
   redis.call('HSET', job, 'at_risk', '1')  -- the reaper ends it: this last attempt did count
   return false
 end
 forget(id)
+redis.call('HDEL', job, 'start_by')
+watch_deadlines(id)
 redis.call('HSET', job, 'status', 'running', 'started_at', stamp(time))
-redis.call('HINCRBY', job, 'revision', 1)
+local token, attempt = redis.call('HINCRBY', job, 'token', 1), redis.call('HINCRBY', job, 'attempt', 1)
+changed(id)
 redis.call('ZADD', LEASES, stamp(time + tonumber(ARGV[2])), id)
-return {redis.call('HINCRBY', job, 'token', 1), redis.call('HINCRBY', job, 'attempt', 1), record[3]}
+redis.call('ZADD', key('running', record[4]), stamp(time), id)
+return {token, attempt, record[3]}

@@ -3,7 +3,8 @@ local id = ARGV[1]
 local record = redis.call('HMGET', key('job', id), 'status', 'token')
 if not record[1] then return redis.call('EXISTS', key('gone', id)) end
 forget(id)
-wipe(key('job', id), key('photo', id), key('twin', id))
+redis.call('ZREM', INDEX, id)
+wipe(unpack(parts(id)))
 wipe_pictures(id)
 wipe_pictures(id .. ':' .. tostring(record[2]))
 redis.call('SET', key('gone', id), '1', 'EX', ARGV[2])

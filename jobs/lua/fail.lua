@@ -1,4 +1,4 @@
--- ARGV: id, token, error, ttl_s, tombstone_s.  -> 1 failed for good, 0 no longer the owner
+-- ARGV: id, token, error, ttl_s, tombstone_s, retry_s.  -> 1 failed for good, 0 no longer the owner
 if not is_current(ARGV[1], ARGV[2]) then return 0 end
-close(ARGV[1], 'failed', 'error', ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]))
+close(ARGV[1], 'failed', 'error', ARGV[3], 4)
 return 1

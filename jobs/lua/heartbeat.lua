@@ -3,7 +3,7 @@ local ALIVE_S = 3600  -- a training takes hours, which no expiry that was set at
 
 local function live_on(id)
   if redis.call('TTL', key('job', id)) > ALIVE_S / 2 then return end
-  for _, name in ipairs({key('job', id), key('photo', id), key('twin', id)}) do keep(name, ALIVE_S) end
+  for _, name in ipairs(parts(id)) do keep(name, ALIVE_S) end
 end
 
 local time, lease_s, lost = now(), tonumber(ARGV[2]), {}

@@ -4,7 +4,9 @@ local QUEUED = 'diffam:queued'    -- zset: waiting jobs by time of acceptance
 local BELLS = 'diffam:bells'      -- zset: waiting jobs by time of the next ring
 local LEASES = 'diffam:leases'    -- zset: running jobs by end of lease
 local WORKERS = 'diffam:workers'  -- zset: warm workers by last sign of life
-local KINDS = {'protect', 'finetune', 'detect'}  -- each has its line: the waiting jobs of that kind, as in QUEUED
+local KINDS = {'protect', 'finetune', 'detect'}  -- each has its line and its running jobs, as in QUEUED and LEASES
+local DEADLINES = 'diffam:deadlines'  -- zset: jobs by when they are canceled unless they have come further
+local INDEX = 'diffam:index'        -- zset: all jobs by time of acceptance
 local ERASED = 'diffam:erased'    -- counter: how often bytes were deleted, see jobs/erasure.py
 local ENDS = 'diffam:ends'        -- zset: keys by when the reaper deletes them; their own expiry is far less punctual
 
@@ -20,6 +22,22 @@ end
 
 local function stamp(time) return string.format('%.6f', time) end  -- tostring() would round to 14 digits
 
+-- What a request that may come again made before: 0 nothing; 2 the job `id`; -1 a job of another payload; -2 one that
+-- is gone. A request is known for longer than its job lives.
+local function before(once, payload)
+  local made = redis.call('HMGET', key('once', once), 'id', 'payload')
+  if not made[1] then return 0 end
+  if made[2] ~= payload then return -1 end
+  if redis.call('EXISTS', key('job', made[1])) == 0 then return -2 end
+  return 2, made[1]
+end
+
+local function remember(once, id, payload, once_s)
+  redis.call('HSET', key('once', once), 'id', id, 'payload', payload)
+  redis.call('EXPIRE', key('once', once), once_s)
+  redis.call('DEL', key('reading', once))
+end
+
 -- The holder of the fencing token still owns the live job.
 local function is_current(id, token)
   local record = redis.call('HMGET', key('job', id), 'status', 'token')
@@ -33,8 +51,11 @@ local function wait(id, kind, since, ring_at)
 end
 
 local function forget(id)
-  for _, zset in ipairs({QUEUED, BELLS, LEASES}) do redis.call('ZREM', zset, id) end
-  for _, kind in ipairs(KINDS) do redis.call('ZREM', key('line', kind), id) end
+  for _, zset in ipairs({QUEUED, BELLS, LEASES, DEADLINES}) do redis.call('ZREM', zset, id) end
+  for _, kind in ipairs(KINDS) do
+    redis.call('ZREM', key('line', kind), id)
+    redis.call('ZREM', key('running', kind), id)
+  end
 end
 
 local function wipe(...)
@@ -45,6 +66,24 @@ end
 local function keep(name, ttl_s)
   redis.call('EXPIRE', name, ttl_s)
   redis.call('ZADD', ENDS, stamp(now() + ttl_s), name)
+end
+
+-- What a live job consists of.
+local function parts(id)
+  return {key('job', id), key('events', id), key('photo', id), key('twin', id), key('again', id)}
+end
+
+-- Every change is numbered and told once: a job's history is a stream whose ids are the revisions.
+local function changed(id)
+  local job, event = key('job', id), {'at', stamp(now())}
+  for _, name in ipairs({'status', 'attempt', 'progress', 'error'}) do
+    local value = redis.call('HGET', job, name)
+    if value then
+      event[#event + 1] = name
+      event[#event + 1] = value
+    end
+  end
+  redis.call('XADD', key('events', id), redis.call('HINCRBY', job, 'revision', 1) .. '-0', unpack(event))
 end
 
 local function wipe_pictures(id)
@@ -61,15 +100,66 @@ local function lose(id)
   redis.call('HDEL', job, 'progress', 'at_risk', 'started_at')
 end
 
--- Enter a terminal state: the upload goes now, the record after ttl_s, its tombstone some time later.
-local function close(id, status, field, value, ttl_s, tombstone_s)
+-- Cancel the job at its next deadline: to begin by `start_by`, which a claim takes away, or to be over by `end_by`.
+local function watch_deadlines(id)
+  local record, next_one = redis.call('HMGET', key('job', id), 'start_by', 'end_by'), nil
+  for _, moment in ipairs({1, 2}) do
+    local by = tonumber(record[moment] or nil)
+    if by and (not next_one or by < next_one) then next_one = by end
+  end
+  if next_one then redis.call('ZADD', DEADLINES, stamp(next_one), id) else redis.call('ZREM', DEADLINES, id) end
+end
+
+-- A new job waits. fields: of its record, as a flat list.  pictures: where its photo and its twin lie until now
+local function enqueue(id, fields, pictures, live_s, ring_again_s)
   local job, time = key('job', id), now()
+  redis.call('HSET', job, 'status', 'queued', 'revision', 0, 'attempt', 0, 'token', 0, 'created_at', stamp(time),
+    unpack(fields))
+  for blob, name in pairs(pictures) do
+    if redis.call('EXISTS', name) == 1 then
+      redis.call('RENAME', name, key(blob, id))
+      redis.call('ZREM', ENDS, name)
+      redis.call('HSET', job, 'has_photo', '1')
+    end
+  end
+  changed(id)
+  redis.call('ZADD', INDEX, stamp(time), id)
+  for _, name in ipairs(parts(id)) do
+    if redis.call('EXISTS', name) == 1 then keep(name, live_s) end
+  end
+  wait(id, redis.call('HGET', job, 'kind'), stamp(time), stamp(time + ring_again_s))
+  watch_deadlines(id)
+end
+
+-- Enter a terminal state. The upload goes now, or after retry_s where a retry may still succeed; the record after
+-- ttl_s, its tombstone some time later.  at: where ttl_s, tombstone_s, retry_s stand in ARGV
+local function close(id, status, field, value, at)
+  local job, time = key('job', id), now()
+  local ttl_s = tonumber(redis.call('HGET', job, 'ttl_s') or ARGV[at])
   forget(id)
-  wipe(key('photo', id), key('twin', id))
+  local retry_s = tonumber(ARGV[at + 2])
+  local can_retry = retry_s > 0 and field == 'error' and cjson.decode(value).retryable
+    and redis.call('EXISTS', key('photo', id)) == tonumber(redis.call('HGET', job, 'has_photo') or 0)
+  if can_retry then
+    redis.call('SET', key('again', id), stamp(time + retry_s))
+    for _, blob in ipairs({'photo', 'twin', 'again'}) do
+      if redis.call('EXISTS', key(blob, id)) == 1 then keep(key(blob, id), retry_s) end
+    end
+  else
+    wipe(key('photo', id), key('twin', id))
+  end
   redis.call('HDEL', job, 'progress', 'at_risk')
   redis.call('HSET', job, 'status', status, field, value,
     'finished_at', stamp(time), 'expires_at', stamp(time + ttl_s))
-  redis.call('HINCRBY', job, 'revision', 1)
+  changed(id)
   keep(job, ttl_s)
-  redis.call('SET', key('gone', id), '1', 'EX', ttl_s + tombstone_s)
+  keep(key('events', id), ttl_s)
+  redis.call('SET', key('gone', id), '1', 'EX', ttl_s + ARGV[at + 1])
+end
+
+-- End a live job as canceled, by `user`, `deadline` or `operator`.
+local function cancel(id, by, why, at)
+  local attempt = redis.call('HGET', key('job', id), 'attempt')
+  redis.call('HSET', key('job', id), 'canceled_by', by, 'had_started', attempt == '0' and '0' or '1')
+  close(id, 'canceled', 'error', why, at)
 end

@@ -11,14 +11,17 @@ Post = Callable[..., httpx.Response]
 @pytest.mark.parametrize(
     ("path", "methods"),
     [
-        ("/v1/jobs", "POST"),
-        ("/v1/jobs/x", "GET, HEAD, DELETE"),
+        ("/v1/jobs", "GET, HEAD, POST"),
+        ("/v1/jobs/x", "GET, HEAD, PUT, DELETE"),
         ("/v1/jobs/x/result", "GET, HEAD"),
+        ("/v1/jobs/x/events", "GET, HEAD"),
         ("/v1/jobs/x/cancel", "POST"),
+        ("/v1/jobs/x/retry", "POST"),
         ("/v1/references", "GET, HEAD, POST"),
         ("/v1/references/rose/finetune", "POST"),
         ("/v1/faces", "POST"),
         ("/livez", "GET, HEAD"),
+        ("/v2/health/live", "GET, HEAD"),
         ("/problems", "GET, HEAD"),
         ("/docs", "GET, HEAD"),
         ("/docs/assets/swagger-ui.css", "GET, HEAD"),
@@ -38,17 +41,28 @@ def test_head_says_what_get_says_without_the_body(
     job = post().json()
     finish(job["id"])
     here = job["links"]["self"]
-    own = [here, f"{here}/result", f"{here}/comparison"]
+    own = [here, f"{here}/events", f"{here}/result", f"{here}/comparison"]
     fixed = [
         "/v1/references",
         "/v1/targets",
+        "/v1/limits",
+        "/v1/jobs",
+        "/v2/health/live",
         "/v1/references/rose/image",
         "/livez",
         "/problems",
         "/docs",
         "/openapi.json",
     ]
-    for path in [*own, *fixed, "/docs/assets/swagger-ui.css", "/readyz", "/v1/jobs/nobody", "/nowhere"]:
+    for path in [
+        *own,
+        *fixed,
+        "/docs/assets/swagger-ui.css",
+        "/readyz",
+        "/v2/health/ready",
+        "/v1/jobs/nobody",
+        "/nowhere",
+    ]:
         got, head = client.get(path), client.head(path)
         assert (head.status_code, head.content) == (got.status_code, b""), path
         passing = ("date", "x-request-id")

@@ -77,7 +77,7 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(client: httpx.Clien
     assert problem(client.get("/v2/nothing")).code == "not_found"
     answer = client.put("/v1/jobs")
     assert problem(answer).code == "method_not_allowed"
-    assert answer.headers["allow"] == "POST"
+    assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
 def test_a_client_may_name_its_request_but_not_inject_into_the_log(client: httpx.Client) -> None:

@@ -117,3 +117,28 @@ def test_looking_takes_a_photo_and_nothing_else(client: httpx.Client, jpeg: byte
     nothing = client.post("/v1/faces", files={"picture": jpeg})
     assert problem(nothing).code == "missing_field"
     assert problem(client.post("/v1/faces", files={"photo": b""})).code == "photo_empty"
+
+
+@pytest.mark.parametrize("quality", [35, 60, 75, 90, 97, 100])
+def test_the_same_format_means_the_same_quality_of_a_jpeg(post: Post, quality: int) -> None:
+    photo = BytesIO()
+    Image.effect_noise((96, 80), 50).convert("RGB").save(photo, "JPEG", quality=quality)
+    told = post(photo.getvalue(), output_format="same").json()["input"]
+    assert told["output_format"] == "jpeg"
+    assert told["source"]["quality"] == told["quality"]
+    assert abs(told["quality"] - quality) <= 1
+    other = post(photo.getvalue(), output_format="same", quality="50").json()["input"]
+    assert (other["output_format"], other["quality"]) == ("jpeg", 50)
+
+
+@pytest.mark.parametrize("sent_as", ["PNG", "WEBP"])
+def test_the_same_format_of_what_tells_no_quality_is_that_format(post: Post, sent_as: str) -> None:
+    photo = BytesIO()
+    Image.new("RGB", (96, 80), "teal").save(photo, sent_as)
+    told = post(photo.getvalue(), output_format="same").json()["input"]
+    assert (told["output_format"], told["quality"], told["source"]["quality"]) == (sent_as.lower(), 92, None)
+
+
+@pytest.mark.parametrize("quality", ["0", "101", "good"])
+def test_a_quality_that_no_encoder_has_is_refused(post: Post, quality: str) -> None:
+    assert problem(post(quality=quality)).param == "quality"

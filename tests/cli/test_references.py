@@ -14,6 +14,7 @@ from cli.main import app
 from cli.stack.stack import exclusive
 from jobs.job import BundleName, JobInput
 from jobs.ledger import Ledger
+from jobs.new_job import NewJob
 from model_store.catalog import BUNDLES
 from tests.published_trees import on_side, write_mt
 from worker.serve import sweep_removed
@@ -77,7 +78,7 @@ def test_a_look_in_use_is_removed_by_the_workers_of_its_redis(
         look.mkdir(parents=True)
         (look / "reference.toml").write_text(f'title = "{name}"')
     wish = JobInput(reference_id="dusk", target_id="bruno", width=64, height=64, bytes=5)
-    job_id = ledger.accept(b"photo", wish, BundleName(name="mini", grade="demonstration"))
+    job_id = ledger.accept(NewJob(wish, BundleName(name="mini", grade="demonstration")), b"photo").job_id
     assert "goes once" in call("remove", "dusk")
     assert "Removed" in call("remove", "dawn")
     sweep_removed(looks / "mini", ledger)

@@ -49,6 +49,7 @@ from typer.testing import CliRunner
 from app.main import create_app
 from cli.main import app
 from cli.wishes import form_of, read_wish
+from diffam_core.images import decode_rgba
 from jobs.job import JobInput
 from jobs.settings import Settings
 from protection.pipeline import _write
@@ -56,15 +57,16 @@ from protection.plan import Upload
 
 form = create_app(Settings(_env_file=None)).openapi()["paths"]["/v1/jobs"]["post"]["requestBody"]
 fields = form["content"]["multipart/form-data"]["schema"]["properties"]
-assert (fields["quality"]["minimum"], fields["quality"]["maximum"]) == (50, 100)
-assert "--quality" in CliRunner().invoke(app, ["protect", "--help"], terminal_width=200).output
-assert form_of(read_wish({"reference_id": "rose", "quality": "60"})) == {"reference_id": "rose", "quality": "60"}
-assert JobInput.model_validate({"reference_id": "rose", "width": 1, "height": 1, "bytes": 1}).quality == 92
+assert fields["opacity"]["enum"] == ["keep", "drop"]
+assert "--opacity" in CliRunner().invoke(app, ["protect", "--help"], terminal_width=200).output
+assert form_of(read_wish({"reference_id": "rose", "opacity": "drop"})) == {"reference_id": "rose", "opacity": "drop"}
+assert JobInput.model_validate({"reference_id": "rose", "width": 1, "height": 1, "bytes": 1}).opacity == "keep"
 
 photo = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-wishes = [read_wish({"reference_id": "rose", "output_format": "jpeg", "quality": text}) for text in ("50", "100")]
-small, large = (_write(Upload(wish, photo, None, [], (), (), 0.0), photo) for wish in wishes)
-assert 2 * len(small) < len(large)
+wishes = [read_wish({"reference_id": "rose", "opacity": text}) for text in ("keep", "drop")]
+kept, dropped = (_write(Upload(wish, photo, photo[..., 0], [], (), (), 0.0), photo) for wish in wishes)
+assert decode_rgba(kept)[1] is not None
+assert decode_rgba(dropped)[1] is None
 """
 
 

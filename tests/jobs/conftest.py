@@ -5,9 +5,11 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
+from jobs.claims import Claim
 from jobs.finished import Protected
 from jobs.job import BundleName, JobInput
-from jobs.ledger import Claim, Ledger
+from jobs.ledger import Ledger
+from jobs.new_job import NewJob
 from jobs.report import Progress
 from tests.finished import FinishedPhoto
 
@@ -32,7 +34,7 @@ def protected() -> Protected:
 @pytest.fixture
 def accept() -> Callable[[Ledger], str]:
     """Puts a fresh job into a ledger."""
-    return lambda ledger: ledger.accept(b"photo", INPUT, BUNDLE)
+    return lambda ledger: ledger.accept(NewJob(INPUT, BUNDLE), b"photo").job_id
 
 
 @pytest.fixture

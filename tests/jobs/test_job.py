@@ -26,7 +26,7 @@ ENDED = ACCEPTED | {
 
 
 def test_a_waiting_job_tells_its_place_and_what_was_asked_for() -> None:
-    job = Job.from_hash("an-id", ACCEPTED, position=2)
+    job = Job.from_hash("an-id", ACCEPTED, Queue(position=2))
     assert (job.id, job.status, job.queue, job.is_over) == ("an-id", "queued", Queue(position=2), False)
     assert isinstance(job.input, JobInput)
     assert (job.input.faces, job.input.strength) == ((0,), 1.0)
@@ -34,14 +34,14 @@ def test_a_waiting_job_tells_its_place_and_what_was_asked_for() -> None:
 
 
 def test_a_running_job_tells_how_far_it_is_and_how_long_it_waited() -> None:
-    job = Job.from_hash("an-id", STARTED, position=None)
+    job = Job.from_hash("an-id", STARTED, None)
     assert job.progress is not None
     assert (job.progress.stage, job.progress.fraction, job.queue) == ("invert", 0.25, None)
     assert (job.timings.queue_s, job.timings.run_s) == (1.25, None)
 
 
 def test_an_ended_job_tells_its_times_in_utc_and_its_seconds() -> None:
-    job = Job.from_hash("an-id", ENDED, position=None)
+    job = Job.from_hash("an-id", ENDED, None)
     assert job.is_over
     assert job.output is not None
     assert isinstance(job.output.photo, OutputPhoto)

@@ -6,13 +6,15 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
+from jobs.claims import Reaped
 from jobs.errors import UnknownJob
 from jobs.finished import Protected
-from jobs.job import BundleName, DetectInput, JobError, JobInput
-from jobs.ledger import Ledger, Reaped
+from jobs.job import DetectInput, JobError, JobInput
+from jobs.ledger import Ledger
+from jobs.new_job import NewJob
 from jobs.report import Progress
 from jobs.settings import Settings
-from tests.jobs.conftest import claimed
+from tests.jobs.conftest import BUNDLE, claimed
 
 Accept = Callable[[Ledger], str]
 EndLease = Callable[[str], None]
@@ -149,7 +151,6 @@ def test_the_reaper_requeues_and_after_the_last_attempt_gives_up(
     job = ledger.get(job_id)
     assert job.error is not None
     assert (job.status, job.error.code, job.error.retryable) == ("failed", "worker_lost", True)
-    assert ledger.blob("photo", job_id) is None
 
 
 def test_a_requeued_job_keeps_its_place_in_the_queue(ledger: Ledger, accept: Accept, end_lease: EndLease) -> None:
@@ -164,7 +165,7 @@ def test_a_requeued_job_keeps_its_place_in_the_queue(ledger: Ledger, accept: Acc
 def test_a_job_waits_for_those_of_its_own_kind(ledger: Ledger, accept: Accept) -> None:
     accept(ledger)
     wish = DetectInput(width=64, height=64, bytes=5)
-    detect = [ledger.accept(b"photo", wish, BundleName(name="mini", grade="demonstration"), "detect") for _ in "ab"]
+    detect = [ledger.accept(NewJob(wish, BUNDLE, "detect"), b"photo").job_id for _ in "ab"]
     queues = [ledger.get(job_id).queue for job_id in detect]
     assert [queue and queue.position for queue in queues] == [1, 2]
 

@@ -87,12 +87,10 @@ def test_what_is_due_is_deleted_by_the_sweep_and_counted(
     ledger.commit(claimed(ledger, job_id), protected, batch_size=1)
     erased = int(redis.get("diffam:erased") or 0)
     names = cast("list[bytes]", redis.zrange("diffam:ends", 0, -1))
-    assert {name.decode().split(":")[1] for name in names} == {
-        "job", "result", "comparison",
-    }  # fmt: skip
+    assert {name.decode().split(":")[1] for name in names} == {"job", "events", "result", "comparison"}
     redis.zadd("diffam:ends", dict.fromkeys(names, 1))
     ledger.reap()
-    assert int(redis.get("diffam:erased") or 0) == erased + 3
+    assert int(redis.get("diffam:erased") or 0) == erased + 4
     assert list(redis.scan_iter(f"*{job_id}*")) == [f"diffam:gone:{job_id}".encode()]
     with pytest.raises(ErasedJob):
         ledger.get(job_id)

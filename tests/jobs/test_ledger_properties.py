@@ -7,10 +7,12 @@ from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from redis import Redis
 
-from jobs.errors import ErasedJob
+from jobs.claims import Claim
+from jobs.errors import ErasedJob, NotRetryable
 from jobs.finished import Protected
-from jobs.job import BundleName, Job, JobError, JobInput
-from jobs.ledger import Claim, Ledger
+from jobs.job import BundleName, CanceledBy, Job, JobError, JobInput
+from jobs.ledger import Ledger
+from jobs.new_job import NewJob, Terms
 from jobs.report import Progress
 
 INPUT = JobInput(reference_id="rose", target_id="ada", width=64, height=64, bytes=5)
@@ -26,9 +28,11 @@ class OneJob(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.redis.flushall()
-        self.job_id = self.ledger.accept(b"photo", INPUT, BundleName(name="mini", grade="demonstration"))
+        new = NewJob(INPUT, BundleName(name="mini", grade="demonstration"), terms=Terms(end_within_s=1000))
+        self.job_id = self.ledger.accept(new, b"photo").job_id
         self.claims: list[Claim] = []
         self.endings = 0
+        self.retries: set[str] = set()
         self.is_erased = False
         self.seen: Job = self.ledger.get(self.job_id)
 
@@ -52,7 +56,9 @@ class OneJob(RuleBasedStateMachine):
             is_done = self.ledger.commit(claim, self.protected, batch_size=1)
             self.endings += is_done
         else:
-            is_done = self.ledger.fail(claim, JobError(code="x", message="", retryable=False))
+            is_done = self.ledger.fail(
+                claim, JobError(code="x", message="", retryable=data.draw(strategies.booleans()))
+            )
             self.endings += is_done
         assert is_newest or not is_done
 
@@ -64,6 +70,37 @@ class OneJob(RuleBasedStateMachine):
     def sweep(self) -> None:
         self.redis.delete("diffam:reaper")
         self.endings += len(self.ledger.reap().lost)
+
+    @precondition(lambda self: not self.is_erased)
+    @rule(by=strategies.sampled_from(["user", "operator"]))
+    def cancel(self, by: CanceledBy) -> None:
+        self.endings += self.ledger.cancel(self.job_id, by)
+
+    @precondition(lambda self: not self.is_erased)
+    @rule()
+    def let_its_time_pass(self) -> None:
+        """Set its end to before now, as the clock would; what is over has no deadline any more."""
+        if self.redis.zscore("diffam:deadlines", self.job_id) is not None:
+            self.redis.hset(f"diffam:job:{self.job_id}", "end_by", "1.000000")
+            self.redis.zadd("diffam:deadlines", {self.job_id: 1})
+            self.ledger.cancel_late()
+            self.endings += self.ledger.get(self.job_id).canceled_by == "deadline"
+
+    @precondition(lambda self: not self.is_erased)
+    @rule()
+    def retry(self) -> None:
+        """The new job goes its own way; it is there exactly where one could be made, and this one stays as it is."""
+        before = self.ledger.get(self.job_id)
+        if before.retry_before is None and not self.retries:
+            with pytest.raises(NotRetryable):
+                self.ledger.retry(self.job_id)
+            return
+        self.retries.add(self.ledger.retry(self.job_id).job_id)
+        (new,) = self.retries
+        assert self.ledger.blob("photo", new) == b"photo"
+        assert before.is_over
+        self.seen = self.ledger.get(self.job_id)
+        assert self.seen == before.model_copy(update={"retry_before": None})
 
     @rule()
     def erase(self) -> None:
@@ -78,11 +115,18 @@ class OneJob(RuleBasedStateMachine):
             assert list(self.redis.scan_iter(f"*{self.job_id}*")) == [f"diffam:gone:{self.job_id}".encode()]
             return
         job = self.ledger.get(self.job_id)
-        places = [
-            self.redis.zscore(f"diffam:{zset}", self.job_id) is not None for zset in ("queued", "bells", "leases")
-        ]
-        expected = {"queued": [True, True, False], "running": [False, False, True]}
-        assert places == expected.get(job.status, [False, False, False])
+        zsets = ("queued", "line:protect", "bells", "leases", "running:protect", "deadlines", "index")
+        places = {zset for zset in zsets if self.redis.zscore(f"diffam:{zset}", self.job_id) is not None}
+        expected = {
+            "queued": {"queued", "line:protect", "bells", "deadlines", "index"},
+            "running": {"leases", "running:protect", "deadlines", "index"},
+        }
+        assert places == expected.get(job.status, {"index"})
+        history = self.ledger.events(self.job_id)
+        assert [event.revision for event in history] == list(range(1, job.revision + 1))
+        assert (history[-1].status, history[-1].progress, history[-1].error) == (job.status, job.progress, job.error)
+        assert [event for event in history if event.is_last] == (history[-1:] if job.is_over else [])
+        assert (self.ledger.blob("photo", self.job_id) is not None) == (not job.is_over or job.retry_before is not None)
         assert self.endings == job.is_over
         assert job.revision > self.seen.revision or job == self.seen
         assert not self.seen.is_over or job == self.seen

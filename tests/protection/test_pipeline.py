@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from app.photo.formats import jpeg_quality
 from diffam_core.errors import DiffAMError, NoFaceFound
 from diffam_core.images import decode_photo, encode_photo
 from jobs.report import Progress, protected
@@ -201,12 +202,13 @@ def test_nothing_to_make_up_is_nothing_to_tell(bundle: Bundle) -> None:
 
 
 def test_a_jpeg_result_is_measured_as_the_jpeg_it_is(bundle: Bundle, scenes: list[bytes]) -> None:
-    result = _only(
-        *protect_photos(bundle, [Request(scenes[0], Wish(reference_id="rose", output_format="jpeg"))], _ignore)
-    )
+    wish = Wish(reference_id="rose", output_format="jpeg", quality=60)
+    result = _only(*protect_photos(bundle, [Request(scenes[0], wish)], _ignore))
     assert result.media_type == "image/jpeg"
-    assert Image.open(io.BytesIO(result.photo)).format == "JPEG"
-    assert not Image.open(io.BytesIO(result.photo)).getexif()
+    file = Image.open(io.BytesIO(result.photo))
+    assert file.format == "JPEG"
+    assert jpeg_quality(file) == 60
+    assert not file.getexif()
 
 
 @pytest.mark.parametrize("name", ["astronaut_nasa.png", "pillow_hopper.jpg"])

@@ -4,7 +4,8 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from jobs.ledger import Claim, Ledger
+from jobs.claims import Claim
+from jobs.ledger import Ledger
 from jobs.report import Progress
 from jobs.settings import Settings
 from tests.worker.test_photo_jobs import accepted

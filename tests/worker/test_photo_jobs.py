@@ -16,6 +16,7 @@ from redis import Redis
 
 from jobs.job import BundleName, DetectInput, JobInput
 from jobs.ledger import Ledger
+from jobs.new_job import NewJob
 from jobs.report import FaceReport, OnProgress, Progress
 from model_store.errors import StyleNotTrained
 from protection.pipeline import MadeUp
@@ -51,7 +52,7 @@ def accepted(ledger: Ledger, colour: str = "teal") -> str:
     job_input = JobInput(
         reference_id="rosewood", target_id="t1", output_format="png", width=64, height=64, bytes=len(photo.getvalue())
     )
-    return ledger.accept(photo.getvalue(), job_input, BundleName(name="mini", grade="demonstration"))
+    return ledger.accept(NewJob(job_input, BundleName(name="mini", grade="demonstration")), photo.getvalue()).job_id
 
 
 def test_a_job_ends_with_its_photo_and_its_input_is_gone(serve: Serve, ledger: Ledger) -> None:
@@ -188,7 +189,9 @@ def looked_at(ledger: Ledger, colour: str) -> str:
     photo = BytesIO()
     Image.new("RGB", (64, 64), colour).save(photo, "PNG")
     wish = DetectInput(width=64, height=64, bytes=len(photo.getvalue()))
-    return ledger.accept(photo.getvalue(), wish, BundleName(name="mini", grade="demonstration"), "detect")
+    return ledger.accept(
+        NewJob(wish, BundleName(name="mini", grade="demonstration"), "detect"), photo.getvalue()
+    ).job_id
 
 
 @pytest.mark.parametrize(("colour", "count"), [("teal", 1), ("black", 0)])

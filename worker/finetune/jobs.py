@@ -8,9 +8,10 @@ import structlog
 import torch
 
 from diffam_core.transfer import TransferRecipe
+from jobs.claims import Claim
 from jobs.errors import ErasedJob, UnknownJob
 from jobs.job import JobError, Output, ReferenceInput, StyleInput
-from jobs.ledger import Claim, Ledger
+from jobs.ledger import Ledger
 from jobs.repeating import repeating
 from jobs.report import OnProgress, Progress
 from jobs.settings import Settings

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import time
 
@@ -29,6 +30,10 @@ def test_no_job_is_lost_and_none_ends_twice_when_workers_are_killed_again_and_ag
             assert eventually(lambda: client.get("/readyz").is_success)
         finished = [follow(client, job, lambda _: None) for job in jobs]
         revisions = [client.get(f"/v1/jobs/{job['id']}").json()["revision"] for job in jobs]
+        histories = [client.get(job["links"]["events"]).text for job in jobs]
     assert [job["status"] for job in finished] == ["succeeded"] * JOBS
     assert max(job["attempt"] for job in finished) > 1
     assert revisions == [job["revision"] for job in finished]
+    for history, revision in zip(histories, revisions, strict=True):
+        assert re.findall(r"^id: (\d+)$", history, re.MULTILINE) == [str(each) for each in range(1, revision + 1)]
+        assert history.count('"status":"succeeded"') == 1

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from jobs.claims import Claim
 from jobs.job import BundleName, Output, ReferenceInput, StyleInput
-from jobs.ledger import Claim, Ledger
+from jobs.ledger import Ledger
+from jobs.new_job import NewJob
 from jobs.report import OnProgress, Progress
 from jobs.settings import Settings
 from model_store.errors import BundleDamaged, DatasetMissing, StyleExists, UnknownBundle
@@ -23,7 +25,7 @@ WISH = StyleInput(
 
 @pytest.fixture
 def job_id(ledger: Ledger) -> str:
-    return ledger.accept(None, WISH, BundleName(name="mini", grade="demonstration"), "finetune")
+    return ledger.accept(NewJob(WISH, BundleName(name="mini", grade="demonstration"), "finetune")).job_id
 
 
 def test_the_time_left_is_told_from_the_steps_of_this_attempt() -> None:
@@ -118,7 +120,7 @@ def test_a_look_that_was_added_for_nobody_is_taken_back(
 ) -> None:
     settings = settings.model_copy(update={"looks_dir": tmp_path})
     wish = ReferenceInput(reference_id="dusk", title="", description="", has_bare=False, width=64, height=64, bytes=5)
-    job_id = ledger.accept(b"photo", wish, BundleName(name="mini", grade="demonstration"), "finetune")
+    job_id = ledger.accept(NewJob(wish, BundleName(name="mini", grade="demonstration"), "finetune"), b"photo").job_id
 
     def work(_claim: Claim, _ledger: Ledger, _settings: Settings, _on_progress: OnProgress) -> Output:
         look = settings.added_to(settings.bundle) / "references/dusk"

@@ -1,0 +1,54 @@
+"""All jobs of this service, for the people of this machine alone: no keys tell yet whose jobs are whose."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from app.answers import told
+from app.problem import PROBLEMS, Problem
+from app.service import ServiceDep
+from jobs.job import Job, Kind, Status
+from jobs.reading.listing import Wanted
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
+
+Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,12}\.[0-9]{6}$")]
+
+
+class JobsQuery(BaseModel):
+    """Which jobs are asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Status | None = Field(None, description="Only those in this state")
+    kind: Kind | None = Field(None, description="Only those of this kind")
+    code: str | None = Field(None, max_length=64, description="Only those whose `error` has this code")
+    limit: int = Field(20, ge=1, le=100, description="How many at most")
+    cursor: Cursor | None = Field(None, description="Where to go on; `Link` of the page before has it")
+
+
+class Jobs(BaseModel):
+    """A page of jobs, newest first."""
+
+    jobs: list[Job] = Field(description="It may have fewer than `limit`, and there may be more: `Link` tells")
+
+
+@router.get("", response_model=Jobs)
+async def list_jobs(service: ServiceDep, query: Annotated[JobsQuery, Query()]) -> Response:
+    """The jobs that are there, newest first; `Link: <…>; rel="next"` has the next page.
+
+    403 where a proxy lets others in: whoever knows a job's id may read it.
+    """
+    if service.settings.behind_proxy:
+        raise Problem("listing_closed", "there are no keys that tell whose jobs are whose")
+    wanted = Wanted(query.status, query.kind, query.code)
+    jobs, cursor = await run_in_threadpool(service.ledger.page, wanted, query.cursor, query.limit)
+    page = Jobs(jobs=[told(job) for job in jobs])
+    headers = {"Cache-Control": "private, no-cache"}
+    if cursor:
+        same = query.model_dump(exclude_unset=True, exclude_none=True)
+        headers["Link"] = f'<{router.prefix}?{urlencode(same | {"cursor": cursor})}>; rel="next"'
+    return Response(page.model_dump_json(), headers=headers, media_type="application/json")

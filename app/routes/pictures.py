@@ -1,0 +1,58 @@
+"""The pictures of a finished job: the protected photo, and before and after."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from app.answers import IfNoneMatch, etag, matches
+from app.problem import PROBLEMS, Problem
+from app.service import Service, ServiceDep
+from jobs.errors import ErasedJob
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
+
+CandidateNumber = Annotated[int, Query(ge=0, description="Which of several pictures to choose from")]
+
+
+@router.get("/{job_id}/result", response_class=Response)
+def read_result(
+    job_id: str, service: ServiceDep, candidate: CandidateNumber = 0, if_none_match: IfNoneMatch = ""
+) -> Response:
+    """The protected photo, in the size of the upload."""
+    return _picture_response(service, job_id, "result", candidate, if_none_match)
+
+
+@router.get("/{job_id}/comparison", response_class=Response)
+def read_comparison(
+    job_id: str, service: ServiceDep, candidate: CandidateNumber = 0, if_none_match: IfNoneMatch = ""
+) -> Response:
+    """Before and after side by side, with the scores in the caption (JPEG)."""
+    return _picture_response(service, job_id, "comparison", candidate, if_none_match)
+
+
+def _picture_response(
+    service: Service, job_id: str, kind: Literal["result", "comparison"], candidate: int, if_none_match: str
+) -> Response:
+    job = service.ledger.get(job_id)
+    if job.error:
+        raise Problem("job_failed", f"the job failed: {job.error.code}")
+    if job.output is None:
+        raise Problem("result_not_ready", f"the job is {job.status}")
+    if job.output.photo is None:
+        raise Problem("not_found", "a job of this kind has no picture")
+    offered = [each.photo for each in job.output.candidates] or [job.output.photo]
+    if candidate >= len(offered):
+        raise Problem("not_found", f"the job has {len(offered)} pictures, counted from 0", param="candidate")
+    picture = service.ledger.blob(kind, job_id, candidate)
+    if picture is None:  # it expired between the two reads
+        raise ErasedJob(job_id)
+    media_type = offered[candidate].media_type if kind == "result" else "image/jpeg"
+    name = f"{kind}-{job_id[:8]}.{media_type.removeprefix('image/')}"
+    headers = {
+        "ETag": etag(picture),
+        "Cache-Control": "private, no-cache",
+        "Content-Disposition": f'inline; filename="{name}"',
+    }
+    if matches(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(picture, headers=headers, media_type=media_type)

@@ -1,0 +1,138 @@
+"""Send a photo: a job by POST, or by PUT with an id of the client's own."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.answers import accepted, answered_once, wait_of
+from app.form import read_form
+from app.photo.decoder import DecodedPhoto
+from app.photo.formats import LONGEST_SIDE_PX
+from app.problem import PROBLEMS, FieldError, Problem, noted
+from app.repeats import NewId, by_key, read_once, recognised_form
+from app.service import Service, ServiceDep
+from app.submission import Sending, SendingHeaders, Submission, form_schema
+from jobs.job import DetectInput, Job, JobInput, Source
+from jobs.new_job import Accepted, NewJob, Once
+from jobs.wish import OutputFormat
+from model_store.catalog import Catalog
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
+
+NOT_WAITED_FOR = "what is not stored is in the answer alone: send Prefer: wait=n, with n of 1 or more"
+FORM = form_schema(Submission, {"photo": "A JPEG, PNG or WebP photo with a face"}, ["photo"])
+
+
+@router.post("", status_code=202, response_model=Job, openapi_extra=FORM)
+async def create_job(request: Request, service: ServiceDep, sending: Sending) -> Response:
+    """Protect a photo. Answers 202 and the job to watch, or 200 if `Prefer: wait=n` saw it end.
+
+    With an `Idempotency-Key` it may be sent again: the answer is the job of the first time, as it stands now.
+    """
+    once = by_key(sending.idempotency_key)
+    async with read_once(service, once):
+        made, is_stored = await _made(request, service, once, sending)
+    return await (accepted if is_stored else answered_once)(service, made, sending.prefer)
+
+
+@router.put("/{job_id}", status_code=202, response_model=Job, openapi_extra=FORM)
+async def put_job(job_id: NewId, request: Request, service: ServiceDep, sending: Sending) -> Response:
+    """Protect a photo in a job whose id the client chose, so that sending it again makes no second one.
+
+    409 `job_exists`: the id belongs to a job of another photo or wish.
+    """
+    once = Once.by_id(job_id)
+    async with read_once(service, once):
+        made, is_stored = await _made(request, service, once, sending)
+    return await (accepted if is_stored else answered_once)(service, made, sending.prefer)
+
+
+async def _made(
+    request: Request, service: Service, once: Once | None, sending: SendingHeaders
+) -> tuple[Accepted, bool]:
+    """The job of a form, a new one or that of an earlier time, which is not decoded; and whether its result is stored.
+
+    Raises Problem, LedgerError.
+    """
+    async with read_form(request, Submission, "photo", (), service.settings.max_upload_bytes) as sent:
+        once, made = await recognised_form(service, once, request, sent)
+        if made:
+            return made, sent.accept().fields.store
+        catalog = service.catalog
+        wait_s = wait_of(sending.prefer, service.settings) or 0
+        refused = _not_on_offer(service, catalog, sent.known)
+        if not sent.known.get("store", True) and not wait_s:
+            refused.append(FieldError(param="store", code="invalid_field", detail=NOT_WAITED_FOR))
+        form = sent.accept(refused)
+        submission, terms = form.fields, form.fields.terms(sending.cancel_after, wait_s)
+        style = catalog.style_for(submission.reference_id, submission.target_id)
+        async with service.decoder.decode(form.uploads["photo"]) as photo:
+            wish = submission.wish_of(photo.source)
+            _check_size(wish["output_format"], photo)
+            style_ids = {"reference_id": style.reference, "target_id": style.target}
+            asked = JobInput.model_validate(wish | style_ids | dict(stored(photo)))
+            new = NewJob(asked, service.bundle, once=once, terms=terms)
+            return await service.enqueue(new, photo.png), submission.store
+
+
+def stored(photo: DecodedPhoto) -> DetectInput:
+    """What a job record tells of its photo."""
+    source = Source.model_validate(asdict(photo.source))
+    return DetectInput(width=photo.width, height=photo.height, bytes=photo.size_bytes, source=source)
+
+
+def _not_on_offer(service: Service, catalog: Catalog, wish: Mapping[str, Any]) -> list[FieldError]:
+    """What this service or its bundle cannot do. wish: the well-formed fields; others tell nothing."""
+    refused: list[FieldError] = []
+    target = _target_of(catalog, wish, refused)
+    output_format = wish.get("output_format")
+    if output_format in ("avif", "heic") and output_format not in service.settings.extra_formats:
+        detail = f"this service does not write {output_format}"
+        refused.append(FieldError(param="output_format", code="invalid_field", detail=detail))
+    offered = len({style.reference for style in catalog.styles if style.target == target})
+    if target is not None and wish.get("vary") == "look" and offered < wish.get("candidates", 1):
+        detail = f"the target {target!r} has {offered} looks to choose from"
+        refused.append(FieldError(param="candidates", code="invalid_field", detail=detail))
+    most_s = service.settings.max_result_ttl_s
+    if (wish.get("ttl_s") or 0) > most_s:
+        detail = f"results are kept for {most_s} s at most"
+        refused.append(FieldError(param="ttl_s", code="invalid_field", detail=detail))
+    with noted(refused):
+        catalog.check_effort(wish.get("effort"))
+    return refused + _unknown_judges(service.judges, wish.get("judges"))
+
+
+def _unknown_judges(judging: Collection[str], wanted: Collection[str] | None) -> list[FieldError]:
+    """The recognisers of libraries that are asked for and do not judge here."""
+    known = f"there are {', '.join(judging)}" if judging else "there is none"
+    return [
+        FieldError(param="judges", code="judge_missing", detail=f"no recogniser {name!r} judges here: {known}")
+        for name in wanted or ()
+        if name not in judging
+    ]
+
+
+def _target_of(catalog: Catalog, wish: Mapping[str, Any], refused: list[FieldError]) -> str | None:
+    """Whom the wish is to resemble, None where that cannot be told; adds to `refused` what is not in the catalog."""
+    reference, target = wish.get("reference_id"), wish.get("target_id")
+    if reference is not None:
+        with noted(refused):
+            catalog.reference(reference)
+    if target is not None:
+        with noted(refused):
+            catalog.target(target)
+    if reference is not None and "target_id" in wish and not refused:
+        with noted(refused):
+            return catalog.style_for(reference, target).target
+    return target if any(card.id == target for card in catalog.targets) else None
+
+
+def _check_size(output_format: OutputFormat, photo: DecodedPhoto) -> None:
+    """Refuse a format that cannot hold a photo of that size. Raises Problem."""
+    most = LONGEST_SIDE_PX.get(output_format)
+    if most and max(photo.width, photo.height) > most:
+        size = f"the photo is {photo.width} by {photo.height} pixels"
+        detail = f"{size}; {output_format} holds {most} a side at most: ask for png"
+        raise Problem("invalid_field", detail, param="output_format")

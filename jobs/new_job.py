@@ -1,0 +1,93 @@
+"""What a client hands in, before it is a job: the wish, and how the same request is known when it comes again."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import IO
+
+from jobs.job import AnyInput, BundleName, Kind
+
+PIECE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Once:
+    """A request that makes one job however often it comes. `name`: under which it is known, a digest.
+
+    payload: a digest of what was sent, or "" while that is not known. job_id: the id that the client chose, if it did.
+    """
+
+    name: str
+    payload: str = ""
+    job_id: str | None = None
+    _secret: bytes = field(default=b"", repr=False)
+
+    @classmethod
+    def by_key(cls, key: str) -> "Once":
+        """Known by its `Idempotency-Key`."""
+        return cls(hashlib.sha256(f"key:{key}".encode()).hexdigest(), _secret=key.encode())
+
+    @classmethod
+    def by_retry(cls, job_id: str) -> "Once":
+        """Known by the job that it retries."""
+        return cls(hashlib.sha256(f"retry:{job_id}".encode()).hexdigest())
+
+    @classmethod
+    def by_id(cls, job_id: str) -> "Once":
+        """Known by the id that the client chose for its job."""
+        return cls(hashlib.sha256(f"id:{job_id}".encode()).hexdigest(), job_id=job_id, _secret=job_id.encode())
+
+    def sealed(self, said: str, files: Mapping[str, IO[bytes]]) -> "Once":
+        """The same with the digest of what was sent. Keyed: without the client's secret it proves nobody's photo."""
+        mac = hmac.new(self._secret, said.encode(), "sha256")
+        for name, file in sorted(files.items()):
+            mac.update(name.encode() + _digest(file))
+        return replace(self, payload=mac.hexdigest())
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What holds for one job, beside the wish. In seconds; None: what holds for all.
+
+    start_within_s, end_within_s: it is canceled unless work has begun, or it is over.  ttl_s: life of what came of it.
+    """
+
+    start_within_s: float | None = None
+    end_within_s: float | None = None
+    ttl_s: int | None = None
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A request to write down."""
+
+    input: AnyInput
+    bundle: BundleName
+    kind: Kind = "protect"
+    once: Once | None = None
+    terms: Terms = Terms()
+    job_id: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    def __post_init__(self) -> None:
+        """The client's own id counts."""
+        if self.once and self.once.job_id:
+            object.__setattr__(self, "job_id", self.once.job_id)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The job of a request. is_repeat: an earlier one made it."""
+
+    job_id: str
+    is_repeat: bool = False
+
+
+def _digest(file: IO[bytes]) -> bytes:
+    """SHA-256 of all that an open file holds."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while piece := file.read(PIECE_BYTES):
+        digest.update(piece)
+    return digest.digest()
