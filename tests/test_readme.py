@@ -98,18 +98,17 @@ def test_what_real_recognisers_still_know_is_told_as_measured() -> None:
     for people in ("london", "lfw"):
         measured = json.loads((ROOT / f"docs/measurements/portrait_{people}.json").read_text())
         rows = {line["method"]: line for line in measured["summary"]}
-        assert rows["nothing"]["mean"][0] == rows["makeup"]["mean"][0] == 1
-        assert (measured["faces"], measured["seed"], measured["bundle"]) == (8, 0, "portrait")
+        assert min(rows[name]["mean"][0] for name in ("nothing", "makeup")) > 0.99
+        assert (measured["faces"], measured["seed"], measured["bundle"]) == (50, 0, "portrait")
         assert f"commit `{measured['commit']}`" in told
         owners[people] = rows["diffam"]
     london, lfw = owners["london"], owners["lfw"]
     assert f"known in {100 * london['mean'][0]:.1f} % of the cases at FAR .01" in told
     assert f"at {london['psnr_db']:.1f} dB; LFW's" in told
-    assert f"fills, in {100 * lfw['mean'][0]:.1f} %, at {lfw['psnr_db']:.1f} dB" in told
-    sface = [100 * row["own_match_by"]["sface"][0] for row in (london, lfw)]
-    others = json.loads((ROOT / "docs/measurements/portrait_london_seed1.json").read_text())
+    others = json.loads((ROOT / "docs/measurements/portrait_lfw_seed1.json").read_text())
     (row,) = others["summary"]
-    assert (others["faces"], others["seed"], others["bundle"]) == (16, 1, "portrait")
-    sface.append(100 * row["own_match_by"]["sface"][0])
-    assert f"SFace holds out longest: {sface[0]:.0f} % and {sface[1]:.0f} %, and knows {sface[2]:.1f} % of" in told
-    assert row["own_match_by"]["dlib"][0] == 0, "dlib fails, README says"
+    assert (others["faces"], others["seed"], others["bundle"]) == (20, 1, "portrait")
+    fills = f"fills, in {100 * lfw['mean'][0]:.1f} %, at {lfw['psnr_db']:.1f} dB"
+    assert f"{fills} (twenty others: {100 * row['mean'][0]:.1f} %)" in told
+    sface = [100 * row["own_match_by"]["sface"][0] for row in (london, lfw)]
+    assert f"SFace holds out longest: {sface[0]:.0f} % and {sface[1]:.0f} %" in told
