@@ -112,3 +112,14 @@ def test_what_real_recognisers_still_know_is_told_as_measured() -> None:
     assert f"{fills} (twenty others: {100 * row['mean'][0]:.1f} %)" in told
     sface = [100 * row["own_match_by"]["sface"][0] for row in (london, lfw)]
     assert f"SFace holds out longest: {sface[0]:.0f} % and {sface[1]:.0f} %" in told
+
+
+def test_noise_on_real_people_is_told_as_measured() -> None:
+    told = " ".join(README.split())
+    measured = json.loads((ROOT / "docs/measurements/portrait_noise.json").read_text())
+    assert (measured["faces"], measured["seed"], measured["bundle"]) == (4, 0, "portrait")
+    share = {line["method"]: line["mean"][0] for line in measured["summary"]}
+    noise = ("pgd", "mi_fgsm", "ti_dim", "tip_im")
+    assert {share[name] for name in noise} == {1.0}
+    least = min(share[f"{name}_psnr"] for name in noise)
+    assert f"leaves {100 * least:.1f} % or more known at our PSNR; we leave {100 * share['diffam']:.1f} %" in told
