@@ -7,13 +7,17 @@ from time import perf_counter
 
 import anyio
 import structlog
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.problem import Problem, problem_response, to_problem
 from app.serving.door import Door
+from app.serving.gate import job_of, key_of
 from app.serving.stopping import Stopping
 from app.uploads import Place, Uploads
+from jobs.access.keys import Key, Keyring
+from jobs.errors import UnknownJob
 from jobs.settings import Settings
 
 log = structlog.get_logger()
@@ -26,8 +30,9 @@ NO_ENCODING = {"Accept-Encoding": "identity"}
 class Envelope:
     """ASGI middleware, because FastAPI has read the whole body before any dependency of a route runs."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, stopping: Stopping) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, stopping: Stopping, keyring: Keyring) -> None:
         self._app = app
+        self._keyring = keyring
         self._door = Door(settings)
         self._uploads = Uploads(settings)
         self._stopping = stopping
@@ -80,7 +85,10 @@ class Envelope:
         """Raises Problem before any of the body is read, if it is not to be."""
         _check_framing(headers)
         self._door.check(scope["method"], scope["path"], headers)
+        scope["state"]["key"] = key = key_of(self._keyring, scope["method"], scope["path"], headers)
         most_bytes = self._most_bytes(headers)
+        if key:
+            await _check_owner(scope, key)
         place = self._place(headers, most_bytes)
         scope["state"]["place"] = place
         try:
@@ -135,6 +143,16 @@ class Envelope:
 
     def _too_slow(self) -> Problem:
         return Problem("upload_too_slow", f"the body took over {self._body_timeout_s:g} s")
+
+
+async def _check_owner(scope: Scope, key: Key) -> None:
+    """Raises UnknownJob, as of one that never was, where the address is that of another key's job; RedisError."""
+    job_id = job_of(scope["path"])
+    if job_id is None:
+        return
+    owner = await run_in_threadpool(scope["app"].state.service.ledger.owner, job_id)
+    if owner not in (None, key.id):
+        raise UnknownJob(job_id)
 
 
 def shutting_down() -> Problem:

@@ -9,6 +9,8 @@ LedgerError
 ├── NotRetryable       nothing of the job can be tried again
 ├── QueueFull          too many jobs wait
 ├── StoreFull          Redis is out of memory or of disk
+├── UnknownKey         no such key of the API
+├── KeysDamaged        the file of keys cannot be read
 └── RedisNotConfigured no address was given and no embedded server was started
 """
 
@@ -65,6 +67,18 @@ class StoreFull(LedgerError):
     """Redis answers, but has no room: for jobs in memory, or for its file on disk."""
 
     code = "store_full"
+
+
+class UnknownKey(LedgerError):
+    """No key of the API has this id."""
+
+    code = "unknown_key"
+
+
+class KeysDamaged(LedgerError):
+    """The file of keys holds something else, so nobody is let in."""
+
+    code = "keys_damaged"
 
 
 class RedisNotConfigured(LedgerError):

@@ -68,8 +68,8 @@ class Ledger:
             "input": new.input.model_dump_json(), "bundle": new.bundle.model_dump_json(), "kind": new.kind,
             "max_attempts": limits.max_attempts,
         }  # fmt: skip
-        if terms.ttl_s is not None:
-            record["ttl_s"] = terms.ttl_s
+        record |= {} if terms.ttl_s is None else {"ttl_s": terms.ttl_s}
+        record |= {"owner": new.owner} if new.owner else {}
         pictures: tuple[tuple[Blob, bytes | memoryview | None], ...] = (("photo", photo), ("twin", twin))
         staged = {key(blob, staged_as): data for blob, data in pictures if data is not None}
         once = new.once or Once("")
@@ -234,6 +234,11 @@ class Ledger:
     def get(self, job_id: str) -> Job:
         """The job as it stands. Raises UnknownJob, ErasedJob."""
         return read_job(self._scripts["read"], job_id)
+
+    def owner(self, job_id: str) -> str | None:
+        """Whose the job is, or was: the id of a key, "" where it was nobody's; None: never heard of."""
+        owner = cast("bytes | None", self._run("whose", job_id))
+        return None if owner is None else owner.decode()
 
     def events(self, job_id: str, after: int = 0) -> Sequence[Event]:
         """What happened to the job after that revision: the next changes, in order. Raises UnknownJob, ErasedJob."""

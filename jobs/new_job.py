@@ -25,9 +25,9 @@ class Once:
     _secret: bytes = field(default=b"", repr=False)
 
     @classmethod
-    def by_key(cls, key: str) -> "Once":
-        """Known by its `Idempotency-Key`."""
-        return cls(hashlib.sha256(f"key:{key}".encode()).hexdigest(), _secret=key.encode())
+    def by_key(cls, key: str, owner: str = "") -> "Once":
+        """Known by its `Idempotency-Key`, to that owner alone."""
+        return cls(hashlib.sha256(f"key:{owner}:{key}".encode()).hexdigest(), _secret=key.encode())
 
     @classmethod
     def by_retry(cls, job_id: str) -> "Once":
@@ -35,9 +35,10 @@ class Once:
         return cls(hashlib.sha256(f"retry:{job_id}".encode()).hexdigest())
 
     @classmethod
-    def by_id(cls, job_id: str) -> "Once":
-        """Known by the id that the client chose for its job."""
-        return cls(hashlib.sha256(f"id:{job_id}".encode()).hexdigest(), job_id=job_id, _secret=job_id.encode())
+    def by_id(cls, job_id: str, owner: str = "") -> "Once":
+        """Known by the id that the client chose for its job, to that owner alone."""
+        name = hashlib.sha256(f"id:{owner}:{job_id}".encode()).hexdigest()
+        return cls(name, job_id=job_id, _secret=job_id.encode())
 
     def sealed(self, said: str, files: Mapping[str, IO[bytes]]) -> "Once":
         """The same with the digest of what was sent. Keyed: without the client's secret it proves nobody's photo."""
@@ -61,13 +62,14 @@ class Terms:
 
 @dataclass(frozen=True)
 class NewJob:
-    """A request to write down."""
+    """A request to write down. owner: the id of the key that sent it, "" where none is asked for."""
 
     input: AnyInput
     bundle: BundleName
     kind: Kind = "protect"
     once: Once | None = None
     terms: Terms = Terms()
+    owner: str = ""
     job_id: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def __post_init__(self) -> None:

@@ -68,6 +68,9 @@ local function keep(name, ttl_s)
   redis.call('ZADD', ENDS, stamp(now() + ttl_s), name)
 end
 
+-- Whose the job is: the id of a key, or ''. A job that is gone is its owner's, too: `gone` has it.
+local function owner_of(id) return redis.call('HGET', key('job', id), 'owner') or '' end
+
 -- What a live job consists of.
 local function parts(id)
   return {key('job', id), key('events', id), key('photo', id), key('twin', id), key('again', id)}
@@ -154,7 +157,7 @@ local function close(id, status, field, value, at)
   changed(id)
   keep(job, ttl_s)
   keep(key('events', id), ttl_s)
-  redis.call('SET', key('gone', id), '1', 'EX', ttl_s + ARGV[at + 1])
+  redis.call('SET', key('gone', id), owner_of(id), 'EX', ttl_s + ARGV[at + 1])
 end
 
 -- End a live job as canceled, by `user`, `deadline` or `operator`.

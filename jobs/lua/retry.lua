@@ -10,7 +10,7 @@ end
 if redis.call('EXISTS', key('again', id)) == 0 then return {-1, ''} end
 if redis.call('ZCARD', QUEUED) >= tonumber(ARGV[3]) then return {0, ''} end
 local fields = {}
-for _, name in ipairs({'input', 'bundle', 'kind', 'max_attempts', 'ttl_s'}) do
+for _, name in ipairs({'input', 'bundle', 'kind', 'max_attempts', 'ttl_s', 'owner'}) do
   local value = redis.call('HGET', key('job', id), name)
   if value then
     fields[#fields + 1] = name
