@@ -36,6 +36,9 @@ FACTS: Mapping[str, Fact] = {
     "host_not_allowed": Fact(421, "The `Host` header names a host that is not ours; DIFFAM_ALLOWED_HOSTS lists them."),
     "missing_field": Fact(422, "A field that is needed was not sent."),
     "invalid_field": Fact(422, "A field has a value that it cannot have, was sent twice, or does not exist."),
+    "rate_exceeded": Fact(429, "The key has made as many requests as it may in a minute.", is_retryable=True),
+    "bytes_exceeded": Fact(429, "The upload is more than the key may still upload on this day.", is_retryable=True),
+    "too_many_jobs": Fact(429, "As many jobs of the key wait or run as may at once.", is_retryable=True),
     # The photo
     "photo_too_large": Fact(413, "The photo has more pixels than the service decodes.", "photo"),
     "photo_format_unsupported": Fact(415, "The first bytes of the photo belong to no format that is taken.", "photo"),

@@ -7,17 +7,16 @@ from time import perf_counter
 
 import anyio
 import structlog
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.problem import Problem, problem_response, to_problem
+from app.serving.allowance import admit
 from app.serving.door import Door
-from app.serving.gate import job_of, key_of
+from app.serving.gate import key_of
 from app.serving.stopping import Stopping
 from app.uploads import Place, Uploads
-from jobs.access.keys import Key, Keyring
-from jobs.errors import UnknownJob
+from jobs.access.keys import Keyring
 from jobs.settings import Settings
 
 log = structlog.get_logger()
@@ -46,7 +45,7 @@ class Envelope:
         headers = Headers(scope=scope)
         offered = headers.get("x-request-id", "")
         request_id = offered if REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)
-        scope.setdefault("state", {}).update(request_id=request_id, is_head=False)
+        scope.setdefault("state", {}).update(request_id=request_id, is_head=False, allowance={})
         started, status = perf_counter(), None
 
         async def send_marked(message: Message) -> None:
@@ -57,6 +56,7 @@ class Envelope:
                 marked["X-Request-ID"] = request_id
                 marked["X-Content-Type-Options"] = "nosniff"
                 marked.setdefault("Cache-Control", "no-store")
+                marked.update(scope["state"]["allowance"])
             await send(message)
 
         async def refuse(problem: Problem) -> None:
@@ -88,7 +88,9 @@ class Envelope:
         scope["state"]["key"] = key = key_of(self._keyring, scope["method"], scope["path"], headers)
         most_bytes = self._most_bytes(headers)
         if key:
-            await _check_owner(scope, key)
+            length = _length(headers)
+            size_bytes = most_bytes if length is None else length
+            await admit(scope, key, size_bytes if _is_form(headers) else 0)
         place = self._place(headers, most_bytes)
         scope["state"]["place"] = place
         try:
@@ -143,16 +145,6 @@ class Envelope:
 
     def _too_slow(self) -> Problem:
         return Problem("upload_too_slow", f"the body took over {self._body_timeout_s:g} s")
-
-
-async def _check_owner(scope: Scope, key: Key) -> None:
-    """Raises UnknownJob, as of one that never was, where the address is that of another key's job; RedisError."""
-    job_id = job_of(scope["path"])
-    if job_id is None:
-        return
-    owner = await run_in_threadpool(scope["app"].state.service.ledger.owner, job_id)
-    if owner not in (None, key.id):
-        raise UnknownJob(job_id)
 
 
 def shutting_down() -> Problem:

@@ -17,6 +17,7 @@ from app.serving.gate import key_refused
 from app.serving.stopping import Stopping
 from app.spool import bytes_of
 from jobs.access.keys import Key, Keyring
+from jobs.access.quotas import Quotas
 from jobs.connect import connect
 from jobs.erasure import look_every_s, rewrite_when_due
 from jobs.job import BundleName, Kind
@@ -48,12 +49,18 @@ class Service:
     stopping: Stopping
     judges: tuple[str, ...]
     keyring: Keyring
+    quotas: Quotas
     key: Key | None = None
 
     @property
     def owner(self) -> str:
         """Whose the jobs of this request are: the id of its key, or ""."""
         return self.key.id if self.key else ""
+
+    @property
+    def most_at_once(self) -> int | None:
+        """How many of their jobs may wait or run; None: any number."""
+        return self.key.quota.jobs_at_once if self.key else None
 
     def check_key(self) -> None:
         """Raises Problem where the key was revoked since the request began, KeysDamaged."""
@@ -81,9 +88,10 @@ class Service:
         photo, twin: open files of PNG bytes, if the job has any. Raises Problem, LedgerError, RedisError.
         """
         self.check_key()
+        new = replace(new, owner=self.owner, most_at_once=self.most_at_once)
         with ExitStack() as held:
             pictures = [held.enter_context(bytes_of(file)) if file else None for file in (photo, twin)]
-            made = await run_in_threadpool(self.ledger.accept, replace(new, owner=self.owner), *pictures)
+            made = await run_in_threadpool(self.ledger.accept, new, *pictures)
         await self.ring(made, new.kind)
         return made
 
@@ -109,7 +117,7 @@ async def open_service(app: FastAPI, settings: Settings, stopping: Stopping, key
         ledger = Ledger(redis, settings)
         opened.enter_context(repeating("deadlines", ledger.cancel_late, DEADLINES_S))
         app.state.service = Service(
-            settings, choice.catalog, ledger, bells, Decoder(settings), stopping, choice.judging, keyring
+            settings, choice.catalog, ledger, bells, Decoder(settings), stopping, choice.judging, keyring, Quotas(redis)
         )
         yield
 

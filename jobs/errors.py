@@ -8,6 +8,7 @@ LedgerError
 ├── BeingRead          the same request is being read at this moment
 ├── NotRetryable       nothing of the job can be tried again
 ├── QueueFull          too many jobs wait
+├── TooManyJobs        as many jobs of a key wait or run as may
 ├── StoreFull          Redis is out of memory or of disk
 ├── UnknownKey         no such key of the API
 ├── KeysDamaged        the file of keys cannot be read
@@ -61,6 +62,12 @@ class QueueFull(LedgerError):
     """The service takes no more jobs for the moment."""
 
     code = "queue_full"
+
+
+class TooManyJobs(LedgerError):
+    """As many jobs of this key wait or run as may at once."""
+
+    code = "too_many_jobs"
 
 
 class StoreFull(LedgerError):

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO
 
+from jobs.errors import ErasedJob, JobExists, KeyReused, QueueFull, TooManyJobs
 from jobs.job import AnyInput, BundleName, Kind
 
 PIECE_BYTES = 1 << 20
+QUEUE_FULL, REPEATED, DIFFERS, GONE, UNKNOWN, TOO_MANY = 0, 2, -1, -2, -3, -4  # what the scripts answer; 1: accepted
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,10 @@ class Terms:
 
 @dataclass(frozen=True)
 class NewJob:
-    """A request to write down. owner: the id of the key that sent it, "" where none is asked for."""
+    """A request to write down. owner: the id of the key that sent it, "" where none is asked for.
+
+    most_at_once: jobs of theirs that may wait or run; None: any number.
+    """
 
     input: AnyInput
     bundle: BundleName
@@ -70,6 +75,7 @@ class NewJob:
     once: Once | None = None
     terms: Terms = Terms()
     owner: str = ""
+    most_at_once: int | None = None
     job_id: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def __post_init__(self) -> None:
@@ -84,6 +90,24 @@ class Accepted:
 
     job_id: str
     is_repeat: bool = False
+
+
+def accepted(once: Once, answer: int, job_id: bytes) -> Accepted:
+    """What accept.lua, retry.lua and before.lua answer.
+
+    Raises QueueFull, TooManyJobs, JobExists, KeyReused, ErasedJob.
+    """
+    if answer == QUEUE_FULL:
+        raise QueueFull("as many jobs wait already as may")
+    if answer == TOO_MANY:
+        raise TooManyJobs("as many of your jobs wait or run as may at once; come back when one is over")
+    if answer == GONE:
+        raise ErasedJob("the job of this request was erased or has expired")
+    if answer == DIFFERS:
+        if once.job_id:
+            raise JobExists("this id belongs to a job of another photo or wish")
+        raise KeyReused("this key came with another photo or wish before")
+    return Accepted(job_id.decode(), is_repeat=answer == REPEATED)
 
 
 def _digest(file: IO[bytes]) -> bytes:

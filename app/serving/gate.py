@@ -44,6 +44,11 @@ def job_of(path: str) -> str | None:
     return found[1] if found else None
 
 
+def makes_a_job(method: str, path: str) -> bool:
+    """Whether the call makes a job; a PUT or a retry may find one instead."""
+    return method == "POST" and scope_of(method, path) in ("submit", "references")
+
+
 def key_of(keyring: Keyring, method: str, path: str, headers: Headers) -> Key | None:
     """The key that may make this call; None where nobody needs one. Raises Problem, KeysDamaged."""
     is_preflight = method == "OPTIONS" and "access-control-request-method" in headers  # browsers send no key with it

@@ -24,6 +24,16 @@ Scope = Literal["submit", "references", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
+class Quota(BaseModel):
+    """How much a key may ask for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    requests_per_minute: int = Field(600, ge=1, description="Of any kind")
+    jobs_at_once: int = Field(50, ge=1, description="That wait or run")
+    bytes_per_day: int = Field(2 * 1024**3, ge=1, description="Of uploads")
+
+
 class Key(BaseModel):
     """One of those who may ask. Whoever holds `admin` may do what the other scopes allow, too."""
 
@@ -34,6 +44,7 @@ class Key(BaseModel):
     digest: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the key")
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1, description="What it may do")]
     created_at: datetime = Field(description="When it was made")
+    quota: Quota = Quota()
 
     def may(self, scope: Scope | None) -> bool:
         """Whether it may do what needs that scope; None: whatever any key may."""
@@ -43,14 +54,19 @@ class Key(BaseModel):
 KEYS = TypeAdapter(tuple[Key, ...])
 
 
-def create_key(file: Path, name: str, scopes: Iterable[Scope]) -> tuple[Key, str]:
+def create_key(file: Path, name: str, scopes: Iterable[Scope], quota: Quota | None = None) -> tuple[Key, str]:
     """Add a key to the file: 32 random bytes, which nobody can read again. Returns it with its secret.
 
     Raises KeysDamaged, OSError.
     """
     secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     key = Key(
-        id=secrets.token_hex(8), name=name, digest=_digest(secret), scopes=tuple(scopes), created_at=datetime.now(UTC)
+        id=secrets.token_hex(8),
+        name=name,
+        digest=_digest(secret),
+        scopes=tuple(scopes),
+        created_at=datetime.now(UTC),
+        quota=quota or Quota(),
     )
     with _alone(file):
         _write(file, (*read_keys(file), key))
