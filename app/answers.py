@@ -73,10 +73,14 @@ def wait_of(prefer: str, settings: Settings) -> int | None:
 
 
 async def settled(service: Service, job_id: str, prefer: str) -> tuple[Job, dict[str, str]]:
-    """The job once it is over or the wait that `prefer` asks for has passed, and the header that says so."""
+    """The job once it is over or the wait that `prefer` asks for has passed, and the header that says so.
+
+    Raises LedgerError, and Problem where the key was revoked meanwhile.
+    """
     wait_s = wait_of(prefer, service.settings)
     deadline = anyio.current_time() + (wait_s or 0)
     while True:
+        service.check_key()
         job = await run_in_threadpool(service.ledger.get, job_id)
         if job.is_over or service.stopping.has_begun or anyio.current_time() >= deadline:
             return job, {} if wait_s is None else {"Preference-Applied": f"wait={wait_s}"}

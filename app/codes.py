@@ -21,8 +21,13 @@ class Fact(NamedTuple):
 FACTS: Mapping[str, Fact] = {
     # The request itself
     "malformed_request": Fact(400, "The request, or the form in it, does not follow the rules of its format."),
+    "key_missing": Fact(401, "The service asks for a key, and the request brought none: `Authorization: Bearer ...`."),
+    "key_refused": Fact(401, "The key is not known here, or was revoked."),
+    "scope_missing": Fact(403, "The key may do other things than this; its operator can make one that may."),
     "origin_not_allowed": Fact(403, "A web page of another origin sent this; DIFFAM_ALLOWED_ORIGINS lists such pages."),
-    "listing_closed": Fact(403, "Jobs are listed only where nobody but the people of this machine can ask."),
+    "listing_closed": Fact(
+        403, "Without keys, jobs are listed only where nobody but the people of this machine can ask."
+    ),
     "not_found": Fact(404, "Nothing is at this address."),
     "method_not_allowed": Fact(405, "The address exists, but not with this method; `Allow` names those it has."),
     "upload_too_slow": Fact(408, "The request did not arrive in the time it had.", is_retryable=True),
@@ -31,6 +36,9 @@ FACTS: Mapping[str, Fact] = {
     "host_not_allowed": Fact(421, "The `Host` header names a host that is not ours; DIFFAM_ALLOWED_HOSTS lists them."),
     "missing_field": Fact(422, "A field that is needed was not sent."),
     "invalid_field": Fact(422, "A field has a value that it cannot have, was sent twice, or does not exist."),
+    "rate_exceeded": Fact(429, "The key has made as many requests as it may in a minute.", is_retryable=True),
+    "bytes_exceeded": Fact(429, "The upload is more than the key may still upload on this day.", is_retryable=True),
+    "too_many_jobs": Fact(429, "As many jobs of the key wait or run as may at once.", is_retryable=True),
     # The photo
     "photo_too_large": Fact(413, "The photo has more pixels than the service decodes.", "photo"),
     "photo_format_unsupported": Fact(415, "The first bytes of the photo belong to no format that is taken.", "photo"),
@@ -66,6 +74,7 @@ FACTS: Mapping[str, Fact] = {
     "too_many_uploads": Fact(503, "Too many uploads are under way; none of this one was read.", is_retryable=True),
     "queue_full": Fact(503, "Too many jobs wait.", is_retryable=True),
     "store_full": Fact(503, "The store of jobs has no room, in memory or on its disk.", is_retryable=True),
+    "keys_damaged": Fact(503, "The file of keys cannot be read, so nobody is let in.", is_retryable=True),
     "ledger_unavailable": Fact(503, "The store of jobs cannot be reached.", is_retryable=True),
     "no_worker": Fact(503, "No warm worker has shown a sign of life lately.", is_retryable=True),
     "shutting_down": Fact(503, "The service is stopping; another one may take the request.", is_retryable=True),

@@ -11,9 +11,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.problem import Problem, problem_response, to_problem
+from app.serving.allowance import admit
 from app.serving.door import Door
+from app.serving.gate import key_of
 from app.serving.stopping import Stopping
 from app.uploads import Place, Uploads
+from jobs.access.keys import Keyring
 from jobs.settings import Settings
 
 log = structlog.get_logger()
@@ -26,8 +29,9 @@ NO_ENCODING = {"Accept-Encoding": "identity"}
 class Envelope:
     """ASGI middleware, because FastAPI has read the whole body before any dependency of a route runs."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, stopping: Stopping) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, stopping: Stopping, keyring: Keyring) -> None:
         self._app = app
+        self._keyring = keyring
         self._door = Door(settings)
         self._uploads = Uploads(settings)
         self._stopping = stopping
@@ -41,7 +45,7 @@ class Envelope:
         headers = Headers(scope=scope)
         offered = headers.get("x-request-id", "")
         request_id = offered if REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)
-        scope.setdefault("state", {}).update(request_id=request_id, is_head=False)
+        scope.setdefault("state", {}).update(request_id=request_id, is_head=False, allowance={})
         started, status = perf_counter(), None
 
         async def send_marked(message: Message) -> None:
@@ -52,6 +56,7 @@ class Envelope:
                 marked["X-Request-ID"] = request_id
                 marked["X-Content-Type-Options"] = "nosniff"
                 marked.setdefault("Cache-Control", "no-store")
+                marked.update(scope["state"]["allowance"])
             await send(message)
 
         async def refuse(problem: Problem) -> None:
@@ -80,7 +85,12 @@ class Envelope:
         """Raises Problem before any of the body is read, if it is not to be."""
         _check_framing(headers)
         self._door.check(scope["method"], scope["path"], headers)
+        scope["state"]["key"] = key = key_of(self._keyring, scope["method"], scope["path"], headers)
         most_bytes = self._most_bytes(headers)
+        if key:
+            length = _length(headers)
+            size_bytes = most_bytes if length is None else length
+            await admit(scope, key, size_bytes if _is_form(headers) else 0)
         place = self._place(headers, most_bytes)
         scope["state"]["place"] = place
         try:

@@ -10,9 +10,10 @@ from app.methods import HeadIsGet
 from app.once import each_parameter_once
 from app.problem import register_problems
 from app.routes import catalog, events, faces, finetuning, health, jobs, limits, listing, pictures, problems, sending
-from app.routes.docs import add_docs
+from app.routes.docs import add_docs, tell_of_keys
 from app.service import open_service
 from app.serving.stopping import Stopping
+from jobs.access.keys import Keyring
 from jobs.settings import Settings
 
 DESCRIPTION = """\
@@ -20,16 +21,20 @@ Send a face photo and name a make-up reference; get the photo back wearing it: n
 its owner by face-recognition systems. `POST /v1/jobs`, watch `GET /v1/jobs/{id}`, fetch `GET /v1/jobs/{id}/result`.
 """
 TOLD_TO_PAGES = (
-    "ETag", "Idempotent-Replayed", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"
+    "ETag", "Idempotent-Replayed", "Link", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy",
+    "Retry-After", "WWW-Authenticate", "X-Request-ID",
 )  # fmt: skip
 
 
 def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
-    """The application; catalog and Redis are opened when it starts, not before. `stopping`: told by its server."""
-    stopping = stopping or Stopping()
+    """The application; catalog and Redis are opened when it starts, not before. `stopping`: told by its server.
+
+    Raises KeysDamaged.
+    """
+    stopping, keyring = stopping or Stopping(), Keyring(settings.keys)
 
     def lifespan(app: FastAPI) -> AbstractAsyncContextManager[None]:
-        return open_service(app, settings, stopping)
+        return open_service(app, settings, stopping, keyring)
 
     app = FastAPI(
         title="DiffAM",
@@ -49,9 +54,10 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
             allow_headers=["*"],
             expose_headers=TOLD_TO_PAGES,
         )
-    app.add_middleware(Envelope, settings=settings, stopping=stopping)  # outside of the others
+    app.add_middleware(Envelope, settings=settings, stopping=stopping, keyring=keyring)  # outside of the others
     register_problems(app)
     for routes in (sending, listing, jobs, events, pictures, faces, catalog, limits, finetuning, health, problems):
         app.include_router(routes.router)
     add_docs(app)
+    tell_of_keys(app)
     return app

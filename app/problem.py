@@ -23,7 +23,7 @@ from model_store.errors import StoreError
 log = structlog.get_logger()
 
 CODE_OF_STATUS = {400: "malformed_request", 404: "not_found", 405: "method_not_allowed"}
-RETRY_AFTER_S = {409: 1, 503: 5}
+RETRY_AFTER_S = {409: 1, 429: 5, 503: 5}
 MAX_ERRORS = 100  # a body of 64 KiB can be wrong in thousands of places
 
 
@@ -91,7 +91,7 @@ def problem_response(problem: Problem, request_id: str) -> Response:
     )
     headers = dict(problem.headers)
     if fact.is_retryable and fact.status in RETRY_AFTER_S:
-        headers["Retry-After"] = str(RETRY_AFTER_S[fact.status])
+        headers.setdefault("Retry-After", str(RETRY_AFTER_S[fact.status]))
     return Response(document.model_dump_json(), fact.status, headers, "application/problem+json")
 
 

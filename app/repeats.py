@@ -40,9 +40,9 @@ NewId = Annotated[
 ]
 
 
-def by_key(idempotency_key: str | None) -> Once | None:
+def by_key(service: Service, idempotency_key: str | None) -> Once | None:
     """How the request is known, if it is to be."""
-    return Once.by_key(idempotency_key) if idempotency_key else None
+    return Once.by_key(idempotency_key, service.owner) if idempotency_key else None
 
 
 @asynccontextmanager

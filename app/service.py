@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Annotated
@@ -13,8 +13,11 @@ from fastapi import Depends, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
 from app.photo.decoder import Decoder
+from app.serving.gate import key_refused
 from app.serving.stopping import Stopping
 from app.spool import bytes_of
+from jobs.access.keys import Key, Keyring
+from jobs.access.quotas import Quotas
 from jobs.connect import connect
 from jobs.erasure import look_every_s, rewrite_when_due
 from jobs.job import BundleName, Kind
@@ -36,7 +39,7 @@ DEADLINES_S = 0.5
 
 @dataclass(frozen=True)
 class Service:
-    """The open doors of the web process."""
+    """The open doors of the web process, and for whom they are open. key: of the request; None: nobody needs one."""
 
     settings: Settings
     shipped: Catalog
@@ -45,6 +48,24 @@ class Service:
     decoder: Decoder
     stopping: Stopping
     judges: tuple[str, ...]
+    keyring: Keyring
+    quotas: Quotas
+    key: Key | None = None
+
+    @property
+    def owner(self) -> str:
+        """Whose the jobs of this request are: the id of its key, or ""."""
+        return self.key.id if self.key else ""
+
+    @property
+    def most_at_once(self) -> int | None:
+        """How many of their jobs may wait or run; None: any number."""
+        return self.key.quota.jobs_at_once if self.key else None
+
+    def check_key(self) -> None:
+        """Raises Problem where the key was revoked since the request began, KeysDamaged."""
+        if self.key and not self.keyring.holds(self.key):
+            raise key_refused()
 
     @property
     def catalog(self) -> Catalog:
@@ -64,8 +85,10 @@ class Service:
     async def enqueue(self, new: NewJob, photo: IO[bytes] | None = None, twin: IO[bytes] | None = None) -> Accepted:
         """Write a job down, then ring for it; or find the one that the same request made before.
 
-        photo, twin: open files of PNG bytes, if the job has any. Raises LedgerError, RedisError.
+        photo, twin: open files of PNG bytes, if the job has any. Raises Problem, LedgerError, RedisError.
         """
+        self.check_key()
+        new = replace(new, owner=self.owner, most_at_once=self.most_at_once)
         with ExitStack() as held:
             pictures = [held.enter_context(bytes_of(file)) if file else None for file in (photo, twin)]
             made = await run_in_threadpool(self.ledger.accept, new, *pictures)
@@ -79,7 +102,7 @@ class Service:
 
 
 @asynccontextmanager
-async def open_service(app: FastAPI, settings: Settings, stopping: Stopping) -> AsyncIterator[None]:
+async def open_service(app: FastAPI, settings: Settings, stopping: Stopping, keyring: Keyring) -> AsyncIterator[None]:
     """Serve `app` with a Service. Raises StoreError for a missing or damaged bundle, RedisNotConfigured."""
     choice = choose_bundle(settings.bundle, settings.shelf, settings.judges)
     if choice.because:
@@ -94,14 +117,14 @@ async def open_service(app: FastAPI, settings: Settings, stopping: Stopping) -> 
         ledger = Ledger(redis, settings)
         opened.enter_context(repeating("deadlines", ledger.cancel_late, DEADLINES_S))
         app.state.service = Service(
-            settings, choice.catalog, ledger, bells, Decoder(settings), stopping, choice.judging
+            settings, choice.catalog, ledger, bells, Decoder(settings), stopping, choice.judging, keyring, Quotas(redis)
         )
         yield
 
 
 async def _service(request: Request) -> Service:  # a plain function would take a thread to run in
     service: Service = request.app.state.service
-    return service
+    return replace(service, key=request.state.key)
 
 
 ServiceDep = Annotated[Service, Depends(_service)]

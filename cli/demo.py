@@ -38,7 +38,8 @@ def demo(
     choice = ready_bundle(console, settings)
     upload, suffix = (photo.read_bytes(), photo.suffix) if photo else sample(choice.catalog)
     with tempfile.TemporaryDirectory(prefix="diffam-demo-") as folder:
-        own = settings.model_copy(update={"redis_url": None, "data_dir": Path(folder), "bundles_dir": settings.shelf})
+        its_own = {"redis_url": None, "data_dir": Path(folder), "keys_file": None, "bundles_dir": settings.shelf}
+        own = settings.model_copy(update=its_own)
         with running_stack(own, console.print, worker_stop_s=2.0) as stack:
             with console.status("starting Valkey, worker and web process; loading the models"):
                 stack.wait_until_ready()

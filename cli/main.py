@@ -258,6 +258,15 @@ def references(context: typer.Context) -> None:
         references_app(context.args, prog_name="diffam references")
 
 
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
+def keys(context: typer.Context) -> None:
+    """Say who may use a service: create, list, revoke keys (see `diffam keys --help`)."""
+    from cli.stack.keys import keys_app
+
+    with plain_errors():
+        keys_app(context.args, prog_name="diffam keys")
+
+
 @contextmanager
 def plain_errors(interrupted: int = INTERRUPTED) -> Iterator[None]:
     """Show errors that are facts as one line, with exit status 1; Ctrl-C ends with status `interrupted`."""

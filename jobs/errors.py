@@ -8,7 +8,10 @@ LedgerError
 ├── BeingRead          the same request is being read at this moment
 ├── NotRetryable       nothing of the job can be tried again
 ├── QueueFull          too many jobs wait
+├── TooManyJobs        as many jobs of a key wait or run as may
 ├── StoreFull          Redis is out of memory or of disk
+├── UnknownKey         no such key of the API
+├── KeysDamaged        the file of keys cannot be read
 └── RedisNotConfigured no address was given and no embedded server was started
 """
 
@@ -61,10 +64,28 @@ class QueueFull(LedgerError):
     code = "queue_full"
 
 
+class TooManyJobs(LedgerError):
+    """As many jobs of this key wait or run as may at once."""
+
+    code = "too_many_jobs"
+
+
 class StoreFull(LedgerError):
     """Redis answers, but has no room: for jobs in memory, or for its file on disk."""
 
     code = "store_full"
+
+
+class UnknownKey(LedgerError):
+    """No key of the API has this id."""
+
+    code = "unknown_key"
+
+
+class KeysDamaged(LedgerError):
+    """The file of keys holds something else, so nobody is let in."""
+
+    code = "keys_damaged"
 
 
 class RedisNotConfigured(LedgerError):

@@ -155,7 +155,7 @@ class BundleName(Frozen):
 class Job(Frozen):
     """One request, and what became of it."""
 
-    id: str = Field(description="Nobody can guess it: whoever knows it may read and erase the job")
+    id: str = Field(description="Nobody can guess it: without keys, whoever knows it may read and erase the job")
     kind: Kind = Field(
         "protect",
         description="`protect` a photo, `detect` its faces, or `finetune`: add a reference or fine-tune a style",
@@ -207,5 +207,5 @@ class Job(Frozen):
 
 
 TIMES = ("created_at", "start_by", "end_by", "started_at", "finished_at", "expires_at", "retry_before")
-OURS = {b"token", b"at_risk", b"ttl_s", b"has_photo"}  # between ledger and workers
+OURS = {b"token", b"at_risk", b"ttl_s", b"has_photo", b"owner"}  # between ledger and workers
 NESTED = ("input", "progress", "output", "error", "timings", "bundle")

@@ -13,11 +13,11 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.claims import Claim, Reaped
-from jobs.errors import BeingRead, ErasedJob, JobExists, KeyReused, NotRetryable, QueueFull, StoreFull, UnknownJob
+from jobs.errors import BeingRead, NotRetryable, StoreFull, UnknownJob
 from jobs.finished import Protected, candidate_of
 from jobs.job import INPUT, CanceledBy, DetectInput, Job, JobError, Kind, Output, StyleInput, Timings
 from jobs.lua.scripts import Blob, key, load_scripts, needing_room
-from jobs.new_job import Accepted, NewJob, Once
+from jobs.new_job import DIFFERS, UNKNOWN, Accepted, NewJob, Once, accepted
 from jobs.reading.history import Event, events_after
 from jobs.reading.listing import Wanted, list_jobs
 from jobs.reading.record import read_job
@@ -25,7 +25,6 @@ from jobs.report import Progress
 from jobs.settings import Settings
 
 PICTURES: tuple[Literal["result", "comparison"], ...] = ("result", "comparison")
-ACCEPTED, QUEUE_FULL, REPEATED, DIFFERS, GONE, UNKNOWN = 1, 0, 2, -1, -2, -3  # what accept.lua and retry.lua answer
 
 STAGED_S = 30  # life of a blob that no script has taken into the ledger yet
 ONCE_S = 24 * 3600  # how long a request that may come again is known, at least
@@ -60,7 +59,7 @@ class Ledger:
         """Write a new job down, or find the one that the same request made before. Ring only afterwards.
 
         photo: canonical PNG, if the job has any.  twin: the bare twin of a reference.
-        Raises QueueFull, StoreFull, JobExists, KeyReused, ErasedJob.
+        Raises QueueFull, TooManyJobs, StoreFull, JobExists, KeyReused, ErasedJob.
         """
         limits, staged_as, terms = self._settings, secrets.token_hex(16), new.terms
         deadlines = ["" if within_s is None else within_s for within_s in (terms.start_within_s, terms.end_within_s)]
@@ -68,8 +67,8 @@ class Ledger:
             "input": new.input.model_dump_json(), "bundle": new.bundle.model_dump_json(), "kind": new.kind,
             "max_attempts": limits.max_attempts,
         }  # fmt: skip
-        if terms.ttl_s is not None:
-            record["ttl_s"] = terms.ttl_s
+        record |= {} if terms.ttl_s is None else {"ttl_s": terms.ttl_s}
+        record |= {"owner": new.owner} if new.owner else {}
         pictures: tuple[tuple[Blob, bytes | memoryview | None], ...] = (("photo", photo), ("twin", twin))
         staged = {key(blob, staged_as): data for blob, data in pictures if data is not None}
         once = new.once or Once("")
@@ -80,37 +79,37 @@ class Ledger:
                 answer, job_id = self._run(
                     "accept",
                     *(new.job_id, limits.max_queued, limits.ring_again_s, self._live_s, staged_as),
-                    *(once.name, once.payload, self._once_s, *deadlines),
+                    *(once.name, once.payload, self._once_s, *deadlines, new.owner, new.most_at_once or ""),
                     *(part for field in record.items() for part in field),
                 )
         except (StoreFull, RedisError):
             with suppress(RedisError):
                 self._run("forget", *staged)
             raise
-        return self._accepted(once, answer, job_id)
+        return accepted(once, answer, job_id)
 
-    def retry(self, job_id: str) -> Accepted:
+    def retry(self, job_id: str, most_at_once: int | None = None) -> Accepted:
         """A new job of the same wish and photo, for one that failed or was canceled; asked again, the same new one.
 
-        Ring only afterwards. Raises UnknownJob, ErasedJob, NotRetryable, QueueFull, StoreFull.
+        Ring only afterwards. Raises UnknownJob, ErasedJob, NotRetryable, QueueFull, TooManyJobs, StoreFull.
         """
         once, limits = Once.by_retry(job_id), self._settings
         with needing_room():
             answer, made = self._run(
                 "retry",
                 *(job_id, secrets.token_hex(16), limits.max_queued, limits.ring_again_s, self._live_s),
-                *(once.name, self._once_s),
+                *(once.name, self._once_s, most_at_once or ""),
             )
         if answer == UNKNOWN:
             raise UnknownJob(job_id)
         if answer == DIFFERS:
             raise NotRetryable("it waits, runs or succeeded, has failed for good, or its photo is no longer there")
-        return self._accepted(once, answer, made)
+        return accepted(once, answer, made)
 
     def made_before(self, once: Once) -> str | None:
         """The job that the same request made before, if it came before. Raises JobExists, KeyReused, ErasedJob."""
         answer, job_id = self._run("before", once.name, once.payload)
-        return _made(once, answer, job_id) if answer else None
+        return accepted(once, answer, job_id).job_id if answer else None
 
     def reserve(self, once: Once, reader: str) -> None:
         """Keep others from reading the same request meanwhile, for READING_S. Raises BeingRead, StoreFull."""
@@ -235,6 +234,11 @@ class Ledger:
         """The job as it stands. Raises UnknownJob, ErasedJob."""
         return read_job(self._scripts["read"], job_id)
 
+    def owner(self, job_id: str) -> str | None:
+        """Whose the job is, or was: the id of a key, "" where it was nobody's; None: never heard of."""
+        owner = cast("bytes | None", self._run("whose", job_id))
+        return None if owner is None else owner.decode()
+
     def events(self, job_id: str, after: int = 0) -> Sequence[Event]:
         """What happened to the job after that revision: the next changes, in order. Raises UnknownJob, ErasedJob."""
         return events_after(self._redis, job_id, after)
@@ -265,28 +269,9 @@ class Ledger:
         seconds, _ = self._redis.time()
         return int(self._redis.zcount("diffam:workers", seconds - self._settings.lease_s, "+inf"))
 
-    def _accepted(self, once: Once, answer: int, job_id: bytes) -> Accepted:
-        """What accept.lua and retry.lua answer. Raises QueueFull, JobExists, KeyReused, ErasedJob."""
-        if answer == ACCEPTED:
-            return Accepted(job_id.decode())
-        if answer == QUEUE_FULL:
-            raise QueueFull(f"{self._settings.max_queued} jobs are waiting already")
-        return Accepted(_made(once, answer, job_id), is_repeat=True)
-
     def _run(self, name: str, *args: str | float | bytes) -> Any:
         return self._scripts[name](args=args)
 
 
 def _pairs(claims: Iterable[Claim]) -> Iterator[str | int]:
     return (part for claim in claims for part in (claim.job_id, claim.token))
-
-
-def _made(once: Once, answer: int, job_id: bytes) -> str:
-    """The job of a request that came before. Raises JobExists, KeyReused, ErasedJob."""
-    if answer == GONE:
-        raise ErasedJob("the job of this request was erased or has expired")
-    if answer == DIFFERS:
-        if once.job_id:
-            raise JobExists("this id belongs to a job of another photo or wish")
-        raise KeyReused("this key came with another photo or wish before")
-    return job_id.decode()

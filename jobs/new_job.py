@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO
 
+from jobs.errors import ErasedJob, JobExists, KeyReused, QueueFull, TooManyJobs
 from jobs.job import AnyInput, BundleName, Kind
 
 PIECE_BYTES = 1 << 20
+QUEUE_FULL, REPEATED, DIFFERS, GONE, UNKNOWN, TOO_MANY = 0, 2, -1, -2, -3, -4  # what the scripts answer; 1: accepted
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,9 @@ class Once:
     _secret: bytes = field(default=b"", repr=False)
 
     @classmethod
-    def by_key(cls, key: str) -> "Once":
-        """Known by its `Idempotency-Key`."""
-        return cls(hashlib.sha256(f"key:{key}".encode()).hexdigest(), _secret=key.encode())
+    def by_key(cls, key: str, owner: str = "") -> "Once":
+        """Known by its `Idempotency-Key`, to that owner alone."""
+        return cls(hashlib.sha256(f"key:{owner}:{key}".encode()).hexdigest(), _secret=key.encode())
 
     @classmethod
     def by_retry(cls, job_id: str) -> "Once":
@@ -35,9 +37,10 @@ class Once:
         return cls(hashlib.sha256(f"retry:{job_id}".encode()).hexdigest())
 
     @classmethod
-    def by_id(cls, job_id: str) -> "Once":
-        """Known by the id that the client chose for its job."""
-        return cls(hashlib.sha256(f"id:{job_id}".encode()).hexdigest(), job_id=job_id, _secret=job_id.encode())
+    def by_id(cls, job_id: str, owner: str = "") -> "Once":
+        """Known by the id that the client chose for its job, to that owner alone."""
+        name = hashlib.sha256(f"id:{owner}:{job_id}".encode()).hexdigest()
+        return cls(name, job_id=job_id, _secret=job_id.encode())
 
     def sealed(self, said: str, files: Mapping[str, IO[bytes]]) -> "Once":
         """The same with the digest of what was sent. Keyed: without the client's secret it proves nobody's photo."""
@@ -61,13 +64,18 @@ class Terms:
 
 @dataclass(frozen=True)
 class NewJob:
-    """A request to write down."""
+    """A request to write down. owner: the id of the key that sent it, "" where none is asked for.
+
+    most_at_once: jobs of theirs that may wait or run; None: any number.
+    """
 
     input: AnyInput
     bundle: BundleName
     kind: Kind = "protect"
     once: Once | None = None
     terms: Terms = Terms()
+    owner: str = ""
+    most_at_once: int | None = None
     job_id: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def __post_init__(self) -> None:
@@ -82,6 +90,24 @@ class Accepted:
 
     job_id: str
     is_repeat: bool = False
+
+
+def accepted(once: Once, answer: int, job_id: bytes) -> Accepted:
+    """What accept.lua, retry.lua and before.lua answer.
+
+    Raises QueueFull, TooManyJobs, JobExists, KeyReused, ErasedJob.
+    """
+    if answer == QUEUE_FULL:
+        raise QueueFull("as many jobs wait already as may")
+    if answer == TOO_MANY:
+        raise TooManyJobs("as many of your jobs wait or run as may at once; come back when one is over")
+    if answer == GONE:
+        raise ErasedJob("the job of this request was erased or has expired")
+    if answer == DIFFERS:
+        if once.job_id:
+            raise JobExists("this id belongs to a job of another photo or wish")
+        raise KeyReused("this key came with another photo or wish before")
+    return Accepted(job_id.decode(), is_repeat=answer == REPEATED)
 
 
 def _digest(file: IO[bytes]) -> bytes:

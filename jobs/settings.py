@@ -24,11 +24,13 @@ class Settings(BaseSettings):
     bundles_dir: Path | None = None  # None: `bundles` in the data folder; then the shipped ones
     judges: tuple[str, ...] | None = None  # of libraries: they measure, faces are refined on them; None: all
     looks_dir: Path | None = None  # None: `looks` in the data folder; web and workers must share it
+    keys_file: Path | None = None  # None: `keys.json` in the data folder; once it is there, nobody asks without a key
     host: str = "127.0.0.1"
     port: Port = 8000
     behind_proxy: bool = False  # True: something else guards the door, so `host` may be more than this machine
     allowed_hosts: tuple[str, ...] = ()  # beside this machine's own names
     allowed_origins: tuple[str, ...] = ()  # of web pages that may call this service from elsewhere
+    api_key: SecretStr | None = None  # the command line's, where `--server` asks for keys
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     # What an upload may be
@@ -104,6 +106,11 @@ class Settings(BaseSettings):
     def shelf(self) -> Path:
         """Where bundles made at run time are kept, and looked for before the shipped ones."""
         return self.bundles_dir or self.data_dir / "bundles"
+
+    @property
+    def keys(self) -> Path:
+        """The file of the API's keys."""
+        return self.keys_file or self.data_dir / "keys.json"
 
     def added_to(self, bundle: str) -> Path:
         """Where looks and styles added to a bundle are kept."""

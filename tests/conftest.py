@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # A test that wants other models says so; a developer's own recognisers must not choose them.
 os.environ["DIFFAM_BUNDLE"] = "mini"
+# Nor may a developer's own keys close the services that tests start.
+os.environ["DIFFAM_KEYS_FILE"] = str(Path(tempfile.gettempdir(), "diffam-tests-have-no-keys", "keys.json"))
 # Before anything imports torch: on busy cores OpenMP's spinning barriers make small networks up to 80 times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are shared already; services that tests start inherit it
@@ -87,11 +89,11 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def settings(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The defaults, untouched by this machine's environment, with the test server's address and the miniature."""
+def settings(redis_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
+    """The defaults, untouched by this machine's environment, with the test server's address, the miniature, no keys."""
     for name in Settings.model_fields:
         monkeypatch.delenv(f"DIFFAM_{name.upper()}", raising=False)
-    return Settings(_env_file=None, redis_url=redis_url, bundle="mini")
+    return Settings(_env_file=None, redis_url=redis_url, bundle="mini", keys_file=tmp_path / "keys.json")
 
 
 @pytest.fixture

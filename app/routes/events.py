@@ -56,10 +56,13 @@ async def _stream(service: Service, job_id: str, read: int, request_id: str) -> 
     silent_since = anyio.current_time()
     while not service.stopping.has_begun:
         try:
+            service.check_key()
             events = await run_in_threadpool(service.ledger.events, job_id, read)
         except ErasedJob:
             problem = Problem("erased_job", "the job was erased or has expired")
             yield format_sse_event(event="erased", data_str=bytes(problem_response(problem, request_id).body).decode())
+            return
+        except Problem:  # its key was revoked: who comes back is told so
             return
         for event in events:
             yield format_sse_event(id=str(event.revision), event=event.name, data_str=event.model_dump_json())

@@ -34,7 +34,7 @@ async def find_faces(request: Request, service: ServiceDep, sending: Sending) ->
     Answers with the job: 200 when its `output.faces` came within ten seconds (or `Prefer: wait=n`), else 202. A photo
     without faces succeeds with none. The photo is erased as soon as it was looked at.
     """
-    once = by_key(sending.idempotency_key)
+    once = by_key(service, sending.idempotency_key)
     async with read_once(service, once):
         made = await _made(request, service, once, Terms(end_within_s=sending.cancel_after))
     return await accepted(service, made, sending.prefer or WAIT)

@@ -47,7 +47,7 @@ class Finetune(BaseModel):
 @router.post("", status_code=202, response_model=Job, openapi_extra=FORM)
 async def add_reference(request: Request, service: ServiceDep, sending: Sending) -> Response:
     """Make a reference of a picture with make-up. The job fails with a code when the picture cannot serve as one."""
-    once, limit = by_key(sending.idempotency_key), service.settings.max_upload_bytes
+    once, limit = by_key(service, sending.idempotency_key), service.settings.max_upload_bytes
     async with (
         read_once(service, once),
         read_form(request, ReferenceSubmission, "picture", ("bare",), limit) as sent,
@@ -82,7 +82,7 @@ async def fine_tune_style(
     reference_id: str, order: Finetune, request: Request, service: ServiceDep, sending: Sending
 ) -> Response:
     """Fine-tune a reference's style for a target. When the job ends, photos can wear it at once."""
-    once = by_key(sending.idempotency_key)
+    once = by_key(service, sending.idempotency_key)
     async with read_once(service, once):
         once, made = await recognised(service, once, request, order, {})
         if not made:

@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field
 
 from app.photo.formats import Extra
 from app.problem import PROBLEMS
-from app.service import ServiceDep
+from app.service import Service, ServiceDep
+from jobs.access.keys import Quota
 from jobs.ledger import ONCE_S
 from jobs.queue import PROTECT
 from jobs.settings import Settings
@@ -48,12 +49,21 @@ class Retention(BaseModel):
     forget_s: float = Field(description="Erased bytes in the files of the store, at most")
 
 
+class KeyQuota(Quota):
+    """How much your key may ask for, and what is left of it."""
+
+    requests_left: int = Field(description="In this minute")
+    jobs_now: int = Field(description="That wait or run")
+    bytes_left: int = Field(description="In these 24 hours")
+
+
 class Limits(BaseModel):
-    """What holds for everybody."""
+    """What holds for everybody, and for your key."""
 
     photo: PhotoLimits = Field(description="What an upload may be")
     job: JobLimits = Field(description="What one job may ask for, and how many there may be")
     retention: Retention = Field(description="How long things live")
+    quota: KeyQuota | None = Field(description="Of your key; null where nobody needs one")
     seconds_per_photo: float | None = Field(
         description="Between the ends of photos lately, while there was work; null before the first"
     )
@@ -80,7 +90,20 @@ def read_limits(service: ServiceDep) -> Limits:
             idempotency_key_s=ONCE_S,
             forget_s=settings.forget_s,
         ),
+        quota=_quota(service),
         seconds_per_photo=service.ledger.seconds_per_job(PROTECT),
+    )
+
+
+def _quota(service: Service) -> KeyQuota | None:
+    key, quotas = service.key, service.quotas
+    if key is None:
+        return None
+    return KeyQuota(
+        **key.quota.model_dump(),
+        requests_left=quotas.left("requests", key).remaining,
+        jobs_now=quotas.jobs_at_once(key),
+        bytes_left=quotas.left("bytes", key).remaining,
     )
 
 

@@ -1,4 +1,4 @@
-"""All jobs of this service, for the people of this machine alone: no keys tell yet whose jobs are whose."""
+"""The jobs of a key; without keys all jobs of this service, for the people of this machine alone."""
 
 from typing import Annotated
 from urllib.parse import urlencode
@@ -38,13 +38,13 @@ class Jobs(BaseModel):
 
 @router.get("", response_model=Jobs)
 async def list_jobs(service: ServiceDep, query: Annotated[JobsQuery, Query()]) -> Response:
-    """The jobs that are there, newest first; `Link: <…>; rel="next"` has the next page.
+    """Your jobs that are there, newest first; `Link: <…>; rel="next"` has the next page.
 
-    403 where a proxy lets others in: whoever knows a job's id may read it.
+    Where no keys are asked for, all jobs; and 403 if a proxy lets others in: whoever knows a job's id may read it.
     """
-    if service.settings.behind_proxy:
+    if service.key is None and service.settings.behind_proxy:
         raise Problem("listing_closed", "there are no keys that tell whose jobs are whose")
-    wanted = Wanted(query.status, query.kind, query.code)
+    wanted = Wanted(query.status, query.kind, query.code, service.owner if service.key else None)
     jobs, cursor = await run_in_threadpool(service.ledger.page, wanted, query.cursor, query.limit)
     page = Jobs(jobs=[told(job) for job in jobs])
     headers = {"Cache-Control": "private, no-cache"}

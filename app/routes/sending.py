@@ -31,7 +31,7 @@ async def create_job(request: Request, service: ServiceDep, sending: Sending) ->
 
     With an `Idempotency-Key` it may be sent again: the answer is the job of the first time, as it stands now.
     """
-    once = by_key(sending.idempotency_key)
+    once = by_key(service, sending.idempotency_key)
     async with read_once(service, once):
         made, is_stored = await _made(request, service, once, sending)
     return await (accepted if is_stored else answered_once)(service, made, sending.prefer)
@@ -43,7 +43,7 @@ async def put_job(job_id: NewId, request: Request, service: ServiceDep, sending:
 
     409 `job_exists`: the id belongs to a job of another photo or wish.
     """
-    once = Once.by_id(job_id)
+    once = Once.by_id(job_id, service.owner)
     async with read_once(service, once):
         made, is_stored = await _made(request, service, once, sending)
     return await (accepted if is_stored else answered_once)(service, made, sending.prefer)

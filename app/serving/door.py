@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from app.problem import Problem
+from jobs.access.keys import read_keys
 from jobs.settings import Settings
 
 AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?", re.IGNORECASE)
@@ -70,12 +71,14 @@ def is_loopback(name: str) -> bool:
 
 
 def check_address(settings: Settings) -> None:
-    """Raises DoorOpen where `host` is not this machine's alone and nothing is said to guard it."""
-    if not settings.behind_proxy and not is_loopback(settings.host.lower()):
-        raise DoorOpen(
-            f"DIFFAM_HOST={settings.host} would open the service to everybody who reaches this machine, and it asks "
-            "for no keys. Keep 127.0.0.1; or, where a proxy or firewall guards it, say so: DIFFAM_BEHIND_PROXY=true"
-        )
+    """Raises DoorOpen where `host` is not this machine's alone and nothing guards it; KeysDamaged."""
+    if settings.behind_proxy or is_loopback(settings.host.lower()) or read_keys(settings.keys):
+        return
+    raise DoorOpen(
+        f"DIFFAM_HOST={settings.host} would open the service to everybody who reaches this machine, and it asks "
+        "for no keys. Keep 127.0.0.1; or make a key: `diffam keys create NAME`; or, where a proxy or firewall guards "
+        "it, say so: DIFFAM_BEHIND_PROXY=true"
+    )
 
 
 def _is_same(origin: str, host: re.Match[str]) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event
 
 import httpx
+from pydantic import SecretStr
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -52,7 +53,7 @@ def protect_album(console: Console, settings: Settings, order: AlbumOrder, as_js
     added = settings.added_to(choice.folder.name)
     album = find_photos(order.folder, order.out)
     with ExitStack() as held:
-        client = held.enter_context(connect(order.server)) if order.server else None
+        client = held.enter_context(connect(order.server, settings.api_key)) if order.server else None
         if client is None:
             offered = styled(with_additions(choice.catalog, added), wish)
         else:
@@ -93,15 +94,16 @@ def check_album(wish: Wish) -> None:
         raise CliError("each photo of an album numbers its own faces: --faces all or largest")
 
 
-def connect(server: str) -> httpx.Client:
-    """A client of the service at a URL. Raises CliError."""
+def connect(server: str, api_key: SecretStr | None = None) -> httpx.Client:
+    """A client of the service at a URL, which may ask for a key. Raises CliError."""
     try:
         url = httpx.URL(server)
     except httpx.InvalidURL as error:
         raise CliError(f"--server must be a URL: {error}") from error
     if url.scheme not in ("http", "https") or not url.host:
         raise CliError(f"--server must be a URL such as http://127.0.0.1:8000, not {server!r}")
-    return httpx.Client(base_url=url, timeout=TIMEOUT_S)
+    headers = {"Authorization": f"Bearer {api_key.get_secret_value()}"} if api_key else {}
+    return httpx.Client(base_url=url, timeout=TIMEOUT_S, headers=headers)
 
 
 def styled(catalog: Catalog, wish: Wish) -> list[str]:

@@ -22,6 +22,7 @@ from app.serving.door import DoorOpen, check_address, is_loopback
 from cli.errors import AlreadyRunning, HostRefused, StackNotReady
 from cli.stack.supervisor import Sibling, Supervisor
 from cli.stack.valkey import APPEND_ONLY, answers, forget_erased, sweep_leftovers, valkey_command
+from jobs.access.keys import Keyring
 from jobs.settings import Settings
 
 READY_S = 120.0
@@ -96,6 +97,8 @@ def running_stack(
 
 def who_may_enter(settings: Settings) -> str:
     """The sentence for whoever started the stack."""
+    if Keyring(settings.keys).is_asked_for:
+        return f"Open to whoever has a key and reaches {settings.host}; `diffam keys` makes and revokes them."
     if not is_loopback(settings.host):
         return f"Open to everybody who reaches {settings.host}: no keys are configured, only what you set up guards it."
     through = ", and to whomever your proxy lets through" if settings.behind_proxy else ""

@@ -1,5 +1,6 @@
--- ARGV: id, max_queued, ring_again_s, live_s, staged, once, payload, once_s, start_within_s, end_within_s, then names
--- and values of the record.  -> {answer, id}: 1 accepted; else as `before` says, or 0 queue full
+-- ARGV: id, max_queued, ring_again_s, live_s, staged, once, payload, once_s, start_within_s, end_within_s, owner,
+-- most_at_once, then names and values of the record.  -> {answer, id}: 1 accepted; else as `before` says, or 0 queue full, -4 too many of the owner's
+-- owner, most_at_once: '' if anybody may have any number
 -- once: '' if the request may come but one time.  *_within_s: '' for no deadline
 -- Pictures are staged under their own short expiry and name: a job that is there already keeps its own.
 local id, job, once = ARGV[1], key('job', ARGV[1]), ARGV[6]
@@ -20,6 +21,7 @@ elseif redis.call('EXISTS', job) == 1 then
   return refuse(1, id)  -- this very call, sent again by the client library
 end
 if redis.call('ZCARD', QUEUED) >= tonumber(ARGV[2]) then return refuse(0) end
+if has_enough(ARGV[11], ARGV[12]) then return refuse(-4) end
 
 local fields = {}
 for i, name in ipairs({'start_by', 'end_by'}) do
@@ -29,7 +31,7 @@ for i, name in ipairs({'start_by', 'end_by'}) do
     fields[#fields + 1] = stamp(now() + within_s)
   end
 end
-for i = 11, #ARGV do fields[#fields + 1] = ARGV[i] end
+for i = 13, #ARGV do fields[#fields + 1] = ARGV[i] end
 enqueue(id, fields, pictures, tonumber(ARGV[4]), tonumber(ARGV[3]))
 if once ~= '' then
   remember(once, id, ARGV[7], ARGV[8])

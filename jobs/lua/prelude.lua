@@ -68,6 +68,21 @@ local function keep(name, ttl_s)
   redis.call('ZADD', ENDS, stamp(now() + ttl_s), name)
 end
 
+-- Whose the job is: the id of a key, or ''. A job that is gone is its owner's, too: `gone` has it.
+local function owner_of(id) return redis.call('HGET', key('job', id), 'owner') or '' end
+
+-- How many jobs of an owner wait or run. Whichever ended, or is gone, is forgotten here and nowhere else.
+local function at_once(owner)
+  local owned = key('owned', owner)
+  for _, id in ipairs(redis.call('SMEMBERS', owned)) do
+    local status = redis.call('HGET', key('job', id), 'status')
+    if status ~= 'queued' and status ~= 'running' then redis.call('SREM', owned, id) end
+  end
+  return redis.call('SCARD', owned)
+end
+
+local function has_enough(owner, most) return most ~= '' and at_once(owner) >= tonumber(most) end
+
 -- What a live job consists of.
 local function parts(id)
   return {key('job', id), key('events', id), key('photo', id), key('twin', id), key('again', id)}
@@ -127,6 +142,7 @@ local function enqueue(id, fields, pictures, live_s, ring_again_s)
   for _, name in ipairs(parts(id)) do
     if redis.call('EXISTS', name) == 1 then keep(name, live_s) end
   end
+  if owner_of(id) ~= '' then redis.call('SADD', key('owned', owner_of(id)), id) end
   wait(id, redis.call('HGET', job, 'kind'), stamp(time), stamp(time + ring_again_s))
   watch_deadlines(id)
 end
@@ -154,7 +170,7 @@ local function close(id, status, field, value, at)
   changed(id)
   keep(job, ttl_s)
   keep(key('events', id), ttl_s)
-  redis.call('SET', key('gone', id), '1', 'EX', ttl_s + ARGV[at + 1])
+  redis.call('SET', key('gone', id), owner_of(id), 'EX', ttl_s + ARGV[at + 1])
 end
 
 -- End a live job as canceled, by `user`, `deadline` or `operator`.

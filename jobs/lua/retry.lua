@@ -1,6 +1,6 @@
--- ARGV: id, new_id, max_queued, ring_again_s, live_s, once, once_s.
+-- ARGV: id, new_id, max_queued, ring_again_s, live_s, once, once_s, most_at_once.
 -- -> {answer, id}: 1 a new job of the same wish and photo; 2 the one that an earlier retry made; -2 it is gone; 0 queue
--- full; -1 nothing to retry; -3 never heard of.  The job itself stays as it is; its photo moves.
+-- full; -1 nothing to retry; -3 never heard of; -4 too many of the owner's.  The job itself stays as it is; its photo moves.
 local id, new_id, once = ARGV[1], ARGV[2], ARGV[6]
 local answer, made = before(once, '')
 if answer ~= 0 then return {answer, made or ''} end
@@ -9,8 +9,9 @@ if redis.call('EXISTS', key('job', id)) == 0 then
 end
 if redis.call('EXISTS', key('again', id)) == 0 then return {-1, ''} end
 if redis.call('ZCARD', QUEUED) >= tonumber(ARGV[3]) then return {0, ''} end
+if has_enough(owner_of(id), ARGV[8]) then return {-4, ''} end
 local fields = {}
-for _, name in ipairs({'input', 'bundle', 'kind', 'max_attempts', 'ttl_s'}) do
+for _, name in ipairs({'input', 'bundle', 'kind', 'max_attempts', 'ttl_s', 'owner'}) do
   local value = redis.call('HGET', key('job', id), name)
   if value then
     fields[#fields + 1] = name

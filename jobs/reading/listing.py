@@ -19,11 +19,12 @@ MOST_LOOKED_AT = 1000  # for one page: a rare job must not make Redis look at al
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which jobs. None: any.  code: of the error."""
+    """Which jobs. None: any.  code: of the error.  owner: whose."""
 
     status: Status | None = None
     kind: Kind | None = None
     code: str | None = None
+    owner: str | None = None
 
 
 def list_jobs(
@@ -59,12 +60,16 @@ def _fits(redis: Redis, job_ids: list[str], wanted: Wanted) -> list[bool]:
     """Which of them are wanted, at one moment."""
     pipeline = redis.pipeline(transaction=False)
     for job_id in job_ids:
-        pipeline.hmget(key("job", job_id), "status", "kind", "error")
+        pipeline.hmget(key("job", job_id), "status", "kind", "error", "owner")
     return [_is_wanted(wanted, *record) for record in cast("list[list[bytes | None]]", pipeline.execute())]
 
 
-def _is_wanted(wanted: Wanted, status: bytes | None, kind: bytes | None, error: bytes | None) -> bool:
+def _is_wanted(
+    wanted: Wanted, status: bytes | None, kind: bytes | None, error: bytes | None, owner: bytes | None
+) -> bool:
     if status is None or kind is None:  # it expired
+        return False
+    if wanted.owner not in (None, (owner or b"").decode()):
         return False
     if wanted.status not in (None, status.decode()) or wanted.kind not in (None, kind.decode()):
         return False

@@ -10,7 +10,7 @@ from app.codes import FACTS, IN_A_JOB
 from app.photo.canonical import PhotoRejected
 from diffam_core.errors import DiffAMError
 from jobs import ledger
-from jobs.errors import LedgerError, RedisNotConfigured
+from jobs.errors import LedgerError, RedisNotConfigured, UnknownKey
 from jobs.job import JobError
 from model_store.errors import ImportFailed, PullFailed, StoreError
 from protection import scoring
@@ -19,7 +19,7 @@ from worker import outcome
 from worker.finetune import jobs as training
 
 ROOT = Path(__file__).parents[2]
-AT_THE_COMMAND_LINE = (RedisNotConfigured, PullFailed, ImportFailed)
+AT_THE_COMMAND_LINE = (RedisNotConfigured, UnknownKey, PullFailed, ImportFailed)
 
 
 def kinds(base: type[Exception]) -> set[Any]:

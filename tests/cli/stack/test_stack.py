@@ -15,6 +15,7 @@ from PIL import Image
 from cli.client import follow, submit
 from cli.errors import AlreadyRunning, HostRefused, RequestFailed
 from cli.stack.stack import handed_down, listen, running_stack, url_of, who_may_enter
+from jobs.access.keys import create_key
 from jobs.settings import Settings
 from tests.cli.conftest import STAND_IN, Watched, descendants, eventually
 
@@ -75,6 +76,9 @@ def test_a_stack_is_not_opened_to_a_network_unless_something_guards_it(own: Sett
         assert stack.url.startswith("http://127.0.0.1:")
     assert "everybody who reaches 0.0.0.0" in who_may_enter(guarded)
     assert who_may_enter(own) == "Open to everybody on this machine: no keys are configured."
+    keyed = everywhere.model_copy(update={"keys_file": own.data_dir / "friends.json"})
+    create_key(keyed.keys, "friends", ["submit"])
+    assert who_may_enter(keyed).startswith("Open to whoever has a key and reaches 0.0.0.0")
 
 
 @pytest.mark.parametrize(

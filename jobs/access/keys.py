@@ -1,0 +1,157 @@
+"""Keys of the API: who may ask, and for what. They lie in a file of the operator's, as digests alone.
+
+A file, so that a Redis that lost everything leaves no door open, and a first key needs no running service.
+"""
+
+import fcntl
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from jobs.errors import KeysDamaged, UnknownKey
+
+PREFIX = "diffam_"  # by which scanners of secrets know one
+SECRET_BYTES = 32
+
+Scope = Literal["submit", "references", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+
+class Quota(BaseModel):
+    """How much a key may ask for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    requests_per_minute: int = Field(600, ge=1, description="Of any kind")
+    jobs_at_once: int = Field(50, ge=1, description="That wait or run")
+    bytes_per_day: int = Field(2 * 1024**3, ge=1, description="Of uploads")
+
+
+class Key(BaseModel):
+    """One of those who may ask. Whoever holds `admin` may do what the other scopes allow, too."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[0-9a-f]{16}$", description="Tells whose a job is; no secret")
+    name: str = Field(max_length=80, description="What its operator calls it")
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the key")
+    scopes: Annotated[tuple[Scope, ...], Field(min_length=1, description="What it may do")]
+    created_at: datetime = Field(description="When it was made")
+    quota: Quota = Quota()
+
+    def may(self, scope: Scope | None) -> bool:
+        """Whether it may do what needs that scope; None: whatever any key may."""
+        return scope is None or scope in self.scopes or "admin" in self.scopes
+
+
+KEYS = TypeAdapter(tuple[Key, ...])
+
+
+def create_key(file: Path, name: str, scopes: Iterable[Scope], quota: Quota | None = None) -> tuple[Key, str]:
+    """Add a key to the file: 32 random bytes, which nobody can read again. Returns it with its secret.
+
+    Raises KeysDamaged, OSError.
+    """
+    secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+    key = Key(
+        id=secrets.token_hex(8),
+        name=name,
+        digest=_digest(secret),
+        scopes=tuple(scopes),
+        created_at=datetime.now(UTC),
+        quota=quota or Quota(),
+    )
+    with _alone(file):
+        _write(file, (*read_keys(file), key))
+    return key, secret
+
+
+def revoke_key(file: Path, key_id: str) -> Key:
+    """Take a key out of the file; from its next request on it is refused. Raises UnknownKey, KeysDamaged, OSError."""
+    with _alone(file):
+        keys = read_keys(file)
+        found = [key for key in keys if key.id == key_id]
+        if not found:
+            raise UnknownKey(f"no key has the id {key_id!r}; `diffam keys list` shows them")
+        _write(file, tuple(key for key in keys if key.id != key_id))
+    return found[0]
+
+
+def read_keys(file: Path) -> tuple[Key, ...]:
+    """All keys; none where there is no file. Raises KeysDamaged, OSError."""
+    try:
+        return KEYS.validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return ()
+    except ValidationError as error:
+        raise KeysDamaged(f"{file} does not hold keys: {error.errors()[0]['msg']}") from error
+
+
+class Keyring:
+    """The keys as a web process knows them. It looks at the file's date with every request, and reads what is new."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._seen: tuple[int, ...] | None = None
+        self._by_digest: dict[str, Key] = {}
+        self._look()
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether nobody may ask without a key: a file of keys is there, or was since this process began."""
+        self._look()
+        return self._seen is not None
+
+    def find(self, secret: str) -> Key | None:
+        """The key of that secret, unless it was revoked. Raises KeysDamaged."""
+        self._look()
+        return self._by_digest.get(_digest(secret))
+
+    def holds(self, key: Key) -> bool:
+        """Whether the key is still good. Raises KeysDamaged."""
+        self._look()
+        return key.digest in self._by_digest
+
+    def _look(self) -> None:
+        try:
+            found = self._file.stat()
+        except FileNotFoundError:  # taken away from under a running service: it stays closed
+            self._by_digest = {}
+            return
+        seen = (found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
+        if seen != self._seen:
+            self._by_digest = {}
+            self._by_digest = {key.digest: key for key in read_keys(self._file)}
+            self._seen = seen
+
+
+def _digest(secret: str) -> str:
+    """A plain hash is enough: of 256 random bits nobody can try them all."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """Nobody else changes the file meanwhile."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(file.with_name(f"{file.name}.lock"), os.O_CREAT | os.O_WRONLY, 0o600), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write(file: Path, keys: tuple[Key, ...]) -> None:
+    """All at once: whoever reads it sees the old ones or the new ones."""
+    partial = file.with_name(f"{file.name}.part")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as written:
+        written.write(KEYS.dump_json(keys, indent=2))
+        written.flush()
+        os.fsync(written.fileno())
+    partial.replace(file)

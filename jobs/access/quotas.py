@@ -1,0 +1,58 @@
+"""What keys have used of their quotas, counted in the same Redis by `limits`; a window begins with its first use."""
+
+import time
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal
+
+from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
+from limits.storage import RedisStorage
+from limits.strategies import FixedWindowRateLimiter
+from redis import Redis
+
+from jobs.access.keys import Key
+from jobs.lua.scripts import load_scripts
+
+Name = Literal["requests", "bytes"]
+
+
+@dataclass(frozen=True)
+class Left:
+    """Of a quota. most, remaining: requests, or bytes.  window_s: for which `most` holds.  reset_s: to its end."""
+
+    name: Name
+    most: int
+    window_s: int
+    remaining: int
+    reset_s: int
+
+
+class Quotas:
+    """Counts for all web processes of one Redis. Thread-safe; any call may raise RedisError."""
+
+    def __init__(self, redis: Redis) -> None:
+        storage = RedisStorage("redis://", connection_pool=redis.connection_pool, key_prefix="diffam:limits")
+        self._windows = FixedWindowRateLimiter(storage)
+        self._at_once = load_scripts(redis)["at_once"]
+
+    def jobs_at_once(self, key: Key) -> int:
+        """How many jobs of the key wait or run."""
+        return int(self._at_once(args=[key.id]))
+
+    def use(self, name: Name, key: Key, cost: int) -> bool:
+        """Count so many requests or bytes. False: so many are not left, and none is counted."""
+        item = _item(name, key)
+        return cost == 0 or (self._windows.test(item, key.id, cost=cost) and self._windows.hit(item, key.id, cost=cost))
+
+    def left(self, name: Name, key: Key) -> Left:
+        """What is left of a quota in its window."""
+        item = _item(name, key)
+        reset_at, remaining = self._windows.get_window_stats(item, key.id)
+        window_s = item.get_expiry()
+        return Left(name, item.amount, window_s, remaining, min(max(0, ceil(reset_at - time.time())), window_s))
+
+
+def _item(name: Name, key: Key) -> RateLimitItem:
+    if name == "bytes":
+        return RateLimitItemPerDay(key.quota.bytes_per_day, namespace="bytes")
+    return RateLimitItemPerMinute(key.quota.requests_per_minute, namespace="requests")

@@ -1,0 +1,2 @@
+-- ARGV: owner.  -> how many jobs of theirs wait or run
+return at_once(ARGV[1])
