@@ -11,10 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from redis import Redis
 
 from app.main import create_app
 from app.serving.gate import is_open_to_all
+from cli.album.protect import connect
 from jobs.access.keys import Key, create_key, revoke_key
 from jobs.ledger import Ledger
 from jobs.settings import Settings
@@ -278,3 +280,11 @@ def test_a_damaged_file_of_keys_lets_nobody_in_and_says_so(holder: Callable[...,
     settings.keys.write_text("[")
     assert problem(who.ask("GET", "/v1/jobs")).code == "keys_damaged"
     assert who.ask("GET", "/livez").status_code == 200
+
+
+def test_the_command_line_sends_its_key_to_a_server(holder: Callable[..., Holder]) -> None:
+    who = holder()
+    server = str(who.client.base_url)
+    with connect(server, SecretStr(who.secret)) as with_key, connect(server) as without:
+        assert with_key.get("/v1/references").status_code == 200
+        assert problem(without.get("/v1/references")).code == "key_missing"
