@@ -91,7 +91,10 @@ def _protected(bundle: Bundle, wearing: Wearing, states: Mapping[str, Photo]) ->
     }
     visible = score.quality(models, before, cut_portrait(states[FINISHED], face, models.view_px).to(models.device))
     rests_on = matched if judged is None else judged.matches
-    held_out = [{name: m for name, m in match.items() if style.role_of(name) == "held_out"} for match in rests_on]
+    held_out, attacked = (
+        [{name: m for name, m in match.items() if style.role_of(name) == role} for match in rests_on]
+        for role in ("held_out", "surrogate")
+    )
     return ProtectedFace(
         index=wearing.face.index,
         box=face.box,
@@ -106,7 +109,7 @@ def _protected(bundle: Bundle, wearing: Wearing, states: Mapping[str, Photo]) ->
         recognisers=seen[FINISHED].recognisers,
         judges=seen[FINISHED].judges,
         survival={name: seen[name] for name in wearing.face.upload.wish.survival},
-        verdict=verdict(dict(zip(states, held_out, strict=True))),
+        verdict=verdict(dict(zip(states, held_out, strict=True)), attacked[0]),
     )
 
 

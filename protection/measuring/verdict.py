@@ -3,7 +3,8 @@
 The rule: only recognisers that nothing attacked count, and where recognisers of libraries judge,
 only those. One is fooled only if it fails to match the owner, at the threshold of one false match in a hundred, in the
 finished file and after every treatment that was measured. All fooled is strong, at least half partial, anything else
-weak. Measuring after more treatments can only make it weaker.
+weak. Measuring after more treatments can only make it weaker; and where even one that was attacked still matches the
+owner in the finished file, nothing is strong.
 """
 
 from collections.abc import Collection, Mapping
@@ -21,18 +22,23 @@ def passes(fooled: Collection[bool]) -> bool:
     return bool(fooled) and all(fooled)
 
 
-def verdict(seen: Mapping[str, Mapping[str, Cosines]]) -> Verdict:
+def verdict(seen: Mapping[str, Mapping[str, Cosines]], attacked: Mapping[str, Cosines]) -> Verdict:
     """What held-out recognisers make of one face.
 
     seen: their matches by name, for `FINISHED` and for every survival profile that was measured.
+    attacked: matches in the finished file of those that were attacked.
     """
     matched: dict[str, list[str]] = {name: [] for name in seen[FINISHED]}
     for view, found in seen.items():
         for name, match in found.items():
             if not match.is_dodged:
                 matched[name].append(view)
-    fooled = [not views for views in matched.values()]
-    return Verdict(word=_word(fooled), sentence=_sentence(matched, [view for view in seen if view != FINISHED]))
+    word = _word([not views for views in matched.values()])
+    sentence = _sentence(matched, [view for view in seen if view != FINISHED])
+    if immune := [name for name, match in attacked.items() if not match.is_dodged]:
+        word = "partial" if word == "strong" else word
+        sentence = f"{sentence} {_listed(immune, 'and')} still {_verb(immune)} the owner, although attacked."
+    return Verdict(word=word, sentence=sentence)
 
 
 def _word(fooled: Collection[bool]) -> Word:

@@ -33,7 +33,7 @@ def _seen(**fooled: dict[str, bool]) -> dict[str, dict[str, Cosines]]:
 def test_a_recogniser_is_fooled_only_if_it_is_fooled_in_every_view(
     finished: dict[str, bool], half: dict[str, bool], word: Word
 ) -> None:
-    assert verdict(_seen(finished=finished, half=half)).word == word
+    assert verdict(_seen(finished=finished, half=half), {}).word == word
 
 
 def test_measuring_more_never_makes_a_verdict_better() -> None:
@@ -41,11 +41,11 @@ def test_measuring_more_never_makes_a_verdict_better() -> None:
     for a, b, c, d in itertools.product([True, False], repeat=4):
         few = _seen(finished={"ir152": a, "vit": b})
         more = few | _seen(jpeg50={"ir152": c, "vit": d})
-        assert order.index(verdict(more).word) <= order.index(verdict(few).word)
+        assert order.index(verdict(more, {}).word) <= order.index(verdict(few, {}).word)
 
 
 def test_nobody_independent_to_ask_is_not_a_success() -> None:
-    assert verdict({FINISHED: {}}).word == "weak"
+    assert verdict({FINISHED: {}}, {}).word == "weak"
     assert not passes([])
 
 
@@ -78,10 +78,22 @@ def test_nobody_independent_to_ask_is_not_a_success() -> None:
 def test_the_sentence_names_who_still_recognises_the_owner_and_when(
     seen: dict[str, dict[str, Cosines]], sentence: str
 ) -> None:
-    assert verdict(seen).sentence == sentence
+    assert verdict(seen, {}).sentence == sentence
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_profile_has_words_for_the_sentence(name: str) -> None:
-    said = verdict(_seen(finished={"vit": True}) | _seen(**{name: {"vit": False}})).sentence
+    said = verdict(_seen(finished={"vit": True}) | _seen(**{name: {"vit": False}}), {}).sentence
     assert said == f"vit recognises the owner after {PROFILES[name].happens}."
+
+
+def test_nothing_is_strong_while_one_that_was_attacked_still_recognises_the_owner() -> None:
+    hidden, known = _seen(finished={"dlib": True}), _seen(finished={"dlib": False})
+    attacked = {"sface": _match(False), "faceres": _match(True)}
+    partial = verdict(hidden, attacked)
+    assert partial.word == "partial"
+    assert partial.sentence == (
+        "dlib no longer recognises the owner in this photo. sface still recognises the owner, although attacked."
+    )
+    assert verdict(hidden, {"faceres": _match(True)}).word == "strong"
+    assert verdict(known, attacked).word == "weak"
