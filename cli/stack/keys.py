@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from cli.errors import CliError
 from jobs.access.keys import SCOPES, Quota, Scope, create_key, read_keys, revoke_key
@@ -39,10 +39,14 @@ def create(
 @keys_app.command("list")
 def list_keys() -> None:
     """Show the keys, without their secrets."""
-    table = Table("id", "name", "scopes", "a minute", "at once", "MB a day", "created")
+    table = Table(Column("id", no_wrap=True), "name", "scopes", "may ask for", Column("since", no_wrap=True))
     for key in read_keys(Settings().keys):
-        quota = (key.quota.requests_per_minute, key.quota.jobs_at_once, key.quota.bytes_per_day // 1_000_000)
-        table.add_row(key.id, key.name, ", ".join(key.scopes), *map(str, quota), f"{key.created_at:%Y-%m-%d %H:%M}")
+        quota = key.quota
+        most = (f"{quota.requests_per_minute} a minute", f"{quota.jobs_at_once} at once")
+        may = (*most, f"{quota.bytes_per_day // 10**6} MB a day")
+        table.add_row(
+            key.id, key.name, *("\n".join(lines) for lines in (key.scopes, may)), f"{key.created_at:%Y-%m-%d}"
+        )
     console.print(table)
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from cli.errors import CliError
@@ -19,9 +20,15 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of the usual width."""
+    monkeypatch.setattr("cli.stack.keys.console", Console(highlight=False, width=80))
+
+
 def diffam_keys(*words: str) -> str:
     """What the command says on stdout. Raises what it raises."""
-    result = CliRunner(env={"COLUMNS": "120"}).invoke(keys_app, words, catch_exceptions=False)
+    result = CliRunner().invoke(keys_app, words, catch_exceptions=False)
     assert result.exit_code == 0
     return result.stdout
 
