@@ -17,12 +17,13 @@ from tests.jobs.conftest import BUNDLE, INPUT, claimed
 Accept = Callable[[Ledger], str]
 EndLease = Callable[[str], None]
 FINAL = JobError(code="no_face_found", message="no face", retryable=False)
+NO_TERMS = Terms()
 PASSING = JobError(code="out_of_memory", message="no memory", retryable=True)
 
 
-def accepted(ledger: Ledger, **terms: float) -> str:
+def accepted(ledger: Ledger, terms: Terms = NO_TERMS) -> str:
     """A waiting job with deadlines of its own."""
-    return ledger.accept(NewJob(INPUT, BUNDLE, terms=Terms(**terms)), b"photo").job_id  # type: ignore[arg-type]
+    return ledger.accept(NewJob(INPUT, BUNDLE, terms=terms), b"photo").job_id
 
 
 def ending(job: Job) -> tuple[str, str | None, bool | None, str]:
@@ -32,7 +33,7 @@ def ending(job: Job) -> tuple[str, str | None, bool | None, str]:
 
 
 def test_a_job_that_nobody_began_in_time_is_canceled(ledger: Ledger) -> None:
-    late, patient = accepted(ledger, start_within_s=0.1), accepted(ledger, start_within_s=60)
+    late, patient = accepted(ledger, Terms(start_within_s=0.1)), accepted(ledger, Terms(start_within_s=60))
     assert ledger.cancel_late() == []
     time.sleep(0.15)
     ledger.cancel_late()
@@ -42,14 +43,14 @@ def test_a_job_that_nobody_began_in_time_is_canceled(ledger: Ledger) -> None:
 
 
 def test_a_worker_that_comes_too_late_takes_nothing_even_before_anybody_looked(ledger: Ledger) -> None:
-    job_id = accepted(ledger, start_within_s=0.1)
+    job_id = accepted(ledger, Terms(start_within_s=0.1))
     time.sleep(0.15)
     assert ledger.claim(job_id) is None
     assert ending(ledger.get(job_id)) == ("canceled", "deadline", False, "deadline_passed")
 
 
 def test_the_deadline_to_begin_ends_with_the_beginning(ledger: Ledger, redis: Redis, end_lease: EndLease) -> None:
-    job_id = accepted(ledger, start_within_s=0.3)
+    job_id = accepted(ledger, Terms(start_within_s=0.3))
     assert ledger.get(job_id).start_by is not None
     claimed(ledger, job_id)
     assert ledger.get(job_id).start_by is None
@@ -65,7 +66,7 @@ def test_the_deadline_to_begin_ends_with_the_beginning(ledger: Ledger, redis: Re
 def test_a_job_that_is_not_over_in_time_is_canceled_wherever_it_is(
     ledger: Ledger, end_lease: EndLease, protected: Protected, moment: str
 ) -> None:
-    job_id = accepted(ledger, end_within_s=0.2, start_within_s=50)
+    job_id = accepted(ledger, Terms(end_within_s=0.2, start_within_s=50))
     claim = claimed(ledger, job_id, is_begun=True) if moment != "queued" else None
     if moment == "lost and queued again":
         end_lease(job_id)
@@ -81,7 +82,7 @@ def test_a_job_that_is_not_over_in_time_is_canceled_wherever_it_is(
 
 
 def test_a_job_that_ends_in_time_is_left_alone(ledger: Ledger, redis: Redis, protected: Protected) -> None:
-    job_id = accepted(ledger, end_within_s=0.2, start_within_s=0.1)
+    job_id = accepted(ledger, Terms(end_within_s=0.2, start_within_s=0.1))
     ledger.commit(claimed(ledger, job_id), protected, batch_size=1)
     time.sleep(0.25)
     assert ledger.cancel_late() == []
@@ -110,7 +111,7 @@ def test_a_job_that_its_operator_cancels_can_be_tried_again(ledger: Ledger) -> N
 
 
 def test_a_life_of_its_own_holds_for_all_that_came_of_a_job(ledger: Ledger, redis: Redis, protected: Protected) -> None:
-    job_id = accepted(ledger, ttl_s=20)
+    job_id = accepted(ledger, Terms(ttl_s=20))
     ledger.commit(claimed(ledger, job_id), protected, batch_size=1)
     job = ledger.get(job_id)
     assert job.expires_at is not None
@@ -124,7 +125,7 @@ def test_a_life_of_its_own_holds_for_all_that_came_of_a_job(ledger: Ledger, redi
 def test_a_retry_is_a_new_job_of_the_same_photo_and_the_old_one_stays_as_it_was(
     ledger: Ledger, redis: Redis, protected: Protected
 ) -> None:
-    old = accepted(ledger, ttl_s=30, end_within_s=100)
+    old = accepted(ledger, Terms(ttl_s=30, end_within_s=100))
     ledger.fail(claimed(ledger, old), PASSING)
     before = ledger.get(old)
     assert before.retry_before is not None

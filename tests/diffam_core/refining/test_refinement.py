@@ -166,6 +166,18 @@ def test_the_whole_photo_stays_above_the_bar(bar: VisualBar) -> None:
         assert float(structural_similarity_index_measure(one, other, data_range=1.0)) > bar.ssim - 5e-4
 
 
+def test_later_steps_are_shorter() -> None:
+    careful = replace(ENDLESS, stride=0.01, momentum=0)
+    landed, even = (refined(replace(careful, landing=landing)).change.abs().mean() for landing in (0.1, 1.0))
+    assert 0.4 * even < landed < 0.8 * even
+
+
+def test_every_step_ends_within_the_bar_not_only_those_that_ask_whether_it_is_done() -> None:
+    barred = replace(ENDLESS, bar=VisualBar(44.0, -1))
+    often, once = (refined(replace(barred, check_every=every)).change for every in (1, 6))
+    assert torch.equal(often, once)
+
+
 def test_make_up_that_is_below_the_bar_already_gets_nothing_added() -> None:
     assert refined(replace(ENDLESS, steps=2, bar=VisualBar(60.0, 0))).change.abs().max() == 0
 
