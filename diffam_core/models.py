@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffam_core.faces.crops import CropName, Points, crop
+from diffam_core.faces.crops import CropName, Points, crop, mirrored
 from diffam_core.faces.detection import Detector
 from diffam_core.networks.clip import Clip
 from diffam_core.networks.unet import EpsModel
@@ -42,6 +42,13 @@ class Recogniser:
         elif portraits.shape[-2:] != size:
             portraits = functional.interpolate(portraits, size, mode="bilinear", antialias=True)
         return functional.normalize(self.network(portraits).float())
+
+    def identify(
+        self, portraits: Float[Tensor, "batch 3 height width"], points: Points | None = None
+    ) -> Float[Tensor, "batch dim"]:
+        """Unit embeddings of people rather than of one photo of each: means over faces and their mirror images."""
+        turned = None if points is None else mirrored(points)
+        return functional.normalize(self.embed(portraits, points) + self.embed(portraits.flip(-1), turned))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from diffam_core.refining.refinement import Aims, Refinement
 from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
-from protection.measuring.judging import embed_sights, sight_of_portrait
+from protection.measuring.judging import sight_of_portrait
 from protection.strength import Wearing
 
 
@@ -64,4 +64,7 @@ def aims_of(bundle: Bundle, style: StyleCard) -> Aims | None:
         return None
     framing = bundle.models.detector.framing
     sight = sight_of_portrait(bundle.judges, bundle.targets[style.target].aim, framing)
-    return None if sight is None else {name: rows[0] for name, rows in embed_sights(bundle.judges, [sight]).items()}
+    if sight is None:
+        return None
+    views, points = (part.to(bundle.models.device) for part in (sight.view, sight.points))
+    return {name: judge.identify(views, points)[0] for name, judge in bundle.judges.recognisers.items()}

@@ -17,10 +17,18 @@ CropName = Literal["portrait", "arcface", "dlib", "level"]
 `dlib`: its face chip with a quarter around it.  `level`: eyes level, three times as wide as from eyes to mouth."""
 Points = Float[Tensor, "batch 5 2"]
 """Eyes, nose and corners of the mouth, left ones of the picture first, as fractions of a square view's side, y down."""
+OTHER_HALF = [1, 0, 2, 4, 3]
+"""Each landmark's counterpart: eyes and corners of the mouth change places."""
 _ARCFACE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
 _DLIB = ((0.2255, 0.2160), (0.7548, 0.2160), (0.4901, 0.5156), (0.2541, 0.7802), (0.7261, 0.7802))
 _DLIB_AROUND = 0.25
 _LEVEL_TIMES, _LEVEL_DOWN = 3.0, -0.03
+
+
+def mirrored(points: Points) -> Points:
+    """Landmarks in the mirror image of a view."""
+    left, down = points[:, OTHER_HALF].unbind(dim=-1)
+    return torch.stack([1 - left, down], dim=-1)
 
 
 @dataclass(frozen=True)

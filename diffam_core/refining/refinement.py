@@ -127,7 +127,7 @@ class _Chase(NamedTuple):
 
 @dataclass(frozen=True)
 class _Faces:
-    """What of the sitters an optimisation needs; `own` are their unit embeddings by recogniser."""
+    """What of the sitters an optimisation needs; `own` says by recogniser whom it knows them as."""
 
     original: Canvases
     made_up: Canvases
@@ -142,7 +142,7 @@ class _Faces:
     def read(cls, sitters: Sitters, surrogates: Sequence[Recogniser], settings: Refinement) -> "_Faces":
         """The sitters with what they may change and whom recognisers see in them."""
         allowance = allow(sitters.made_up, sitters.regions, sitters.eyes_px, settings.budgets)
-        own = {each.name: each.embed(sitters.original, sitters.points) for each in surrogates}
+        own = {each.name: each.identify(sitters.original, sitters.points) for each in surrogates}
         s = sitters
         shading = Shading.of(s.made_up, s.points, allowance, s.eyes_px, settings.touch)
         return cls(s.original, s.made_up, s.points, s.eyes_px, s.share, shading, own)

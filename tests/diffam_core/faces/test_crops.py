@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from diffam_core.faces.crops import CropName, Points, crop
+from diffam_core.faces.crops import CropName, Points, crop, mirrored
 
 ARCFACE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
 SIDE = 200
@@ -84,3 +84,12 @@ def test_the_level_crop_makes_the_eyes_level_and_takes_three_times_their_distanc
     eyes = columns[rows < 60], rows[rows < 60]
     assert eyes[1].float().std() < 4
     assert float(eyes[0].max() - eyes[0].min()) == pytest.approx(float((right - left).norm()) / wide * 120, abs=6)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_mirror_image_gives_the_mirror_image_of_the_crop(name: CropName) -> None:
+    """Templates are not quite symmetrical."""
+    points = posed(15, 0.7)
+    plain, other = crop(dotted(points), points, name, 96), crop(dotted(points).flip(-1), mirrored(points), name, 96)
+    assert (plain.flip(-1) - other).abs().mean() < 0.03
+    assert torch.allclose(mirrored(mirrored(points)), points)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from diffam_core.faces.crops import CropName
+from diffam_core.faces.crops import CropName, mirrored
 from diffam_core.faces.face import FoundFace
 from diffam_core.faces.framing import Framing
 from diffam_core.faces.paste import paste_change
@@ -228,3 +228,16 @@ def test_what_the_photo_gets_is_what_was_optimised_up_to_rounding() -> None:
     eyes = ((middle[0] - distance / 2, middle[1]), (middle[0] + distance / 2, middle[1]))
     final = paste_change(photo, FoundFace((0, 0, SIDE, SIDE), *eyes, framing), change[0])
     assert (to_portrait(final)[0] - to_portrait(photo)[0] - change[0]).abs().max() < 0.501 / 127.5
+
+
+@torch.no_grad()
+def test_who_an_owner_is_does_not_depend_on_which_way_a_photo_is_flipped() -> None:
+    known = sitters()
+    for who in surrogates():
+        ways = [(known.original, known.points), (known.original.flip(-1), mirrored(known.points))]
+        here, there = (who.identify(*way) for way in ways)
+        assert torch.allclose(here, there, atol=1e-5)
+        alike = [(here * who.embed(*way)).sum(dim=1) for way in ways]
+        assert torch.allclose(alike[0], alike[1], atol=1e-5)
+        assert (alike[0] < 1 - 1e-6).all()
+        assert torch.allclose(here.norm(dim=1), torch.ones(2))

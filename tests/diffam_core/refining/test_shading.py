@@ -1,5 +1,6 @@
 """Changes as make-up lays them on: the same left and right, in the hue of the skin, never more than is allowed."""
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -42,6 +43,23 @@ def test_a_nose_that_points_aside_hardly_moves_the_axis() -> None:
     aside = POINTS + torch.tensor([[0.0, 0], [0, 0], [0.08, 0], [0, 0], [0, 0]])
     moved = (shading(aside).mirror - shading().mirror).abs().max()
     assert 0 < moved < 0.16 * 0.25
+
+
+def turned(aside: float) -> Tensor:
+    """The face with its nose that far aside, in eye distances."""
+    return POINTS + aside * torch.tensor([[0.0, 0], [0, 0], [0.4, 0], [0, 0], [0, 0]])
+
+
+def test_the_further_a_face_turns_the_less_do_its_halves_change_alike() -> None:
+    changes = [shading(turned(aside)).change(latent()) for aside in (0.1, 0.275, -0.45)]
+    front, half, side = (float((each - each.flip(-1)).abs().mean() / each.abs().mean()) for each in changes)
+    assert front < 0.2
+    assert 0.6 < half < 0.8 * side
+
+
+def test_a_face_seen_from_the_side_changes_half_as_much() -> None:
+    front, half, side = (float(shading(turned(aside)).allowance.most.max()) for aside in (0.1, 0.275, 0.45))
+    assert (front, half, side) == pytest.approx((0.2, 0.15, 0.1))
 
 
 def test_shades_have_the_hue_of_the_skin() -> None:
