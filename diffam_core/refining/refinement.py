@@ -25,8 +25,8 @@ from diffam_core.views import random_handling
 PerFace = Float[Tensor, " batch"]
 Aims = Mapping[str, Float[Tensor, " _"]]
 """A target's unit embeddings, by recogniser."""
-SEARCHES = 8
-"""Halvings of the strength that the bar allows."""
+SECANTS = 4
+"""Steps to the strength that the bar allows."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Refinement:
     seed: of the random views.
     """
 
-    steps: int = 16
+    steps: int = 28
     check_every: int = 4
     stride: float = 0.05
     landing: float = 0.1
@@ -210,6 +210,8 @@ def _is_done(faces: _Faces, change: Canvases, chase: _Chase) -> Bool[Tensor, " b
     pixels = ((faces.made_up + change + 1) * 127.5).round() / 127.5 - 1
     done = torch.ones(len(pixels), dtype=torch.bool)
     for each in chase.surrogates:
+        if not bool(done.any()):
+            break
         own, aim = _matches(each, each.embed(pixels, faces.points), faces, chase)
         done &= (own < -chase.settings.margin).cpu()
         if aim is not None:
@@ -255,22 +257,23 @@ def _strength_within_psnr(psnr_db: float, faces: _Faces, change: Canvases) -> Pe
 
 @torch.no_grad()
 def strength_within(bar: VisualBar, original: Canvases, made_up: Canvases, change: Canvases, share: PerFace) -> PerFace:
-    """The largest share in [0, 1] of a change with which the whole photo is above the bar; 0 where nothing helps."""
-    low, high = torch.zeros_like(share), torch.ones_like(share)
-    strength = high
-    for _ in range(SEARCHES):
-        is_fine = _is_above(bar, original, made_up + _added(made_up, change, strength), share)
-        low, high = torch.where(is_fine, strength, low), torch.where(is_fine, high, strength)
-        if bool((low == 1).all()):
+    """Nearly the largest share in [0, 1] of a change with which the whole photo is above the bar; 0 where none is."""
+    low = torch.zeros_like(share)
+    at_low, at_one = (_spent(bar, original, worn, share) for worn in (made_up, made_up + change))
+    for _ in range(SECANTS):
+        if bool((at_one <= 1).all()):
             break
-        strength = (low + high) / 2
-    return low
+        ahead = (1 - at_low).clamp(min=0) / (at_one - at_low).clamp(min=1e-9)
+        low = low + (1 - low) * ahead.clamp(max=1)  # a square lies below its secants
+        at_low = _spent(bar, original, made_up + _added(made_up, change, low), share)
+    return torch.where(at_one <= 1, 1, low)
 
 
-def _is_above(bar: VisualBar, original: Canvases, worn: Canvases, share: PerFace) -> Bool[Tensor, " batch"]:
+def _spent(bar: VisualBar, original: Canvases, worn: Canvases, share: PerFace) -> PerFace:
+    """What a change costs of what the bar leaves for a whole photo; about as the square of its strength."""
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     error = (worn - original).square().mean(dim=(1, 2, 3)) * share
     zero_to_one = ((worn + 1) / 2, (original + 1) / 2)  # around 0 the measure takes shades for structure
     ssim = cast(Tensor, structural_similarity_index_measure(*zero_to_one, data_range=1.0, reduction="none"))
-    return (10 * torch.log10(4 / error.clamp(min=1e-9)) >= bar.psnr_db) & (1 - (1 - ssim) * share >= bar.ssim)
+    return torch.maximum(error / (4 * 10 ** (-bar.psnr_db / 10)), (1 - ssim) * share / (1 - bar.ssim))

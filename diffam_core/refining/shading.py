@@ -15,7 +15,7 @@ from diffam_core.refining.allowance import Allowance, Canvases, blur, lightness
 
 WEIGHTS = (1.0, 1.0, 0.3, 1.0, 1.0)
 """What landmarks count for: a nose points aside as soon as a head turns."""
-FRONTAL, ASIDE, LEAST_ASIDE = 0.15, 0.4, 0.5
+FRONTAL, ASIDE, LEAST_ASIDE = 0.15, 0.4, 0.6
 """How far aside a nose points, in eye distances, while both halves of a face are alike, and from where on the further
 one is hardly seen; what a face may change then, of what it may from the front."""
 DARKEST, PALEST, RICHEST = 0.03, 0.4, 1.8
