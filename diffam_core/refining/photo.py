@@ -21,8 +21,8 @@ from diffam_core.refining.refinement import Aims, Refinement, Sitters, refine
 
 AT_ONCE = 8
 """Faces that are refined together."""
-LEAST_SHARE = 0.3
-"""Of a photo, that a face counts for at least: the bar of a whole photo would leave a small face no shape."""
+LEAST_SHARE = 0.8
+"""Of a photo, that a face counts for at least: the bar of a whole photo would leave smaller ones no clean skin."""
 CHEEK, CHEEK_RADII = 0.22, (0.27, 0.2)
 """How far out from between eye and mouth a cheek's middle lies, and its half axes, in eye distances."""
 
