@@ -8,7 +8,7 @@ from typing import Any, TypedDict, cast
 import httpx
 
 from cli.errors import RequestFailed
-from jobs.job import Kind, Status
+from diffam_client.contract.job import Kind, Status
 
 POLL_S = 0.2
 ATTEMPTS = 8
@@ -41,7 +41,7 @@ class PhotoFile(TypedDict):
 class Output(TypedDict):
     """What came of a job: of a photo its file and its faces, of a fine-tuning the ids alone.
 
-    faces: as `jobs.report` says.  candidates: as `jobs.job` says.
+    faces: as `diffam_client.contract.report` says.  candidates: as `diffam_client.contract.job` says.
     """
 
     photo: PhotoFile
@@ -52,7 +52,7 @@ class Output(TypedDict):
 
 
 class Job(TypedDict):
-    """A job as a service tells it; `jobs.job.Job` says what the fields mean.
+    """A job as a service tells it; `diffam_client.contract.job.Job` says what the fields mean.
 
     What a later service may tell in words unknown here stays JSON until somebody reads it.
     """

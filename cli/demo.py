@@ -16,8 +16,8 @@ from cli.client import FinishedJob, Job, fetch, first_reference, follow, submit
 from cli.errors import CliError
 from cli.scores import print_grade, print_scores, print_timings
 from cli.stack.stack import running_stack
-from jobs.job import Timings
-from jobs.report import FACES
+from diffam_client.contract.job import Timings
+from diffam_client.contract.report import FACES
 from jobs.settings import Settings
 from model_store.catalog import Catalog
 from model_store.choice import Choice, choose_bundle

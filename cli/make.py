@@ -12,9 +12,9 @@ from app.photo.canonical import PhotoLimits, canonical_photo
 from cli.client import FinishedJob, Job, erase, fetch, follow, submit
 from cli.errors import RequestFailed, Stopped
 from cli.wishes import form_of
-from jobs.report import FACES, FaceReport, OnProgress, Progress
+from diffam_client.contract.report import FACES, FaceReport, OnProgress, Progress
+from diffam_client.contract.wish import Wish
 from jobs.settings import Settings
-from jobs.wish import Wish
 
 if TYPE_CHECKING:
     from model_store.bundle import Bundle

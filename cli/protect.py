@@ -11,10 +11,10 @@ from cli.bundles.choosing import choose
 from cli.make import Picture, make_here
 from cli.scores import print_grade, print_scores
 from cli.wishes import check_looks
-from jobs.report import FACES
-from jobs.report import Progress as Told
+from diffam_client.contract.report import FACES
+from diffam_client.contract.report import Progress as Told
+from diffam_client.contract.wish import Wish
 from jobs.settings import Settings
-from jobs.wish import Wish
 from model_store.additions import with_additions
 from model_store.choice import Choice
 

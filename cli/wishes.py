@@ -6,7 +6,7 @@ from typing import get_args
 from pydantic import ValidationError
 
 from cli.errors import CliError
-from jobs.wish import MAX_CANDIDATES, REGIONS, OutputFormat, Treatment, Vary, Wish
+from diffam_client.contract.wish import MAX_CANDIDATES, REGIONS, OutputFormat, Treatment, Vary, Wish
 from model_store.catalog import Catalog
 
 FORMATS: dict[str, OutputFormat] = {

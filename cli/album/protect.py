@@ -24,8 +24,8 @@ from cli.client import targets_of
 from cli.errors import CliError
 from cli.scores import print_grade
 from cli.wishes import check_looks
+from diffam_client.contract.wish import Wish
 from jobs.settings import Settings
-from jobs.wish import Wish
 from model_store.additions import with_additions
 from model_store.catalog import Catalog
 from model_store.judges import choose_judges

@@ -16,8 +16,8 @@ from cli.album.sight import Sight, read_file
 from cli.errors import FileUnreadable, RequestFailed, Stopped
 from cli.make import Make
 from cli.wishes import suffix_of
+from diffam_client.contract.wish import Wish
 from diffam_core.errors import DiffAMError
-from jobs.wish import Wish
 from model_store.additions import finished
 from model_store.bundle import Bundle
 from model_store.errors import StoreError

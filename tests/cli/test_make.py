@@ -9,7 +9,7 @@ import pytest
 from cli.errors import RequestFailed, Stopped
 from cli.make import Picture, make_there
 from cli.wishes import read_wish
-from jobs.report import OnProgress, Progress
+from diffam_client.contract.report import OnProgress, Progress
 from tests.cli.conftest import Watched
 from tests.cli.stack.test_stack import photo
 from tests.finished import protected_face

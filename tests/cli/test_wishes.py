@@ -11,7 +11,7 @@ from typer.main import get_command
 from cli.errors import CliError
 from cli.main import app
 from cli.wishes import FORMATS, OPTIONS, form_of, format_of, read_wish, suffix_of
-from jobs.wish import Wish
+from diffam_client.contract.wish import Wish
 from tests.people import shot
 
 WRONG = {

@@ -50,7 +50,7 @@ from app.main import create_app
 from cli.main import app
 from cli.wishes import form_of, read_wish
 from diffam_core.images import decode_rgba
-from jobs.job import JobInput
+from diffam_client.contract.job import JobInput
 from jobs.settings import Settings
 from protection.pipeline import _write
 from protection.plan import Upload
@@ -71,7 +71,7 @@ assert decode_rgba(dropped)[1] is None
 
 
 def test_the_example_of_a_new_wish_needs_nothing_but_its_lines(tmp_path: Path) -> None:
-    for package in ("app", "cli", "diffam_core", "jobs", "model_store", "protection"):
+    for package in ("app", "cli", "diffam_client", "diffam_core", "jobs", "model_store", "protection"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("bundles", "__pycache__"))
     (example,) = re.findall(r"^```diff\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     stat, *files = re.split(r"^\+\+\+ ", example, flags=re.MULTILINE)

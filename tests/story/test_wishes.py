@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from cli.client import FinishedJob
-from jobs.wish import Wish
+from diffam_client.contract.wish import Wish
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import group_scene
 from protection.pipeline import finish_photo, make_photos_up, open_photo

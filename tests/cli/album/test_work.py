@@ -14,9 +14,9 @@ from cli.album.journal import Entry, Journal, open_journal
 from cli.album.work import Maker, fingerprint, make_all
 from cli.errors import RequestFailed, Stopped
 from cli.make import Make, Picture
+from diffam_client.contract.report import OnProgress, Progress
+from diffam_client.contract.wish import Wish
 from diffam_core.errors import NoFaceFound
-from jobs.report import OnProgress, Progress
-from jobs.wish import Wish
 from tests.finished import protected_face
 
 NAMES = ("a.png", "b.png", "c.png", "d.png")
