@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from diffam_client.contract.job import Job
 from diffam_client.contract.problem import ProblemDocument
 from diffam_client.errors import AnswerUnreadable, Unreachable, refusal
-from diffam_client.retrying import retry_after_s
+from diffam_client.retrying import ONCE, retry_after_s
 from diffam_client.wire import Listening, Wire
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -27,9 +27,9 @@ async def ask(wire: Wire, method: str, path: str, **content: Any) -> httpx.Respo
 
 @asynccontextmanager
 async def heard(wire: Wire, path: str, headers: Mapping[str, str], timeout_s: float) -> AsyncIterator[Listening]:
-    """An answer to read as it comes. timeout_s: of its longest silence. Raises Unreachable, Refused."""
+    """An answer to read as it comes, asked for once. timeout_s: of its longest silence. Raises Unreachable, Refused."""
     timeout = httpx.Timeout(wire.http.timeout.write, read=timeout_s, connect=wire.http.timeout.connect)
-    request = wire.http.build_request("GET", path, headers=dict(headers), timeout=timeout)
+    request = wire.http.build_request("GET", path, headers=dict(headers), timeout=timeout, extensions=ONCE)
     with reaching(request):
         async with wire.listen(request) as listening:
             if not listening.response.is_success:

@@ -30,11 +30,16 @@ async def submit(wire: Wire, photo: Photo, **asked: Unpack[Asked]) -> Job:
 
 async def send(wire: Wire, path: str, files: dict[str, bytes], asked: Any) -> Job:
     """The job that a form makes."""
-    headers = {"Idempotency-Key": secrets.token_hex(16)} | headers_of(asked)
+    headers = once() | headers_of(asked)
     if asked.get("store") is False:
         headers["Prefer"] = f"wait={patience_s(wire)}"
     parts = {name: (name, content) for name, content in files.items()}
     return read_job(await ask(wire, "POST", path, data=form_of(asked), files=parts, headers=headers))
+
+
+def once() -> dict[str, str]:
+    """A header by which a request that comes twice is known."""
+    return {"Idempotency-Key": secrets.token_hex(16)}
 
 
 def patience_s(wire: Wire) -> int:

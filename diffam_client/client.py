@@ -29,7 +29,7 @@ def _blocking(call: Callable[Concatenate[Wire, P], Coroutine[Any, Any, T]]) -> C
 
     @wraps(call)
     def method(client: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return ended(call(client.wire, *args, **kwargs))
+        return ended(call(client._wire, *args, **kwargs))
 
     return method
 
@@ -41,7 +41,7 @@ def _iterated(
 
     @wraps(call)
     def method(client: "Client", /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
-        return one_by_one(call(client.wire, *args, **kwargs))
+        return one_by_one(call(client._wire, *args, **kwargs))
 
     return method
 
@@ -51,7 +51,7 @@ def _awaited(call: Callable[Concatenate[Wire, P], T]) -> Callable[Concatenate["A
 
     @wraps(call)
     def method(client: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return call(client.wire, *args, **kwargs)
+        return call(client._wire, *args, **kwargs)
 
     return method
 
@@ -79,7 +79,7 @@ class Client:
         inner = transport or httpx.HTTPTransport(proxy=_proxy(there))
         around = patiently(inner, retries, pause)
         self._http = httpx.Client(base_url=there, headers=_headers(key), timeout=_timeout(timeout_s), transport=around)
-        self.wire = Blocking(self._http, pause)
+        self._wire = Blocking(self._http, pause)
 
     def close(self) -> None:
         """Close every connection."""
@@ -109,6 +109,9 @@ class Client:
     erase = _blocking(calls.erase)
     jobs = _iterated(calls.jobs)
     references = _blocking(offers.references)
+    add_reference = _blocking(offers.add_reference)
+    fine_tune = _blocking(offers.fine_tune)
+    remove_reference = _blocking(offers.remove_reference)
     targets = _blocking(offers.targets)
     limits = _blocking(offers.limits)
     health = _blocking(offers.health)
@@ -133,7 +136,7 @@ class AsyncClient:
         self._http = httpx.AsyncClient(
             base_url=there, headers=_headers(key), timeout=_timeout(timeout_s), transport=around
         )
-        self.wire = Suspending(self._http, pause)
+        self._wire = Suspending(self._http, pause)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -163,6 +166,9 @@ class AsyncClient:
     erase = _awaited(calls.erase)
     jobs = _awaited(calls.jobs)
     references = _awaited(offers.references)
+    add_reference = _awaited(offers.add_reference)
+    fine_tune = _awaited(offers.fine_tune)
+    remove_reference = _awaited(offers.remove_reference)
     targets = _awaited(offers.targets)
     limits = _awaited(offers.limits)
     health = _awaited(offers.health)
@@ -182,7 +188,8 @@ def _address(url: str | None) -> httpx.URL:
 
 def _proxy(address: httpx.URL) -> str | None:
     """The proxy that the environment wants between here and there."""
-    return None if proxy_bypass(address.host) else getproxies().get(address.scheme)
+    wanted = getproxies()
+    return None if proxy_bypass(address.host) else wanted.get(address.scheme, wanted.get("all"))
 
 
 def _headers(key: str | None) -> dict[str, str]:

@@ -26,8 +26,11 @@ class ClientError(Exception):
     code = "client_error"
 
     def __init__(self, message: str) -> None:
-        super().__init__(f"{self.code}: {message}")
         self.message = message
+
+    def __str__(self) -> str:
+        """Code and message."""
+        return f"{self.code}: {self.message}"
 
 
 class Unreachable(ClientError):

@@ -101,8 +101,8 @@ async def protect(
     asked.setdefault("output_format", "same")
     job = await submit(wire, photo, **asked)
     async with _taken_back(wire, job, is_wanted=bool(asked.get("idempotency_key"))):
-        job = await wait(wire, job, on_progress, timeout_s)
-        return await fetch(wire, job)
+        watched = job if job.is_over else job.id  # by its id it is told from its beginning
+        return await fetch(wire, await wait(wire, watched, on_progress, timeout_s))
 
 
 async def fetch(wire: Wire, job: Job) -> Protected:

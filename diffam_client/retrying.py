@@ -6,7 +6,7 @@ that make a job carry an `Idempotency-Key`.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from httpx_retries import Retry, RetryTransport
@@ -32,8 +32,8 @@ class PatientRetry(Retry):
 
     def copy_with(self, *args: Any, **changes: Any) -> Retry:
         """The same for the next attempt, which pauses alike."""
-        again = super().copy_with(*args, **changes)
-        setattr(again, "pause", self.pause)  # noqa: B010  # `Retry` makes one of its own class, but does not say so
+        again = cast(PatientRetry, super().copy_with(*args, **changes))
+        again.pause = self.pause
         return again
 
     def sleep(self, response: httpx.Response | Exception) -> None:

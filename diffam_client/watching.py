@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from datetime import UTC, datetime
 from inspect import isawaitable
 
@@ -13,7 +14,7 @@ from diffam_client.answers import ask, heard, read_job
 from diffam_client.calls import get, id_of, place_of
 from diffam_client.contract.job import Event, Job
 from diffam_client.contract.problem import ProblemDocument
-from diffam_client.errors import NotOver, Unreachable, refusal
+from diffam_client.errors import NotOver, TooMuch, Unavailable, Unreachable, refusal
 from diffam_client.retrying import EVENTS, retry_after_s
 from diffam_client.stream import Message, Messages
 from diffam_client.wire import Wire
@@ -21,9 +22,9 @@ from diffam_client.wire import Wire
 OnProgress = Callable[[Event], object]
 """Told every change of a job; what it raises ends the waiting. For an AsyncClient it may be a coroutine function."""
 SILENCE_S = 30.0
-"""The service sends something every ten seconds: a stream that is silent for so long is broken."""
+"""The service sends something every ten seconds: a stream that is silent for so long is broken, or held back."""
 COME_BACK_S = 1.0
-BREAKS = 2
+BREAKS = 3
 """Streams in a row that brought nothing, after which the job is only looked at now and then."""
 
 
@@ -33,8 +34,9 @@ async def events(wire: Wire, job: Job | str, after: int = 0) -> AsyncGenerator[E
     after: the revision of the last event that is known already. A stream that breaks is resumed; where none gets
     through, some changes may be missed, but not the last. Raises NotThere: it was erased; Refused, Unreachable.
     """
-    async for event in _changes(wire, id_of(job), after, None):
-        yield event
+    async with aclosing(_changes(wire, id_of(job), after, None)) as changes:
+        async for event in changes:
+            yield event
 
 
 async def wait(
@@ -48,10 +50,11 @@ async def wait(
     known = 0 if isinstance(job, str) else job.revision
     if not isinstance(job, str) and job.is_over:
         return job
-    async for event in _changes(wire, id_of(job), known, timeout_s):
-        told = on_progress(event) if on_progress else None
-        if isawaitable(told):
-            await told
+    async with aclosing(_changes(wire, id_of(job), known, timeout_s)) as changes:
+        async for event in changes:
+            told = on_progress(event) if on_progress else None
+            if isawaitable(told):
+                await told
     return await get(wire, job)
 
 
@@ -77,19 +80,21 @@ async def _changes(wire: Wire, job_id: str, after: int, timeout_s: float | None)
     while breaks < BREAKS:
         known = after
         try:
-            async for event in _streamed(wire, job_id, after, patience):
-                yield event
-                after = event.revision
-                if event.is_last:
-                    return
-        except Unreachable:
+            async with aclosing(_streamed(wire, job_id, after, patience)) as streamed:
+                async for event in streamed:
+                    yield event
+                    after = event.revision
+                    if event.is_last:
+                        return
+        except (Unreachable, Unavailable, TooMuch):
             patience.left_s()
         except _NothingMore:
             return
         breaks = breaks + 1 if after == known else 0
         await wire.pause(min(COME_BACK_S, patience.left_s()))
-    async for event in _looked_at(wire, job_id, after, patience):
-        yield event
+    async with aclosing(_looked_at(wire, job_id, after, patience)) as seen:
+        async for event in seen:
+            yield event
 
 
 class _NothingMore(Exception):
@@ -108,8 +113,8 @@ async def _streamed(wire: Wire, job_id: str, after: int, patience: _Patience) ->
             came = [event for message in messages.feed(text) if (event := _event(message))]
             for event in came:
                 yield event
-            if patience.left_s() < silence_s and not came:
-                return
+            if patience.left_s() < silence_s / 2 and not came:
+                return  # to listen anew, for no longer than there is patience
 
 
 async def _looked_at(wire: Wire, job_id: str, after: int, patience: _Patience) -> AsyncGenerator[Event, None]:

@@ -1,5 +1,7 @@
 """A photo goes in and comes back, by either client, from a real service."""
 
+import asyncio
+import pickle
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from cli.stack.stack import Stack
 from diffam_client import (
+    AsyncClient,
     BadRequest,
     Client,
     Event,
@@ -104,9 +108,8 @@ def test_a_name_that_promises_another_format_is_refused_and_nothing_is_written(t
 def test_every_change_is_told_once_in_order_and_the_last_is_the_end(call: Caller, photo: bytes) -> None:
     told: list[Event] = []
     job = call("protect", photo, told.append, reference="rose").job
-    revisions = [event.revision for event in told]
-    assert revisions == sorted(set(revisions))
-    assert (revisions[-1], told[-1].status) == (job.revision, "succeeded")
+    assert [event.revision for event in told] == list(range(1, job.revision + 1))
+    assert (told[0].status, told[-1].status) == ("queued", "succeeded")
     stages = dict.fromkeys(event.progress.stage for event in told if event.progress)
     assert list(stages) == ["detect", "invert", "make_up", "composite", "score"]
 
@@ -160,6 +163,60 @@ def test_whoever_interrupts_the_waiting_takes_the_job_back(call: Caller, client:
         call("protect", photo, interrupt, reference="rose")
     (mine,) = [job for job in client.jobs() if job.id not in known]
     assert client.wait(mine).canceled_by == "user"
+
+
+def test_a_task_that_is_canceled_takes_its_job_back(stack: Stack, client: Client, photo: bytes) -> None:
+    known = {job.id for job in client.jobs()}
+
+    async def protect_in_time() -> None:
+        async with AsyncClient(stack.url) as service, asyncio.timeout(0.6):
+            await service.protect(photo, reference="rose")
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(protect_in_time())
+    (mine,) = [job for job in client.jobs() if job.id not in known]
+    assert client.wait(mine).canceled_by == "user"
+
+
+def test_many_photos_are_under_way_at_once(stack: Stack, photo: bytes) -> None:
+    async def all_of_them() -> list[Protected]:
+        async with AsyncClient(stack.url) as service:
+            return await asyncio.gather(*(service.protect(photo, reference="rose") for _ in range(6)))
+
+    protected = asyncio.run(all_of_them())
+    assert len({each.job.id for each in protected}) == 6
+    assert max(each.job.timings.batch_size or 0 for each in protected) > 1
+
+
+def test_a_blocking_client_works_beneath_a_running_loop(stack: Stack, photo: bytes) -> None:
+    async def as_in_a_notebook() -> str:
+        with Client(stack.url) as service:
+            next(iter(service.events(service.submit(photo, reference="rose"))))
+            return service.protect(photo, reference="rose").job.status
+
+    assert asyncio.run(as_in_a_notebook()) == "succeeded"
+
+
+def test_a_callback_that_waits_for_a_loop_is_no_callback_of_a_blocking_client(client: Client, photo: bytes) -> None:
+    known = {job.id for job in client.jobs()}
+
+    async def tell(_: Event) -> None:
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="AsyncClient"):
+        client.protect(photo, tell, reference="rose")
+    (mine,) = [job for job in client.jobs() if job.id not in known]
+    assert client.wait(mine).canceled_by == "user"
+
+
+def test_errors_travel_between_processes(call: Caller, photo: bytes) -> None:
+    with pytest.raises(BadRequest) as refused:
+        call("submit", photo, reference="tulip")
+    with pytest.raises(JobFailed) as failed:
+        call("protect", coloured("black"), reference="rose")
+    for error in (refused.value, failed.value, NotOver("the-id", 5)):
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301
+        assert (type(again), str(again), again.code) == (type(error), str(error), error.code)
 
 
 def test_what_comes_again_under_a_key_of_ones_own_is_the_same_job(call: Caller, client: Client, photo: bytes) -> None:

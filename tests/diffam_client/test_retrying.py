@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from cli.stack.stack import Stack, running_stack
-from diffam_client import Client, Conflict, KeyRefused, NotThere, TooMuch, Unavailable, Unreachable
+from diffam_client import BadRequest, Client, Conflict, KeyRefused, NotThere, TooMuch, Unavailable, Unreachable
 from diffam_client.client import KEY, RETRIES, SERVER
 from diffam_client.contract.limits import Quota
 from jobs.access.keys import create_key
@@ -142,6 +142,13 @@ def test_what_is_too_early_is_not_asked_for_again(call: Caller, crowded: Stack, 
     with pytest.raises(NotThere, match="not_found"):
         here("get", "../limits")
     assert pauses == []
+
+
+def test_what_is_refused_before_it_was_sent_is_told_with_its_reason(call: Caller, crowded: Stack) -> None:
+    pauses: list[float] = []
+    with pytest.raises(BadRequest, match="upload_too_large") as refused:
+        paused(call, crowded.url, pauses)("submit", bytes(30 * 1024 * 1024), reference="rose")
+    assert (refused.value.status, refused.value.param, pauses) == (413, "photo", [])
 
 
 def test_a_key_is_sent_and_what_it_may_not_is_told(

@@ -1,5 +1,7 @@
 """A job is watched to its end by its events, over connections that break, and without any stream."""
 
+import os
+import signal
 from itertools import pairwise
 
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.stack.stack import Stack
-from diffam_client import Client, Event, NotThere
+from diffam_client import Client, Event, NotOver, NotThere
 from diffam_client.stream import Message, Messages
 from tests.diffam_client.conftest import Caller
 from tests.diffam_client.relay import Faults, relay
@@ -67,6 +69,18 @@ def test_where_no_stream_gets_through_the_job_is_looked_at(
     assert {b"/events" in line for line in faults.seen} == {True, False}
 
 
+def test_a_service_that_is_started_again_meanwhile_is_waited_for(call: Caller, stack: Stack, photo: bytes) -> None:
+    killed: list[int] = []
+
+    def kill(event: Event) -> None:
+        if event.progress and not killed:
+            killed.append(stack.supervisor.pid("web"))
+            os.kill(killed[0], signal.SIGKILL)
+
+    protected = call("protect", photo, kill, reference="rose")
+    assert (protected.job.status, len(killed)) == ("succeeded", 1)
+
+
 def test_what_is_known_is_not_told_again_and_a_job_that_is_over_is_not_asked_for(
     call: Caller, stack: Stack, client: Client, photo: bytes
 ) -> None:
@@ -78,6 +92,17 @@ def test_what_is_known_is_not_told_again_and_a_job_that_is_over_is_not_asked_for
         assert faults.seen == []
         assert call.at(url)("events", over, over.revision) == []
         assert len(faults.seen) == 1
+
+
+def test_who_waits_in_short_turns_misses_nothing(call: Caller, client: Client, photo: bytes) -> None:
+    job, told = client.submit(photo, reference="rose"), list[Event]()
+    for _ in range(100):
+        try:
+            call("wait", job if not told else job.model_copy(update={"revision": told[-1].revision}), told.append, 0.3)
+            break
+        except NotOver:
+            continue
+    assert numbers(told) == list(range(job.revision + 1, client.get(job).revision + 1))
 
 
 def test_a_job_that_is_erased_meanwhile_ends_the_watching(call: Caller, client: Client, photo: bytes) -> None:
