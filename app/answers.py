@@ -15,8 +15,8 @@ from starlette.concurrency import run_in_threadpool
 from app.problem import Problem
 from app.repeats import REPLAYED
 from app.service import Service
+from diffam_client.contract.job import Candidate, Job, Output, OutputPhoto
 from jobs.errors import UnknownJob
-from jobs.job import Candidate, Job, Output, OutputPhoto
 from jobs.new_job import Accepted
 from jobs.settings import Settings
 

@@ -13,9 +13,10 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from app.problem import FieldError, Problem, field_error, field_problem
+from app.problem import Problem, field_error, field_problem
 from app.spool import open_spool, size_of
-from jobs.wish import SEVERAL
+from diffam_client.contract.problem import FieldError
+from diffam_client.contract.wish import SEVERAL
 
 MAX_FIELDS = 64  # those of lists may come one word at a time
 MAX_FILES = 8  # more than any form of ours has: who sends two photos is told so

@@ -8,7 +8,8 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from app.problem import FieldError, field_problem
+from app.problem import field_problem
+from diffam_client.contract.problem import FieldError
 
 
 async def each_parameter_once(request: Request) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -17,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from app.codes import FACTS, IN_A_JOB, address_of, title_of
 from app.methods import allowed_methods
 from app.photo.canonical import PhotoRejected
+from diffam_client.contract.problem import FieldError, ProblemDocument
 from jobs.errors import LedgerError
 from model_store.errors import StoreError
 
@@ -25,14 +25,6 @@ log = structlog.get_logger()
 CODE_OF_STATUS = {400: "malformed_request", 404: "not_found", 405: "method_not_allowed"}
 RETRY_AFTER_S = {409: 1, 429: 5, 503: 5}
 MAX_ERRORS = 100  # a body of 64 KiB can be wrong in thousands of places
-
-
-class FieldError(BaseModel):
-    """One thing that is wrong with one field."""
-
-    param: str
-    code: str
-    detail: str
 
 
 @dataclass(eq=False)  # an exception must stay hashable
@@ -44,23 +36,6 @@ class Problem(Exception):
     param: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     errors: Sequence[FieldError] = ()
-
-
-class ProblemDocument(BaseModel):
-    """The body of every error answer. `retryable`: the same request may succeed later.
-
-    errors: every field that is wrong; `code`, `detail` and `param` are those of the first.
-    """
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    param: str | None = None
-    retryable: bool
-    request_id: str
-    errors: list[FieldError] = []
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {

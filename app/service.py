@@ -16,11 +16,11 @@ from app.photo.decoder import Decoder
 from app.serving.gate import key_refused
 from app.serving.stopping import Stopping
 from app.spool import bytes_of
+from diffam_client.contract.job import BundleName, Kind
 from jobs.access.keys import Key, Keyring
 from jobs.access.quotas import Quotas
 from jobs.connect import connect
 from jobs.erasure import look_every_s, rewrite_when_due
-from jobs.job import BundleName, Kind
 from jobs.ledger import Ledger
 from jobs.new_job import Accepted, NewJob
 from jobs.queue import FINETUNE, PROTECT, make_bells, ring

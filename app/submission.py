@@ -1,5 +1,5 @@
 """What comes with a request that makes a job: headers, and the forms that are not about a photo to protect
-(`jobs.wish`); and how OpenAPI describes a form."""
+(`diffam_client.contract.wish`); and how OpenAPI describes a form."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -8,8 +8,8 @@ from fastapi import Header
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from app.photo.canonical import Source
+from diffam_client.contract.wish import Id, OutputFormat, Wish
 from jobs.new_job import Terms
-from jobs.wish import Id, OutputFormat, Wish
 
 DURATION = re.compile(r"(?=\d)(?:(\d{1,3})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s?)?")
 DAY_S = 24 * 3600

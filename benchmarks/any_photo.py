@@ -23,8 +23,8 @@ import numpy as np
 import torch
 
 from cli.commit import commit
+from diffam_client.contract.wish import Wish
 from diffam_core.images import Photo, decode_photo, decode_rgba, encode_photo
-from jobs.wish import Wish
 from model_store.bundle import Bundle, open_bundle
 from model_store.catalog import BUNDLES
 from model_store.rendered.scenes import demo_scene

@@ -22,12 +22,12 @@ from rich.console import Console
 
 from benchmarks.pairs import open_served, protect, wished
 from cli.commit import commit
+from diffam_client.contract.wish import Treatment
 from diffam_core.faces.face import FoundFace
 from diffam_core.images import Photo, to_portrait
 from diffam_core.models import FalseAcceptRate
 from evaluation.judged.tasks import holding_out
 from jobs.settings import Settings
-from jobs.wish import Treatment
 from model_store.bundle import Bundle
 from model_store.datasets.folder import people_in
 from model_store.datasets.people import Person

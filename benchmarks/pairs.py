@@ -9,11 +9,11 @@ from time import perf_counter
 import cv2
 import numpy as np
 
+from diffam_client.contract.report import protected
+from diffam_client.contract.wish import Effort, Wish
 from diffam_core.faces.face import FoundFace
 from diffam_core.images import Photo, decode_photo, encode_photo
-from jobs.report import protected
 from jobs.settings import Settings
-from jobs.wish import Effort, Wish
 from model_store.bundle import Bundle
 from model_store.choice import PORTRAIT, choose_bundle
 from model_store.datasets.folder import people_in

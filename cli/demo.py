@@ -5,25 +5,20 @@ from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 
-import httpx
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.bundles.choosing import choose
 from cli.bundles.pull import RECOGNISERS, pull_bundle
-from cli.client import FinishedJob, Job, fetch, first_reference, follow, submit
 from cli.errors import CliError
 from cli.scores import print_grade, print_scores, print_timings
 from cli.stack.stack import running_stack
-from jobs.job import Timings
-from jobs.report import FACES
+from diffam_client import Client, Event, Protected
 from jobs.settings import Settings
 from model_store.catalog import Catalog
 from model_store.choice import Choice, choose_bundle
 from model_store.errors import StoreError
-
-SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
 
 
 def demo(
@@ -33,7 +28,7 @@ def demo(
 
     Its data folder is its own and ends with it: it disturbs no other stack and leaves no photo behind. Recognisers that
     it pulls stay.
-    Raises CliError, OSError.
+    Raises CliError, ClientError, OSError.
     """
     choice = ready_bundle(console, settings)
     upload, suffix = (photo.read_bytes(), photo.suffix) if photo else sample(choice.catalog)
@@ -44,13 +39,12 @@ def demo(
             with console.status("starting Valkey, worker and web process; loading the models"):
                 stack.wait_until_ready()
             console.print(f"Serving on {stack.url}")
-            with httpx.Client(base_url=stack.url, timeout=60) as client:
-                accepted = submit(client, upload, reference or first_reference(client), target)
-                job = watch(console, client, accepted)
-                saved = save(client, job, upload, suffix, out)
-    print_scores(console, FACES.validate_python(job["output"]["faces"]))
-    print_timings(console, Timings.model_validate(job["timings"]))
-    print_grade(console, job["bundle"])
+            with Client(stack.url) as client:
+                protected = protect(console, client, upload, reference, target)
+                saved = save(protected, client.comparison(protected.job), upload, suffix, out)
+    print_scores(console, protected.faces)
+    print_timings(console, protected.job.timings)
+    print_grade(console, protected.job.bundle.model_dump())
     console.print("Saved " + ", ".join(str(path) for path in saved))
 
 
@@ -89,35 +83,32 @@ def demo_photo() -> bytes:
     return png.getvalue()
 
 
-def watch(console: Console, client: httpx.Client, job: Job) -> FinishedJob:
-    """Follow the job with a progress bar."""
+def protect(console: Console, client: Client, upload: bytes, reference: str | None, target: str | None) -> Protected:
+    """Have the photo protected, with a progress bar; in the first look on offer unless another is named."""
     columns = (
         TextColumn("{task.description:<12}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
     )
+    look = reference or client.references()[0].id
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("queued", total=1.0)
 
-        def on_change(job: Job) -> None:
-            is_done = job["status"] == "succeeded"
-            progress = job["progress"] or {"stage": job["status"], "fraction": float(is_done)}
-            bar.update(task, description=progress["stage"].replace("_", " "), completed=progress["fraction"])
+        def on_progress(event: Event) -> None:
+            stage = event.progress.stage if event.progress else event.status
+            fraction = event.progress.fraction if event.progress else float(event.is_last)
+            bar.update(task, description=stage.replace("_", " "), completed=fraction)
 
-        return follow(client, job, on_change)
+        return client.protect(upload, on_progress, reference=look, target=target, output_format="png")
 
 
-def save(client: httpx.Client, job: FinishedJob, upload: bytes, suffix: str, out: Path) -> list[Path]:
+def save(protected: Protected, comparison: bytes, upload: bytes, suffix: str, out: Path) -> list[Path]:
     """Write original, protected photo and before/after picture into `out`; returns their paths."""
     out.mkdir(parents=True, exist_ok=True)
     for stale in (*out.glob("original.*"), *out.glob("protected.*")):
         stale.unlink()
-    pictures = {
-        f"original{suffix}": upload,
-        f"protected{SUFFIXES[job['output']['photo']['media_type']]}": fetch(client, job, "result"),
-        "comparison.jpg": fetch(client, job, "comparison"),
-    }
+    pictures = {f"original{suffix}": upload, "protected.png": protected.photo, "comparison.jpg": comparison}
     for name, picture in pictures.items():
         (out / name).write_bytes(picture)
     return [out / name for name in pictures]

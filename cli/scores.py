@@ -6,9 +6,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from jobs.job import Timings
-from jobs.report import FaceReport, Judgement, Match, ProtectedFace, Survival
-from jobs.wish import Treatment
+from diffam_client.contract.job import Timings
+from diffam_client.contract.report import FaceReport, Judgement, Match, ProtectedFace, Survival
+from diffam_client.contract.wish import Treatment
 
 GRADES = {
     "demonstration": "It shows the method. It does not protect real people against real systems.",

@@ -1,12 +1,13 @@
 """What `diffam protect` may be asked for: checked like the form fields of the service, before any network loads."""
 
 from collections.abc import Mapping
-from typing import get_args
+from typing import cast, get_args
 
 from pydantic import ValidationError
 
 from cli.errors import CliError
-from jobs.wish import MAX_CANDIDATES, REGIONS, OutputFormat, Treatment, Vary, Wish
+from diffam_client import Asked
+from diffam_client.contract.wish import MAX_CANDIDATES, REGIONS, OutputFormat, Treatment, Vary, Wish
 from model_store.catalog import Catalog
 
 FORMATS: dict[str, OutputFormat] = {
@@ -43,13 +44,10 @@ def read_wish(fields: Mapping[str, str]) -> Wish:
         raise CliError(f"--{OPTIONS.get(name, name)}{meant}; not {given.get(name)!r}") from error
 
 
-def form_of(wish: Wish) -> dict[str, str]:
-    """The wish as form fields; what is as everybody has it is left out."""
-    fields = wish.model_dump(exclude_defaults=True)
-    return {
-        name: ",".join(str(each) for each in value) or "none" if isinstance(value, tuple) else str(value)
-        for name, value in fields.items()
-    }
+def asked(wish: Wish, target: str | None) -> Asked:
+    """The wish, towards a target of one's own, as the client takes it; what is as everybody has it is left out."""
+    fields = wish.model_dump(exclude_defaults=True, exclude={"reference_id", "target_id"})
+    return cast(Asked, fields | {"reference": wish.reference_id, "target": target})
 
 
 def format_of(suffix: str) -> OutputFormat:

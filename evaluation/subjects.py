@@ -9,11 +9,11 @@ from typing import Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from diffam_client.contract.wish import Wish
 from diffam_core.errors import FaceInProfile, FaceTooSmall, NoFaceFound
 from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.images import Photo, decode_photo, encode_photo
 from diffam_core.models import Models
-from jobs.wish import Wish
 from protection.batch import Face, invert
 from protection.pipeline import open_photo
 from protection.plan import Request, Upload

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from diffam_client.contract import wish
 from diffam_core.faces.cascades import CascadeDetector
 from diffam_core.faces.detection import Detector
 from diffam_core.faces.face import FoundFace
 from diffam_core.faces.yunet import YunetDetector
 from diffam_core.images import Photo
 from evaluation.washing import wash
-from jobs import wish
 from model_store.bundle import Bundle
 from protection.measuring.survival import PROFILES, Profile, treat
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from jobs.job import AnyInput
+from diffam_client.contract.job import AnyInput
 
 
 @dataclass(frozen=True)

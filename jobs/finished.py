@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
-from jobs.job import Candidate, OutputPhoto
-from jobs.report import FaceReport
+from diffam_client.contract.job import Candidate, OutputPhoto
+from diffam_client.contract.report import FaceReport
 
 
 class Picture(Protocol):

@@ -12,16 +12,27 @@ from typing import Any, Literal, cast
 from redis import Redis
 from redis.exceptions import RedisError
 
+from diffam_client.contract.job import (
+    INPUT,
+    CanceledBy,
+    DetectInput,
+    Event,
+    Job,
+    JobError,
+    Kind,
+    Output,
+    StyleInput,
+    Timings,
+)
+from diffam_client.contract.report import Progress
 from jobs.claims import Claim, Reaped
 from jobs.errors import BeingRead, NotRetryable, StoreFull, UnknownJob
 from jobs.finished import Protected, candidate_of
-from jobs.job import INPUT, CanceledBy, DetectInput, Job, JobError, Kind, Output, StyleInput, Timings
 from jobs.lua.scripts import Blob, key, load_scripts, needing_room
 from jobs.new_job import DIFFERS, UNKNOWN, Accepted, NewJob, Once, accepted
-from jobs.reading.history import Event, events_after
+from jobs.reading.history import events_after
 from jobs.reading.listing import Wanted, list_jobs
 from jobs.reading.record import read_job
-from jobs.report import Progress
 from jobs.settings import Settings
 
 PICTURES: tuple[Literal["result", "comparison"], ...] = ("result", "comparison")

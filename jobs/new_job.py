@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO
 
+from diffam_client.contract.job import AnyInput, BundleName, Kind
 from jobs.errors import ErasedJob, JobExists, KeyReused, QueueFull, TooManyJobs
-from jobs.job import AnyInput, BundleName, Kind
 
 PIECE_BYTES = 1 << 20
 QUEUE_FULL, REPEATED, DIFFERS, GONE, UNKNOWN, TOO_MANY = 0, 2, -1, -2, -3, -4  # what the scripts answer; 1: accepted

@@ -6,8 +6,8 @@ The ledger is the truth. A lost bell is rung again by the reaper, a doubled one 
 from celery import Celery, signals
 from kombu.exceptions import OperationalError
 
+from diffam_client.contract.job import Kind
 from jobs.connect import SOCKET, TCP, broker_url
-from jobs.job import Kind
 from jobs.settings import Settings
 
 PROTECT: Kind = "protect"  # name of the task, and of the queue it travels on

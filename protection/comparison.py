@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from diffam_client.contract.report import FaceReport, Judgement, Match, ProtectedFace, protected
 from diffam_core.images import Photo
-from jobs.report import FaceReport, Judgement, Match, ProtectedFace, protected
 
 PANEL_PX = 640
 MARGIN_PX = 16

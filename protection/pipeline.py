@@ -14,11 +14,11 @@ from typing import Literal, ParamSpec, TypeVar
 
 import torch
 
+from diffam_client.contract.report import FaceReport, OnProgress, Progress, Stage
 from diffam_core.errors import DiffAMError
 from diffam_core.generation import OnStep
 from diffam_core.images import MEDIA_TYPES, Photo, decode_photo, decode_rgba, encode_photo
 from diffam_core.models import Models
-from jobs.report import FaceReport, OnProgress, Progress, Stage
 from model_store.bundle import Bundle
 from protection.batch import invert, within
 from protection.comparison import draw_comparison

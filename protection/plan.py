@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from diffam_client.contract.wish import Wish
 from diffam_core.errors import FaceInProfile, FaceTooSmall, FaceUnknown, NoFaceFound
 from diffam_core.faces.face import FACE_CODES, FoundFace
 from diffam_core.images import Photo
-from jobs.wish import Wish
 from model_store.additions import with_additions
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard

@@ -6,12 +6,12 @@ from math import log10
 
 import torch
 
+from diffam_client.contract.wish import Wish
 from diffam_core.generation import OnStep
 from diffam_core.images import Photo
 from diffam_core.models import Recogniser
 from diffam_core.refining.photo import Dressed, refine_photo
 from diffam_core.refining.refinement import Aims, Refinement
-from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
 from protection.measuring.judging import sight_of_portrait

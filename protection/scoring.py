@@ -10,11 +10,21 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from diffam_client.contract.report import (
+    FaceReport,
+    Judgement,
+    Match,
+    ProtectedFace,
+    Scores,
+    SeenFace,
+    StrengthSearch,
+    Survival,
+    Trial,
+)
 from diffam_core import score
 from diffam_core.faces.face import FACE_CODES, FoundFace, cut_portrait
 from diffam_core.generation import OnStep
 from diffam_core.images import Photo
-from jobs.report import FaceReport, Judgement, Match, ProtectedFace, Scores, SeenFace, StrengthSearch, Survival, Trial
 from model_store.bundle import Bundle
 from model_store.catalog import StyleCard
 from protection.measuring.again import meet_again

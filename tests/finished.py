@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from jobs.report import FaceReport, Match, ProtectedFace, Scores, SeenFace, Verdict
+from diffam_client.contract.report import FaceReport, Match, ProtectedFace, Scores, SeenFace, Verdict
 
 
 def match(**told: Any) -> Match:

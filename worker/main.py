@@ -5,9 +5,9 @@ from functools import partial
 import structlog
 import torch
 
+from diffam_client.contract.wish import Wish
 from jobs.logs import configure_logging
 from jobs.settings import Settings
-from jobs.wish import Wish
 from model_store.additions import with_additions
 from model_store.bundle import Bundle
 from model_store.catalog import Catalog

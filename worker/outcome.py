@@ -6,11 +6,11 @@ import structlog
 import torch
 from redis.exceptions import RedisError
 
+from diffam_client.contract.job import JobError
+from diffam_client.contract.report import Progress
 from diffam_core.errors import DiffAMError
 from jobs.claims import Claim
-from jobs.job import JobError
 from jobs.ledger import Ledger
-from jobs.report import Progress
 from model_store.errors import StoreError
 
 log = structlog.get_logger()

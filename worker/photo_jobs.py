@@ -18,10 +18,10 @@ import structlog
 import torch
 from redis.exceptions import RedisError
 
+from diffam_client.contract.job import DetectInput, JobInput, Output
+from diffam_client.contract.report import FaceReport, OnProgress, Progress
 from jobs.claims import Claim
-from jobs.job import DetectInput, JobInput, Output
 from jobs.ledger import Ledger
-from jobs.report import FaceReport, OnProgress, Progress
 from protection.pipeline import MadeUp, ProtectedPhoto
 from protection.plan import Request, Upload
 from worker.batcher import Batcher

@@ -4,44 +4,13 @@ from pathlib import Path
 
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
-from pydantic import BaseModel
 
 from app.problem import PROBLEMS, Problem
 from app.service import ServiceDep
+from diffam_client.contract.offer import Reference, References, Target, Targets
 from model_store.additions import remove_reference, sweep_leaving
 
 router = APIRouter(prefix="/v1", tags=["catalog"], responses=PROBLEMS)
-
-
-class Reference(BaseModel):
-    """A make-up reference; `targets` are the identities it has a style for, the first one being the default."""
-
-    id: str
-    title: str
-    description: str
-    image: str
-    targets: list[str]
-
-
-class Target(BaseModel):
-    """An identity that protected faces resemble; `consent` says why it may be used."""
-
-    id: str
-    title: str
-    consent: str
-    image: str
-
-
-class References(BaseModel):
-    """All references on offer."""
-
-    references: list[Reference]
-
-
-class Targets(BaseModel):
-    """All identities on offer."""
-
-    targets: list[Target]
 
 
 @router.get("/references")

@@ -11,8 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from app.answers import POLL_S
 from app.problem import PROBLEMS, Problem, problem_response
 from app.service import Service, ServiceDep
+from diffam_client.contract.job import Event
 from jobs.errors import ErasedJob
-from jobs.reading.history import Event
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
 

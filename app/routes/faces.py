@@ -10,7 +10,7 @@ from app.repeats import by_key, read_once, recognised_form
 from app.routes.sending import stored
 from app.service import Service, ServiceDep
 from app.submission import Sending, form_schema
-from jobs.job import Job
+from diffam_client.contract.job import Job
 from jobs.new_job import Accepted, NewJob, Once, Terms
 from jobs.queue import DETECT
 

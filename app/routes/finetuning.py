@@ -8,14 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.answers import accepted
 from app.form import ReadForm, read_form
 from app.once import StrictJson
-from app.problem import PROBLEMS, FieldError, Problem, field_problem, noted
+from app.problem import PROBLEMS, Problem, field_problem, noted
 from app.repeats import by_key, read_once, recognised, recognised_form
 from app.service import Service, ServiceDep
 from app.submission import ReferenceSubmission, Sending, form_schema
-from jobs.job import Job, ReferenceInput, StyleInput
+from diffam_client.contract.job import Job, ReferenceInput, StyleInput
+from diffam_client.contract.problem import FieldError
+from diffam_client.contract.wish import Id
 from jobs.new_job import Accepted, NewJob, Once, Terms
 from jobs.queue import FINETUNE
-from jobs.wish import Id
 from model_store.additions import Objective, StyleOrder, check_name, check_order, refusals
 from model_store.catalog import Mode
 

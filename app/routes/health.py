@@ -5,6 +5,7 @@ from pydantic import BaseModel
 
 from app.problem import PROBLEMS, Problem
 from app.service import ServiceDep
+from diffam_client.contract.offer import Ready
 
 router = APIRouter(tags=["health"], responses=PROBLEMS)
 
@@ -13,14 +14,6 @@ class Alive(BaseModel):
     """The web process answers."""
 
     status: str = "alive"
-
-
-class Ready(BaseModel):
-    """Redis takes writes and `workers` warm workers showed a sign of life within a lease."""
-
-    status: str = "ready"
-    workers: int
-    bundle: str
 
 
 @router.get("/livez")

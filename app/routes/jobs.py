@@ -11,7 +11,7 @@ from app.answers import IfNoneMatch, Prefer, accepted, job_response, settled
 from app.problem import PROBLEMS, Problem
 from app.routes.events import STREAM, LastEventId, event_response
 from app.service import ServiceDep
-from jobs.job import Job
+from diffam_client.contract.job import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
 

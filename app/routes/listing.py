@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from app.answers import told
 from app.problem import PROBLEMS, Problem
 from app.service import ServiceDep
-from jobs.job import Job, Kind, Status
+from diffam_client.contract.job import Jobs, Kind, Status
 from jobs.reading.listing import Wanted
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
@@ -28,12 +28,6 @@ class JobsQuery(BaseModel):
     code: str | None = Field(None, max_length=64, description="Only those whose `error` has this code")
     limit: int = Field(20, ge=1, le=100, description="How many at most")
     cursor: Cursor | None = Field(None, description="Where to go on; `Link` of the page before has it")
-
-
-class Jobs(BaseModel):
-    """A page of jobs, newest first."""
-
-    jobs: list[Job] = Field(description="It may have fewer than `limit`, and there may be more: `Link` tells")
 
 
 @router.get("", response_model=Jobs)

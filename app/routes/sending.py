@@ -10,13 +10,14 @@ from app.answers import accepted, answered_once, wait_of
 from app.form import read_form
 from app.photo.decoder import DecodedPhoto
 from app.photo.formats import LONGEST_SIDE_PX
-from app.problem import PROBLEMS, FieldError, Problem, noted
+from app.problem import PROBLEMS, Problem, noted
 from app.repeats import NewId, by_key, read_once, recognised_form
 from app.service import Service, ServiceDep
 from app.submission import Sending, SendingHeaders, Submission, form_schema
-from jobs.job import DetectInput, Job, JobInput, Source
+from diffam_client.contract.job import DetectInput, Job, JobInput, Source
+from diffam_client.contract.problem import FieldError
+from diffam_client.contract.wish import OutputFormat
 from jobs.new_job import Accepted, NewJob, Once
-from jobs.wish import OutputFormat
 from model_store.catalog import Catalog
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)

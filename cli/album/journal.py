@@ -14,7 +14,7 @@ from typing import IO, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from jobs.report import FaceReport
+from diffam_client.contract.report import FaceReport
 from model_store.additions import finished
 
 NAME = ".diffam-album.jsonl"

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-import httpx
-from pydantic import SecretStr
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -20,19 +18,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.album.folder import Album, find_photos
 from cli.album.journal import Entry, open_journal
 from cli.bundles.choosing import choose
-from cli.client import targets_of
 from cli.errors import CliError
+from cli.make import make_here, make_there, service_at
 from cli.scores import print_grade
 from cli.wishes import check_looks
+from diffam_client import Client
+from diffam_client.contract.wish import Wish
 from jobs.settings import Settings
-from jobs.wish import Wish
 from model_store.additions import with_additions
 from model_store.catalog import Catalog
 from model_store.judges import choose_judges
 
 IN_FLIGHT = 4
 """Photos at a service at once: enough to fill its batches, and it has other users too."""
-TIMEOUT_S = 120
 
 
 @dataclass(frozen=True)
@@ -46,14 +44,18 @@ class AlbumOrder:
 
 
 def protect_album(console: Console, settings: Settings, order: AlbumOrder, as_json: bool) -> bool:
-    """Protect every photo of an album; returns whether all of them are. Raises CliError, StoreError, OSError."""
+    """Protect every photo of an album; returns whether all of them are.
+
+    Raises CliError, ClientError, StoreError, OSError.
+    """
     wish = order.wish
     check_album(wish)
     choice = choose(settings)
     added = settings.added_to(choice.folder.name)
     album = find_photos(order.folder, order.out)
+    stop = Event()
     with ExitStack() as held:
-        client = held.enter_context(connect(order.server, settings.api_key)) if order.server else None
+        client = held.enter_context(service_at(order.server, settings, stop)) if order.server else None
         if client is None:
             offered = styled(with_additions(choice.catalog, added), wish)
         else:
@@ -64,11 +66,10 @@ def protect_album(console: Console, settings: Settings, order: AlbumOrder, as_js
         from cli.album.report import measure, write_report  # here, so that a wrong word is answered before torch loads
         from cli.album.sight import look_at
         from cli.album.work import Maker, make_all, plan_work
-        from cli.make import make_here, make_there
         from model_store.opening import open_chosen
 
         wanted = wish.judges if client is None else here(choice.recognisers, wish.judges)
-        bundle, stop = open_chosen(choice, settings.device, added, wanted), Event()
+        bundle = open_chosen(choice, settings.device, added, wanted)
         bar.remove_task(loading)
         make = make_there(client, wish, stop) if client else make_here(bundle, settings, wish)
         journal = held.enter_context(open_journal(order.out))
@@ -94,16 +95,12 @@ def check_album(wish: Wish) -> None:
         raise CliError("each photo of an album numbers its own faces: --faces all or largest")
 
 
-def connect(server: str, api_key: SecretStr | None = None) -> httpx.Client:
-    """A client of the service at a URL, which may ask for a key. Raises CliError."""
-    try:
-        url = httpx.URL(server)
-    except httpx.InvalidURL as error:
-        raise CliError(f"--server must be a URL: {error}") from error
-    if url.scheme not in ("http", "https") or not url.host:
-        raise CliError(f"--server must be a URL such as http://127.0.0.1:8000, not {server!r}")
-    headers = {"Authorization": f"Bearer {api_key.get_secret_value()}"} if api_key else {}
-    return httpx.Client(base_url=url, timeout=TIMEOUT_S, headers=headers)
+def targets_of(client: Client, reference: str) -> list[str]:
+    """The targets that the service has a style for with this look. Raises CliError, ClientError."""
+    for card in client.references():
+        if card.id == reference and card.targets:
+            return card.targets
+    raise CliError(f"unknown_reference: the service has no style for the reference {reference!r}")
 
 
 def styled(catalog: Catalog, wish: Wish) -> list[str]:

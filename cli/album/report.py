@@ -16,8 +16,8 @@ from cli.album.journal import Entry
 from cli.album.sight import Sight, look_again
 from cli.commit import commit
 from cli.scores import GRADES
-from jobs.report import FaceReport, Judgement, Match, ProtectedFace, Word, protected
-from jobs.wish import Wish
+from diffam_client.contract.report import FaceReport, Judgement, Match, ProtectedFace, Word, protected
+from diffam_client.contract.wish import Wish
 from model_store.additions import finished
 from model_store.bundle import Bundle
 from protection.measuring.linkability import (

@@ -13,17 +13,18 @@ from app.photo.canonical import PhotoRejected
 from cli.album.folder import Album, finished_names
 from cli.album.journal import Entry, Journal
 from cli.album.sight import Sight, read_file
-from cli.errors import FileUnreadable, RequestFailed, Stopped
+from cli.errors import FileUnreadable, Stopped
 from cli.make import Make
 from cli.wishes import suffix_of
+from diffam_client import ClientError
+from diffam_client.contract.wish import Wish
 from diffam_core.errors import DiffAMError
-from jobs.wish import Wish
 from model_store.additions import finished
 from model_store.bundle import Bundle
 from model_store.errors import StoreError
 from protection.measuring.linkability import deal_targets, group_people, thresholds
 
-REFUSALS = (PhotoRejected, DiffAMError, StoreError, RequestFailed, FileUnreadable)
+REFUSALS = (PhotoRejected, DiffAMError, StoreError, ClientError, FileUnreadable)
 """What may happen to one photo and leaves the others alone; all have a `code`."""
 LABEL = 26
 """Characters beside the progress bar."""
@@ -110,7 +111,7 @@ def make_one(album: Album, entry: Entry, make: Make, tell: Callable[[str], None]
         upload = read_file(album.folder / entry.photo)
         (picture,) = make(upload, entry.target, lambda at: tell(f"{at.stage.replace('_', ' ')}: {name}"))
     except REFUSALS as refusal:
-        message = refusal.message if isinstance(refusal, RequestFailed) else str(refusal)
+        message = refusal.message if isinstance(refusal, ClientError) else str(refusal)
         return replace(entry, out=None, target=None, code=refusal.code, message=message)
     with finished(album.out / str(entry.out)) as unfinished:
         unfinished.write_bytes(picture.photo)

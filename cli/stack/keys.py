@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from cli.errors import CliError
-from jobs.access.keys import SCOPES, Quota, Scope, create_key, read_keys, revoke_key
+from diffam_client.contract.limits import Quota
+from jobs.access.keys import SCOPES, Scope, create_key, read_keys, revoke_key
 from jobs.settings import Settings
 
 keys_app = typer.Typer(help="Keys of the API: create, list, revoke.", no_args_is_help=True)

@@ -15,6 +15,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from diffam_client.contract.limits import Quota
 from jobs.errors import KeysDamaged, UnknownKey
 
 PREFIX = "diffam_"  # by which scanners of secrets know one
@@ -22,16 +23,6 @@ SECRET_BYTES = 32
 
 Scope = Literal["submit", "references", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-
-
-class Quota(BaseModel):
-    """How much a key may ask for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    requests_per_minute: int = Field(600, ge=1, description="Of any kind")
-    jobs_at_once: int = Field(50, ge=1, description="That wait or run")
-    bytes_per_day: int = Field(2 * 1024**3, ge=1, description="Of uploads")
 
 
 class Key(BaseModel):

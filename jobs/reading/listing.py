@@ -7,8 +7,8 @@ from pydantic_core import from_json
 from redis import Redis
 from redis.commands.core import Script
 
+from diffam_client.contract.job import Job, Kind, Status
 from jobs.errors import ErasedJob, UnknownJob
-from jobs.job import Job, Kind, Status
 from jobs.lua.scripts import key
 from jobs.reading.record import read_job
 

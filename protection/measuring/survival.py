@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from diffam_client.contract.wish import Treatment
 from diffam_core.images import Photo, decode_photo
-from jobs.wish import Treatment
 
 INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
 

@@ -9,8 +9,8 @@ owner in the finished file, nothing is strong.
 
 from collections.abc import Collection, Mapping
 
+from diffam_client.contract.report import Verdict, Word
 from diffam_core.score import Cosines
-from jobs.report import Verdict, Word
 from protection.measuring.survival import PROFILES
 
 FINISHED = "finished"

@@ -8,10 +8,10 @@ import pytest
 
 from app.codes import FACTS, IN_A_JOB
 from app.photo.canonical import PhotoRejected
+from diffam_client.contract.job import JobError
 from diffam_core.errors import DiffAMError
 from jobs import ledger
 from jobs.errors import LedgerError, RedisNotConfigured, UnknownKey
-from jobs.job import JobError
 from model_store.errors import ImportFailed, PullFailed, StoreError
 from protection import scoring
 from tests.app.test_problems import problem

@@ -13,10 +13,10 @@ import pytest
 from redis import Redis
 
 from app.routes import events
+from diffam_client.contract.job import Job, JobError
+from diffam_client.contract.report import Progress
 from jobs.finished import Protected
-from jobs.job import Job, JobError
 from jobs.ledger import Ledger
-from jobs.report import Progress
 from jobs.settings import Settings
 from tests.app.test_problems import problem
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from app.problem import ProblemDocument
+from diffam_client.contract.problem import ProblemDocument
 from tests.app.test_problems import problem
 
 Post = Callable[..., httpx.Response]

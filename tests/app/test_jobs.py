@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from redis import Redis
 
-from jobs.job import JobError
+from diffam_client.contract.job import JobError
+from diffam_client.contract.report import Progress
 from jobs.ledger import Ledger
-from jobs.report import Progress
 
 Post = Callable[..., httpx.Response]
 Finish = Callable[[str], None]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import httpx
@@ -16,7 +17,8 @@ from redis import Redis
 
 from app.main import create_app
 from app.serving.gate import is_open_to_all
-from cli.album.protect import connect
+from cli.make import service_at
+from diffam_client import KeyRefused
 from jobs.access.keys import Key, create_key, revoke_key
 from jobs.ledger import Ledger
 from jobs.settings import Settings
@@ -282,9 +284,10 @@ def test_a_damaged_file_of_keys_lets_nobody_in_and_says_so(holder: Callable[...,
     assert who.ask("GET", "/livez").status_code == 200
 
 
-def test_the_command_line_sends_its_key_to_a_server(holder: Callable[..., Holder]) -> None:
+def test_the_command_line_sends_its_key_to_a_server(holder: Callable[..., Holder], settings: Settings) -> None:
     who = holder()
-    server = str(who.client.base_url)
-    with connect(server, SecretStr(who.secret)) as with_key, connect(server) as without:
-        assert with_key.get("/v1/references").status_code == 200
-        assert problem(without.get("/v1/references")).code == "key_missing"
+    server, keyed = str(who.client.base_url), settings.model_copy(update={"api_key": SecretStr(who.secret)})
+    with service_at(server, keyed, Event()) as with_key, service_at(server, settings, Event()) as without:
+        assert with_key.references() != []
+        with pytest.raises(KeyRefused, match="key_missing"):
+            without.references()

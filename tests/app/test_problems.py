@@ -11,7 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.codes import FACTS
-from app.problem import ProblemDocument, to_problem
+from app.problem import to_problem
+from diffam_client.contract.problem import ProblemDocument
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 from tests.app.conftest import read_to_end

@@ -11,8 +11,9 @@ import httpx
 import pytest
 from redis import Redis
 
-from jobs.access.keys import Quota, create_key
-from jobs.job import JobError
+from diffam_client.contract.job import JobError
+from diffam_client.contract.limits import Quota
+from jobs.access.keys import create_key
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 from tests.app.serving.test_server import FORM

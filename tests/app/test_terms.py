@@ -7,7 +7,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from jobs.job import JobError
+from diffam_client.contract.job import JobError
 from jobs.ledger import Ledger
 from tests.app.test_problems import problem
 

@@ -11,9 +11,9 @@ import pytest
 from redis import Redis
 
 from app.submission import UNSTORED_S
+from diffam_client.contract.job import JobError
 from jobs.claims import Claim
 from jobs.finished import Protected
-from jobs.job import JobError
 from jobs.ledger import Ledger
 from tests.app.test_problems import problem
 from tests.finished import FinishedPhoto, FinishedPicture

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from cli.stack.stack import Stack, running_stack
+from diffam_client import Client
 from jobs.settings import Settings
 
 STAND_IN = (sys.executable, "-m", "tests.worker.stand_in")
@@ -60,11 +61,14 @@ def own(bundles: Path, tmp_path: Path) -> Settings:
 
 @dataclass(frozen=True)
 class Watched:
-    """A ready stack, a client for it and what was reported of its siblings."""
+    """A ready stack, the client of it, one for HTTP's own words, what was reported of its siblings, its
+    settings."""
 
     stack: Stack
+    api: Client
     client: httpx.Client
     reports: list[str]
+    settings: Settings
 
 
 @pytest.fixture(scope="session")
@@ -73,8 +77,8 @@ def watched(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     settings, reports = own_settings(bundles, tmp_path_factory.mktemp("stack")), list[str]()
     with running_stack(settings, reports.append, STAND_IN) as stack:
         stack.wait_until_ready()
-        with httpx.Client(base_url=stack.url, timeout=60) as client:
-            yield Watched(stack, client, reports)
+        with Client(stack.url) as api, httpx.Client(base_url=stack.url, timeout=60) as client:
+            yield Watched(stack, api, client, reports, settings)
 
 
 def eventually(is_so: Callable[[], object], timeout_s: float = 60) -> bool:

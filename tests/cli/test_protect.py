@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from cli.make import Picture
 from cli.protect import as_facts, numbered
-from jobs.report import FaceReport
+from diffam_client.contract.report import FaceReport
 from tests.finished import protected_face, seen_face
 from tests.people import shot
 

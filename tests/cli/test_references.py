@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cli.stack.stack import exclusive
-from jobs.job import BundleName, JobInput
+from diffam_client.contract.job import BundleName, JobInput
 from jobs.ledger import Ledger
 from jobs.new_job import NewJob
 from model_store.catalog import BUNDLES

@@ -5,8 +5,8 @@ from io import StringIO
 from rich.console import Console
 
 from cli.scores import print_grade, print_scores, print_timings
-from jobs.job import Timings
-from jobs.report import Scores, StrengthSearch, Survival, Verdict
+from diffam_client.contract.job import Timings
+from diffam_client.contract.report import Scores, StrengthSearch, Survival, Verdict
 from tests.finished import match, protected_face, seen_face
 
 MATCHES = [match(), match(name="transformer", role="held_out", dodged=False, impersonated=False)]

@@ -10,8 +10,9 @@ from typer.main import get_command
 
 from cli.errors import CliError
 from cli.main import app
-from cli.wishes import FORMATS, OPTIONS, form_of, format_of, read_wish, suffix_of
-from jobs.wish import Wish
+from cli.wishes import FORMATS, OPTIONS, asked, format_of, read_wish, suffix_of
+from diffam_client.asking import form_of
+from diffam_client.contract.wish import Wish
 from tests.people import shot
 
 WRONG = {
@@ -53,9 +54,9 @@ def test_options_that_contradict_each_other_are_refused() -> None:
 
 
 def test_what_the_options_say_is_what_a_service_reads() -> None:
-    asked = wish(faces="0,2", strength="0.5", regions="lips, eyes", survival="half", target_id="")
-    assert read_wish(form_of(asked)) == asked
-    assert form_of(wish(strength="auto", faces="largest")) == {
+    wished = wish(faces="0,2", strength="0.5", regions="lips, eyes", survival="half", judges="none", target_id="")
+    assert read_wish(form_of(asked(wished, None))) == wished
+    assert form_of(asked(wish(strength="auto", faces="largest"), None)) == {
         "reference_id": "rose", "strength": "auto", "faces": "largest",
     }  # fmt: skip
 
@@ -84,7 +85,7 @@ def test_wrong_words_are_answered_before_torch_loads(tmp_path: Path) -> None:
     wrong += [f"{photo} --reference tulip", f"{photo} --reference rose --vary look --candidates 3 --target nobody"]
     wrong += [f"{album} --reference rose --candidates 2", f"{album} --reference rose --faces 0"]
     wrong += [f"{album} --reference rose --server {url}" for url in ("here", "http://127.0.0.1:1")]
-    wrong += [f"{tmp_path} --out {tmp_path} --reference rose", f"{photo} --reference rose --server http://127.0.0.1:1"]
+    wrong += [f"{tmp_path} --out {tmp_path} --reference rose", f"{photo} --reference rose --server here"]
     # In a process of its own: plain_errors imports the core's errors, and this process has torch already.
     answer = subprocess.run([sys.executable, "-c", LOADS_TORCH, *wrong], timeout=120, check=False, capture_output=True)
     assert answer.returncode == 0, answer.stderr

@@ -48,9 +48,10 @@ import numpy as np
 from typer.testing import CliRunner
 from app.main import create_app
 from cli.main import app
-from cli.wishes import form_of, read_wish
+from cli.wishes import asked, read_wish
+from diffam_client.asking import form_of
 from diffam_core.images import decode_rgba
-from jobs.job import JobInput
+from diffam_client.contract.job import JobInput
 from jobs.settings import Settings
 from protection.pipeline import _write
 from protection.plan import Upload
@@ -59,7 +60,8 @@ form = create_app(Settings(_env_file=None)).openapi()["paths"]["/v1/jobs"]["post
 fields = form["content"]["multipart/form-data"]["schema"]["properties"]
 assert fields["opacity"]["enum"] == ["keep", "drop"]
 assert "--opacity" in CliRunner().invoke(app, ["protect", "--help"], terminal_width=200).output
-assert form_of(read_wish({"reference_id": "rose", "opacity": "drop"})) == {"reference_id": "rose", "opacity": "drop"}
+wish = read_wish({"reference_id": "rose", "opacity": "drop"})
+assert form_of(asked(wish, None)) == {"reference_id": "rose", "opacity": "drop"}
 assert JobInput.model_validate({"reference_id": "rose", "width": 1, "height": 1, "bytes": 1}).opacity == "keep"
 
 photo = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -71,7 +73,7 @@ assert decode_rgba(dropped)[1] is None
 
 
 def test_the_example_of_a_new_wish_needs_nothing_but_its_lines(tmp_path: Path) -> None:
-    for package in ("app", "cli", "diffam_core", "jobs", "model_store", "protection"):
+    for package in ("app", "cli", "diffam_client", "diffam_core", "jobs", "model_store", "protection"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("bundles", "__pycache__"))
     (example,) = re.findall(r"^```diff\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     stat, *files = re.split(r"^\+\+\+ ", example, flags=re.MULTILINE)

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from diffam_client.contract.report import ProtectedFace
+from diffam_client.contract.wish import Wish
 from diffam_core.images import decode_photo, encode_photo
 from evaluation.evaluate import Evaluation, evaluate
 from evaluation.methods import METHODS
 from evaluation.running.room import Scope
 from evaluation.subjects import Subjects
 from evaluation.treatments import SURVIVED
-from jobs.report import ProtectedFace
-from jobs.wish import Wish
 from model_store.bundle import Bundle
 from protection.pipeline import Candidate, ProtectedPhoto, protect_photos
 from protection.plan import Request

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
+from diffam_client.contract.job import BundleName, JobInput
+from diffam_client.contract.report import Progress
 from jobs.claims import Claim
 from jobs.finished import Protected
-from jobs.job import BundleName, JobInput
 from jobs.ledger import Ledger
 from jobs.new_job import NewJob
-from jobs.report import Progress
 from tests.finished import FinishedPhoto
 
 INPUT = JobInput(reference_id="rose", target_id="ada", width=64, height=64, bytes=5)

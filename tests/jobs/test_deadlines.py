@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
+from diffam_client.contract.job import Job, JobError, StyleInput
 from jobs.errors import ErasedJob, NotRetryable, QueueFull, UnknownJob
 from jobs.finished import Protected
-from jobs.job import Job, JobError, StyleInput
 from jobs.ledger import Ledger
 from jobs.new_job import NewJob, Terms
 from jobs.settings import Settings

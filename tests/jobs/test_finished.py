@@ -2,8 +2,8 @@
 
 import hashlib
 
+from diffam_client.contract.report import FaceReport
 from jobs.finished import candidate_of
-from jobs.report import FaceReport
 from tests.finished import FinishedPicture, protected_face, seen_face
 
 

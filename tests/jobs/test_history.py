@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
+from diffam_client.contract.job import JobError
+from diffam_client.contract.report import Progress, Stage
 from jobs.errors import ErasedJob, UnknownJob
 from jobs.finished import Protected
-from jobs.job import JobError
 from jobs.ledger import Ledger
-from jobs.report import Progress, Stage
 from tests.jobs.conftest import claimed
 
 Accept = Callable[[Ledger], str]

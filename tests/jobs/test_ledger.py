@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
+from diffam_client.contract.job import DetectInput, JobError, JobInput
+from diffam_client.contract.report import Progress
 from jobs.claims import Reaped
 from jobs.errors import UnknownJob
 from jobs.finished import Protected
-from jobs.job import DetectInput, JobError, JobInput
 from jobs.ledger import Ledger
 from jobs.new_job import NewJob
-from jobs.report import Progress
 from jobs.settings import Settings
 from tests.jobs.conftest import BUNDLE, claimed
 

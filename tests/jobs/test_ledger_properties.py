@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from redis import Redis
 
+from diffam_client.contract.job import BundleName, CanceledBy, Job, JobError, JobInput
+from diffam_client.contract.report import Progress
 from jobs.claims import Claim
 from jobs.errors import ErasedJob, NotRetryable
 from jobs.finished import Protected
-from jobs.job import BundleName, CanceledBy, Job, JobError, JobInput
 from jobs.ledger import Ledger
 from jobs.new_job import NewJob, Terms
-from jobs.report import Progress
 
 INPUT = JobInput(reference_id="rose", target_id="ada", width=64, height=64, bytes=5)
 

@@ -6,9 +6,9 @@ import time
 import pytest
 from redis import Redis
 
+from diffam_client.contract.job import Kind
 from jobs.connect import broker_url, connect
 from jobs.errors import RedisNotConfigured
-from jobs.job import Kind
 from jobs.queue import VISIBILITY_TIMEOUT_S, make_celery, ring
 from jobs.settings import Settings
 

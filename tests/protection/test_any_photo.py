@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from app.photo.canonical import PhotoLimits, canonical_photo
+from diffam_client.contract.wish import Wish
 from diffam_core.images import decode_photo, decode_rgba
-from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import group_scene
 from protection.pipeline import Candidate, ProtectedPhoto, protect_photos

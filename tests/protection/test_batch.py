@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from diffam_client.contract.wish import Wish
 from diffam_core.images import Photo
-from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import group_scene
 from protection.batch import MAX_ROWS, Face, invert, wear, within

@@ -5,7 +5,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from jobs.report import FaceReport, Verdict
+from diffam_client.contract.report import FaceReport, Verdict
 from protection.comparison import MIN_WIDTH_PX, caption, draw_comparison
 from tests.finished import match, protected_face, seen_face
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from diffam_client.contract.wish import Wish
 from diffam_core.composite import REGIONS, Region
 from diffam_core.faces.face import native_px
 from diffam_core.images import Photo
-from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import group_scene
 from protection.batch import Face, invert

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from diffam_client.contract.report import FaceReport, ProtectedFace, protected
+from diffam_client.contract.wish import Wish
 from diffam_core.images import OutputFormat, decode_photo, encode_photo
-from jobs.report import FaceReport, ProtectedFace, protected
-from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import demo_scene
 from protection.pipeline import ProtectedPhoto, protect_photos

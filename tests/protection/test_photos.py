@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from app.photo.canonical import PhotoLimits, PhotoRejected, canonical_photo
+from diffam_client.contract.report import ProtectedFace, protected
+from diffam_client.contract.wish import Wish
 from diffam_core.errors import DiffAMError
 from diffam_core.images import decode_photo
-from jobs.report import ProtectedFace, protected
-from jobs.wish import Wish
 from model_store.bundle import Bundle
 from protection.pipeline import ProtectedPhoto, protect_photos
 from protection.plan import Request

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.photo.formats import jpeg_quality
+from diffam_client.contract.report import Progress, protected
+from diffam_client.contract.wish import Wish
 from diffam_core.errors import DiffAMError, NoFaceFound
 from diffam_core.images import decode_photo, encode_photo
-from jobs.report import Progress, protected
-from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.errors import UnknownReference
 from model_store.rendered.scenes import demo_scene, group_scene

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from diffam_client.contract.report import ProtectedFace
+from diffam_client.contract.wish import Wish
 from diffam_core.images import Photo, decode_photo
-from jobs.report import ProtectedFace
-from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.choice import Choice
 from model_store.errors import RecognisersMissing

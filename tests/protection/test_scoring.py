@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from diffam_client.contract.report import ProtectedFace
+from diffam_client.contract.wish import Wish
 from diffam_core.faces.face import FACE_CODES, FoundFace
 from diffam_core.images import decode_photo, encode_photo
-from jobs.report import ProtectedFace
-from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.rendered.renderer import FRAMING
 from model_store.rendered.scenes import demo_scene

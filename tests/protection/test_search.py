@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from diffam_client.contract.report import Judgement, ProtectedFace, StrengthSearch, protected
+from diffam_client.contract.wish import Wish
 from diffam_core.errors import DiffAMError
-from jobs.report import Judgement, ProtectedFace, StrengthSearch, protected
-from jobs.wish import Wish
 from model_store.bundle import Bundle, open_bundle
 from model_store.recognisers import Judges
 from protection.pipeline import protect_photos

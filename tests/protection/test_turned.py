@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from diffam_client.contract.report import ProtectedFace, protected
+from diffam_client.contract.wish import Wish
 from diffam_core.images import Photo, decode_photo, encode_photo
-from jobs.report import ProtectedFace, protected
-from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import demo_scene
 from protection.pipeline import ProtectedPhoto, protect_photos

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from diffam_client.contract.report import protected
+from diffam_client.contract.wish import Wish
 from diffam_core.errors import DiffAMError, FaceUnknown, NoFaceFound
 from diffam_core.images import Photo, decode_photo, decode_rgba, encode_photo
-from jobs.report import protected
-from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import SceneFace, demo_scene, group_scene
 from protection.measuring.survival import PROFILE_NAMES

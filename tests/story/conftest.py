@@ -1,6 +1,6 @@
 """The whole service as `diffam up` starts it: real Valkey, real worker process, real bundle, real HTTP."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -9,8 +9,11 @@ import httpx
 import pytest
 from PIL import Image
 
-from cli.client import FinishedJob, Job, fetch, follow, submit
 from cli.stack.stack import Stack, running_stack
+from diffam_client import Client, Job, JobFailed
+from diffam_client.contract.job import Output
+from diffam_client.contract.report import ProtectedFace
+from diffam_client.watching import OnProgress
 from jobs.settings import Settings
 from model_store.catalog import BUNDLES, Catalog, read_catalog
 from model_store.rendered.scenes import demo_scene
@@ -18,24 +21,45 @@ from model_store.rendered.scenes import demo_scene
 
 @dataclass(frozen=True)
 class Service:
-    """A served stack and the calls that the story makes."""
+    """A served stack and the calls that the story makes. client: for what is said in HTTP's own words."""
 
     stack: Stack
+    api: Client
     client: httpx.Client
     catalog: Catalog
 
-    def submit(self, photo: bytes, **fields: Any) -> Job:
+    def submit(self, photo: bytes, **asked: Any) -> Job:
         """An accepted job for `photo`, in the first look on offer unless another is named."""
-        reference = fields.get("reference", self.catalog.references[0].id)
-        return submit(self.client, photo, reference, fields.get("target"))
+        return self.api.submit(photo, **{"reference": self.catalog.references[0].id, **asked})
 
-    def follow(self, job: Job, on_change: Callable[[Job], None] = lambda _: None) -> FinishedJob:
-        """The job at its good end."""
-        return follow(self.client, job, on_change)
+    def follow(self, job: Job | str, on_progress: OnProgress | None = None) -> Job:
+        """The job at its good end. Raises JobFailed."""
+        return followed(self.api, job, on_progress)
 
     def picture(self, job: Job, part: str = "result") -> Image.Image:
         """The job's result or comparison, decoded."""
-        return Image.open(BytesIO(fetch(self.client, job, part)))
+        return Image.open(BytesIO(self.api.result(job) if part == "result" else self.api.comparison(job)))
+
+
+def followed(api: Client, job: Job | str, on_progress: OnProgress | None = None) -> Job:
+    """The job at its good end. Raises JobFailed."""
+    over = api.wait(job, on_progress)
+    if over.output is None:
+        raise JobFailed(over)
+    return over
+
+
+def made(job: Job) -> Output:
+    """What came of a job that succeeded."""
+    assert job.output is not None
+    return job.output
+
+
+def face_of(job: Job) -> ProtectedFace:
+    """The one face of a job's photo, which was protected."""
+    (face,) = made(job).faces
+    assert isinstance(face, ProtectedFace)
+    return face
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +67,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for the whole story; leases are short, so that a killed worker costs seconds."""
     data_dir = tmp_path_factory.mktemp("service")
     settings = Settings(_env_file=None, redis_url=None, data_dir=data_dir, port=0, lease_s=4, reap_every_s=0.5)
-    with running_stack(settings, print) as stack, httpx.Client(base_url=stack.url, timeout=60) as client:
+    with (
+        running_stack(settings, print) as stack,
+        Client(stack.url) as api,
+        httpx.Client(base_url=stack.url, timeout=60) as client,
+    ):
         stack.wait_until_ready()
-        yield Service(stack, client, read_catalog(BUNDLES / settings.bundle))
+        yield Service(stack, api, client, read_catalog(BUNDLES / settings.bundle))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ import httpx
 import pytest
 from PIL import Image
 
-from cli.client import FinishedJob, follow
 from cli.stack.stack import running_stack
 from jobs.settings import Settings
 from model_store.rendered.scenes import demo_scene, group_scene
@@ -64,11 +63,13 @@ def requests() -> dict[str, Recorded]:
     }  # fmt: skip
 
 
-def answer(client: httpx.Client, request: Recorded) -> FinishedJob:
+def answer(client: httpx.Client, request: Recorded) -> Any:
     """The job's JSON once it is over."""
     sent = client.post(request.path, data=request.fields, files={"photo": ("photo.png", png(request.photo))})
-    sent.raise_for_status()
-    return follow(client, sent.json(), lambda _: None)
+    job = sent.raise_for_status().json()
+    while job["status"] in ("queued", "running"):
+        job = client.get(f"/v1/jobs/{job['id']}", headers={"Prefer": "wait=30"}).json()
+    return job
 
 
 def settled(told: Any, name: str = "") -> Any:

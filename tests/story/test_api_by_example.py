@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from cli.demo import demo_photo
-from jobs.wish import Wish
+from diffam_client.contract.wish import Wish
 from model_store.rendered.scenes import group_scene
 from tests.story.conftest import Service, png
 

@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
-from time import monotonic, sleep
+from time import sleep
 from typing import Any
 
 import httpx
@@ -11,11 +11,13 @@ import numpy as np
 import psutil
 import pytest
 
-from cli.client import FinishedJob, Job, fetch, follow, submit
-from cli.errors import RequestFailed
 from cli.stack.stack import Stack, running_stack
+from diffam_client import BadRequest, Client, Conflict, Job, JobFailed
+from diffam_client.contract.job import Output
+from diffam_client.contract.report import Progress
 from jobs.settings import Settings
 from model_store.catalog import BUNDLES
+from tests.story.conftest import followed, made
 from tests.story.test_journey import pixels
 
 LOOK = BUNDLES / "mini/references/ember"
@@ -41,32 +43,30 @@ def client(stack: Stack) -> Iterator[httpx.Client]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def api(stack: Stack) -> Iterator[Client]:
+    with Client(stack.url) as opened:
+        yield opened
+
+
 def add(client: httpx.Client, name: str, picture: bytes, bare: bytes | None = None, **fields: Any) -> httpx.Response:
     files = {"picture": ("look.png", picture)} | ({"bare": ("bare.png", bare)} if bare else {})
     return client.post("/v1/references", data={"reference_id": name} | fields, files=files)
 
 
 @pytest.fixture(scope="module")
-def dusk(client: httpx.Client) -> FinishedJob:
+def dusk(api: Client) -> Job:
     """A look of our own, added from a picture; its bare twin is made by removal."""
-    answer = add(client, "dusk", (LOOK / "look.png").read_bytes(), title="Dusk")
-    assert answer.status_code == 202, answer.text
-    return follow(client, answer.json(), lambda _: None)
+    return followed(api, api.add_reference("dusk", LOOK / "look.png", title="Dusk"))
 
 
-def until(client: httpx.Client, job: Job, is_there: Any, patience_s: float = 400) -> Job:
-    deadline = monotonic() + patience_s
-    while not is_there(job):
-        assert monotonic() < deadline, job
-        sleep(0.1)
-        job = client.get(f"/v1/jobs/{job['id']}").json()
-    return job
-
-
-def is_training(job: Job) -> bool:
-    """It is in its second stage, and has seen enough of it to say when it will end."""
-    progress = job["progress"] or {}
-    return "impersonate" in (progress.get("losses") or {}) and progress["eta_s"] is not None
+def in_training(api: Client, job_id: str) -> Progress:
+    """How far it is, once it is in its second stage and has seen enough of it to say when it will end."""
+    for event in api.events(job_id):
+        progress = event.progress
+        if progress and "impersonate" in (progress.losses or {}) and progress.eta_s is not None:
+            return progress
+    raise AssertionError("it ended untrained")
 
 
 def trainer(stack: Stack) -> psutil.Process:
@@ -75,54 +75,50 @@ def trainer(stack: Stack) -> psutil.Process:
     return max(family, key=lambda process: process.cpu_times().user)
 
 
-def test_a_style_that_nobody_trained_is_refused_with_the_call_that_would(
-    client: httpx.Client, dusk: FinishedJob, scene: bytes
-) -> None:
-    assert dusk["kind"] == "finetune"
-    assert dusk["output"]["reference_id"] == "dusk"
-    with pytest.raises(RequestFailed, match=r"style_not_trained.*POST /v1/references/dusk/finetune"):
-        submit(client, scene, "dusk", "bruno")
+def test_a_style_that_nobody_trained_is_refused_with_the_call_that_would(api: Client, dusk: Job, scene: bytes) -> None:
+    assert dusk.kind == "finetune"
+    assert made(dusk).reference_id == "dusk"
+    with pytest.raises(BadRequest, match=r"style_not_trained.*POST /v1/references/dusk/finetune"):
+        api.submit(scene, reference="dusk", target="bruno")
 
 
 def test_a_new_look_is_trained_while_photos_flow_and_then_worn_without_a_restart(
-    stack: Stack, client: httpx.Client, dusk: FinishedJob, scene: bytes
+    stack: Stack, client: httpx.Client, api: Client, dusk: Job, scene: bytes
 ) -> None:
-    assert dusk["status"] == "succeeded"
+    assert dusk.status == "succeeded"
     worker = stack.supervisor.pid("worker")
-    job = client.post("/v1/references/dusk/finetune", json=ORDER).json()
-    job = until(client, job, is_training)
-    progress = job["progress"] or {}
-    assert {"histogram", "impersonate", "dodge"} <= set(progress["losses"])
-    assert progress["eta_s"] > 0
-    between = submit(client, scene, "rose", None)
+    job_id = api.fine_tune("dusk", "bruno", "ir152").id
+    progress = in_training(api, job_id)
+    assert {"histogram", "impersonate", "dodge"} <= set(progress.losses or {})
+    assert (progress.eta_s or 0) > 0
+    between = api.submit(scene, reference="rose")
     os.kill(trainer(stack).pid, signal.SIGKILL)
-    follow(client, between, lambda _: None)
-    assert client.get(f"/v1/jobs/{job['id']}").json()["status"] in ("queued", "running")  # the photo did not wait
-    done = follow(client, job, lambda _: None)
-    made = {"reference_id": "dusk", "target_id": "bruno"}
-    assert dict(done["output"]) == {"photo": None, "faces": [], "candidates": [], **made}
-    assert done["attempt"] == 2
+    followed(api, between)
+    assert api.get(job_id).status in ("queued", "running")  # the photo did not wait
+    done = followed(api, job_id)
+    assert done.output == Output(reference_id="dusk", target_id="bruno")
+    assert done.attempt == 2
     offers = {row["id"]: row for row in client.get("/v1/references").json()["references"]}
     assert offers["dusk"]["title"] == "Dusk"
     assert offers["dusk"]["targets"] == ["bruno"]
-    photo = follow(client, submit(client, scene, "dusk", "bruno"), lambda _: None)
-    changed = np.abs(pixels(fetch(client, photo, "result")) - pixels(scene))
+    photo = api.protect(scene, reference="dusk", target="bruno").photo
+    changed = np.abs(pixels(photo) - pixels(scene))
     assert changed.max() > 20
     assert stack.supervisor.pid("worker") == worker
     again = client.post("/v1/references/dusk/finetune", json=ORDER)
     assert (again.status_code, again.json()["code"]) == (409, "style_exists")
 
 
-def test_a_training_that_is_canceled_stops_and_leaves_no_style(client: httpx.Client, dusk: FinishedJob) -> None:
-    assert dusk["status"] == "succeeded"
-    order = {"target_id": "celia", "held_out": "ir152"}
-    job = until(client, client.post("/v1/references/dusk/finetune", json=order).json(), is_training)
-    assert client.post(f"/v1/jobs/{job['id']}/cancel").status_code == 202
-    assert client.get(f"/v1/jobs/{job['id']}").json()["status"] == "canceled"
-    assert client.post(f"/v1/jobs/{job['id']}/cancel").json()["code"] == "job_over"
+def test_a_training_that_is_canceled_stops_and_leaves_no_style(api: Client, dusk: Job) -> None:
+    assert dusk.status == "succeeded"
+    job_id = api.fine_tune("dusk", "celia", "ir152", mode="lora").id
+    in_training(api, job_id)
+    assert api.cancel(job_id).status == "canceled"
+    with pytest.raises(Conflict, match="job_over"):
+        api.cancel(job_id)
     sleep(2)
-    (row,) = [row for row in client.get("/v1/references").json()["references"] if row["id"] == "dusk"]
-    assert "celia" not in row["targets"]
+    (row,) = [row for row in api.references() if row.id == "dusk"]
+    assert "celia" not in row.targets
 
 
 @pytest.mark.parametrize(
@@ -135,18 +131,23 @@ def test_a_training_that_is_canceled_stops_and_leaves_no_style(client: httpx.Cli
     ],
 )
 def test_an_order_that_makes_no_sense_is_refused_at_once(
-    client: httpx.Client, dusk: FinishedJob, change: dict[str, Any], status: int, code: str
+    client: httpx.Client, dusk: Job, change: dict[str, Any], status: int, code: str
 ) -> None:
-    assert dusk["status"] == "succeeded"
+    assert dusk.status == "succeeded"
     answer = client.post("/v1/references/dusk/finetune", json={"target_id": "aurora", "held_out": "ir152"} | change)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
-def test_a_look_with_its_twin_is_added_and_a_bare_face_fails_with_the_reason(client: httpx.Client) -> None:
-    look, bare = (LOOK / "look.png").read_bytes(), (LOOK / "bare.png").read_bytes()
-    assert follow(client, add(client, "dawn", look, bare).json(), lambda _: None)["output"]["reference_id"] == "dawn"
-    with pytest.raises(RequestFailed, match="reference_without_makeup"):
-        follow(client, add(client, "night", bare).json(), lambda _: None)
+def test_a_look_with_its_twin_is_added_and_goes_again_and_a_bare_face_fails_with_the_reason(api: Client) -> None:
+    dawn = api.add_reference("dawn", LOOK / "look.png", LOOK / "bare.png")
+    night = api.add_reference("night", LOOK / "bare.png")
+    assert made(followed(api, dawn)).reference_id == "dawn"
+    with pytest.raises(JobFailed, match="reference_without_makeup"):
+        followed(api, night)
+    api.remove_reference("dawn")
+    assert "dawn" not in {look.id for look in api.references()}
+    with pytest.raises(Conflict, match="reference_shipped"):
+        api.remove_reference("rose")
 
 
 def test_a_look_for_which_there_is_no_reference_is_not_found(client: httpx.Client) -> None:

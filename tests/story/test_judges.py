@@ -7,10 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli.client import follow
 from cli.stack.stack import running_stack
+from diffam_client import Client
 from jobs.settings import Settings
 from model_store.recognisers import Judges
+from tests.story.conftest import face_of, followed
 
 pytestmark = pytest.mark.xdist_group("shipped")
 ASKED = ("dlib", "sface")
@@ -44,17 +45,18 @@ def test_those_that_are_asked_for_judge_the_photo_and_the_verdict_rests_on_them(
 ) -> None:
     answer = ask(client, upload, ",".join(ASKED))
     assert answer.status_code == 202, answer.text
-    (face,) = follow(client, answer.json(), lambda _: None)["output"]["faces"]
-    rows = {row["name"]: row for row in face["judges"]}
+    with Client(str(client.base_url)) as api:
+        face = face_of(followed(api, answer.json()["id"]))
+    rows = {row.name: row for row in face.judges}
     assert set(rows) == set(ASKED)
     for name, row in rows.items():
         card = judges.cards[name]
-        assert row["stands_for"] == card.stands_for
-        assert row["threshold_far_0.01"] == card.threshold
-        assert row["own_match"] < 0.999
-        assert row["dodged"] == (row["own_match"] < card.threshold)
-    hidden = sum(row["dodged"] for row in rows.values())
-    assert face["verdict"]["word"] == {2: "strong", 1: "partial", 0: "weak"}[hidden]
+        assert row.stands_for == card.stands_for
+        assert row.threshold == card.threshold
+        assert row.own_match < 0.999
+        assert row.dodged == (row.own_match < card.threshold)
+    hidden = sum(row.dodged for row in rows.values())
+    assert face.verdict.word == {2: "strong", 1: "partial", 0: "weak"}[hidden]
 
 
 def test_one_that_is_not_here_is_refused_with_the_names_of_those_that_are(

@@ -7,11 +7,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli.client import follow
 from cli.stack.stack import running_stack
+from diffam_client import Client, Job
 from jobs.settings import Settings
 from model_store.judges import FOLDER
 from model_store.recognisers import Judges
+from tests.story.conftest import face_of, followed
 from tests.thin_portrait import write_thin_portrait
 
 pytestmark = pytest.mark.xdist_group("shipped")
@@ -47,27 +48,33 @@ def ask(client: httpx.Client, **fields: str) -> httpx.Response:
     return client.post("/v1/jobs", data={"reference_id": "rose", **fields}, files={"photo": ("hopper.jpg", photo)})
 
 
+def finished(client: httpx.Client, answer: httpx.Response) -> Job:
+    """The job of an answer, at its good end."""
+    with Client(str(client.base_url)) as api:
+        return followed(api, answer.json()["id"])
+
+
 def test_a_photo_is_refined_and_the_report_names_who_was_attacked_and_who_only_judged(client: httpx.Client) -> None:
     answer = ask(client)
     assert answer.status_code == 202, answer.text
-    job = follow(client, answer.json(), lambda _: None)
-    assert job["bundle"]["name"] == "portrait"
-    assert job["timings"]["stages_s"]["refine"] > 0
-    (face,) = job["output"]["faces"]
-    assert (face["target"], face["recognisers"]) == (None, [])
-    roles = {row["name"]: row["role"] for row in face["judges"]}
+    job = finished(client, answer)
+    assert job.bundle.name == "portrait"
+    assert (job.timings.stages_s or {})["refine"] > 0
+    face = face_of(job)
+    assert (face.target, face.recognisers) == (None, [])
+    roles = {row.name: row.role for row in face.judges}
     assert roles == {"dlib": "held_out"} | dict.fromkeys(ATTACKED, "surrogate")
-    assert "dlib" in face["verdict"]["sentence"]
+    assert "dlib" in face.verdict.sentence
 
 
 def test_a_quick_result_towards_a_target_nobody_trained_for_is_measured_and_not_refined(client: httpx.Client) -> None:
     answer = ask(client, target_id="bruno", effort="quick")
     assert answer.status_code == 202, answer.text
-    job = follow(client, answer.json(), lambda _: None)
-    assert "refine" not in job["timings"]["stages_s"]
-    (face,) = job["output"]["faces"]
-    assert face["target"] == "bruno"
-    assert {row["name"] for row in face["judges"]} == set(JUDGING)
+    job = finished(client, answer)
+    assert "refine" not in (job.timings.stages_s or {})
+    face = face_of(job)
+    assert face.target == "bruno"
+    assert {row.name for row in face.judges} == set(JUDGING)
 
 
 def test_every_target_is_on_offer_with_every_look_that_has_make_up(client: httpx.Client) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cli.client import FinishedJob
-from jobs.wish import Wish
+from diffam_client.contract.report import ProtectedFace
+from diffam_client.contract.wish import Wish
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import group_scene
 from protection.pipeline import finish_photo, make_photos_up, open_photo
@@ -25,35 +25,28 @@ def friends() -> bytes:
     return png(Image.fromarray(group_scene(11, 640, 400, faces=2, tilt_deg=10, box_widths=(100, 140))[0]))
 
 
-def sent(service: Service, photo: bytes, **wishes: str) -> FinishedJob:
-    fields = {"reference_id": "rose", "target_id": "aurora"} | wishes
-    answer = service.client.post("/v1/jobs", data=fields, files={"photo": ("friends.png", photo)})
-    assert answer.status_code == 202, answer.text
-    return service.follow(answer.json())
-
-
 def test_looking_first_tells_whom_one_can_choose(service: Service, friends: bytes) -> None:
-    answer = service.client.post("/v1/faces", files={"photo": ("friends.png", friends)})
-    assert answer.status_code in (200, 202), answer.text
-    job = service.follow(answer.json())
-    faces = job["output"]["faces"]
-    assert [face["index"] for face in faces] == [0, 1]
-    assert faces[0]["box"][2] >= faces[1]["box"][2]
+    faces = service.api.faces(friends)
+    assert [face.index for face in faces] == [0, 1]
+    assert faces[0].box[2] >= faces[1].box[2]
 
-    done = sent(service, friends, faces="1", candidates="2", survival="messenger", output_format="webp")
-    left_alone, protected = done["output"]["faces"]
-    assert (left_alone["status"], left_alone["code"]) == ("left_alone", "face_not_chosen")
-    assert (protected["status"], protected["box"]) == ("protected", faces[1]["box"])
-    assert set(protected["survival"]) == {"messenger"}
-    assert protected["verdict"]["word"] in ("strong", "partial", "weak")
+    done = service.api.protect(
+        friends, reference="rose", target="aurora", faces=[1], candidates=2, survival=["messenger"],
+        output_format="webp",
+    )  # fmt: skip
+    left_alone, protected = done.faces
+    assert (left_alone.status, left_alone.code) == ("left_alone", "face_not_chosen")
+    assert isinstance(protected, ProtectedFace)
+    assert protected.box == faces[1].box
+    assert set(protected.survival) == {"messenger"}
+    assert protected.verdict.word in ("strong", "partial", "weak")
     strengths, amounts = [], []
-    for candidate in done["output"]["candidates"]:
-        assert candidate["photo"]["media_type"] == "image/webp"
-        picture = service.client.get(candidate["photo"]["url"]).content
-        assert Image.open(BytesIO(picture)).size == (640, 400)
-        x, y, w, h = protected["box"]
-        change = np.abs(pixels(picture) - pixels(friends))[y : y + h, x : x + w]
-        strengths.append(candidate["strength"])
+    for picture in done.pictures:
+        assert picture.media_type == "image/webp"
+        assert Image.open(BytesIO(picture.photo)).size == (640, 400)
+        x, y, w, h = protected.box
+        change = np.abs(pixels(picture.photo) - pixels(friends))[y : y + h, x : x + w]
+        strengths.append(picture.strength)
         amounts.append(float(change.mean()))
     assert strengths == [1.0, 0.5]
     assert amounts[0] > amounts[1]

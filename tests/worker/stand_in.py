@@ -11,11 +11,11 @@ from time import sleep
 import numpy as np
 from PIL import Image, ImageOps
 
+from diffam_client.contract.report import FaceReport, OnProgress, Progress, Stage
 from diffam_core.errors import NoFaceFound
 from diffam_core.faces.face import FoundFace
 from diffam_core.faces.framing import Framing
 from jobs.logs import configure_logging
-from jobs.report import FaceReport, OnProgress, Progress, Stage
 from jobs.settings import Settings
 from protection.pipeline import Candidate, MadeUp, ProtectedPhoto
 from protection.plan import Request, Upload

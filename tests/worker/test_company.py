@@ -5,8 +5,8 @@ from time import sleep
 
 import pytest
 
+from diffam_client.contract.job import DetectInput
 from jobs.claims import Claim
-from jobs.job import DetectInput
 from worker.company import Company
 from worker.outcome import Abandoned
 

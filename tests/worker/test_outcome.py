@@ -4,9 +4,9 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from diffam_client.contract.report import Progress
 from jobs.claims import Claim
 from jobs.ledger import Ledger
-from jobs.report import Progress
 from jobs.settings import Settings
 from tests.worker.test_photo_jobs import accepted
 from worker.outcome import note_progress

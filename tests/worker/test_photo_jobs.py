@@ -14,10 +14,10 @@ import torch
 from PIL import Image
 from redis import Redis
 
-from jobs.job import BundleName, DetectInput, JobInput
+from diffam_client.contract.job import BundleName, DetectInput, JobInput
+from diffam_client.contract.report import FaceReport, OnProgress, Progress
 from jobs.ledger import Ledger
 from jobs.new_job import NewJob
-from jobs.report import FaceReport, OnProgress, Progress
 from model_store.errors import StyleNotTrained
 from protection.pipeline import MadeUp
 from protection.plan import Upload

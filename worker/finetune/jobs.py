@@ -7,13 +7,13 @@ from time import monotonic
 import structlog
 import torch
 
+from diffam_client.contract.job import JobError, Output, ReferenceInput, StyleInput
+from diffam_client.contract.report import OnProgress, Progress
 from diffam_core.transfer import TransferRecipe
 from jobs.claims import Claim
 from jobs.errors import ErasedJob, UnknownJob
-from jobs.job import JobError, Output, ReferenceInput, StyleInput
 from jobs.ledger import Ledger
 from jobs.repeating import repeating
-from jobs.report import OnProgress, Progress
 from jobs.settings import Settings
 from model_store.additions import StyleOrder, remove_reference
 from model_store.bundle import Bundle

@@ -6,10 +6,10 @@ import pytest
 from cli.album.journal import Entry
 from cli.album.report import search_sentences, sentence, told_apart, unseen_sentences, verdicts, worn
 from cli.album.sight import Sight
+from diffam_client.contract.report import FaceReport, Verdict
 from diffam_core.faces.face import FoundFace
 from diffam_core.faces.framing import Framing
 from diffam_core.score import Share
-from jobs.report import FaceReport, Verdict
 from protection.measuring.identification import STATES
 from protection.measuring.linkability import Found, KnownFace, Links, Searches
 from tests.finished import match, protected_face, seen_face

@@ -12,11 +12,12 @@ from app.photo.canonical import PhotoDamaged
 from cli.album.folder import Album
 from cli.album.journal import Entry, Journal, open_journal
 from cli.album.work import Maker, fingerprint, make_all
-from cli.errors import RequestFailed, Stopped
+from cli.errors import Stopped
 from cli.make import Make, Picture
+from diffam_client import NotOver
+from diffam_client.contract.report import OnProgress, Progress
+from diffam_client.contract.wish import Wish
 from diffam_core.errors import NoFaceFound
-from jobs.report import OnProgress, Progress
-from jobs.wish import Wish
 from tests.finished import protected_face
 
 NAMES = ("a.png", "b.png", "c.png", "d.png")
@@ -81,15 +82,15 @@ def test_what_is_refused_is_noted_with_its_code_and_stops_no_other(album: Album,
     wrong: dict[bytes, Exception] = {
         b"a.png": NoFaceFound("no face"),
         b"b.png": PhotoDamaged("cut off"),
-        b"c.png": RequestFailed("queue_full", "come back"),
+        b"c.png": NotOver("the-id", 60),
     }
     entries = make_them(Maker(failing(wrong), 1, Event()))
     told = {name: (entry.status, entry.code) for name, entry in entries.items()}
     assert told == {
-        "a.png": ("failed", "no_face_found"), "b.png": ("failed", "photo_damaged"), "c.png": ("failed", "queue_full"),
+        "a.png": ("failed", "no_face_found"), "b.png": ("failed", "photo_damaged"), "c.png": ("failed", "not_over"),
         "d.png": ("protected", None),
     }  # fmt: skip
-    assert entries["c.png"].message == "come back"
+    assert entries["c.png"].message == "the job the-id was not over in 60 s"
     assert not (album.out / "a.png").exists()
 
 

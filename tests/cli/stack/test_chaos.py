@@ -9,8 +9,8 @@ import time
 import httpx
 import pytest
 
-from cli.client import follow, submit
 from cli.stack.stack import running_stack
+from diffam_client import Client
 from jobs.settings import Settings
 from tests.cli.conftest import STAND_IN, eventually
 from tests.cli.stack.test_stack import photo
@@ -21,19 +21,23 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 def test_no_job_is_lost_and_none_ends_twice_when_workers_are_killed_again_and_again(own: Settings) -> None:
     settings, chance = own.model_copy(update={"max_attempts": 10}), random.Random(SEED)
-    with running_stack(settings, print, STAND_IN) as stack, httpx.Client(base_url=stack.url, timeout=60) as client:
+    with (
+        running_stack(settings, print, STAND_IN) as stack,
+        Client(stack.url) as api,
+        httpx.Client(base_url=stack.url, timeout=60) as client,
+    ):
         stack.wait_until_ready()
-        jobs = [submit(client, photo(), "rose", None) for _ in range(JOBS)]
+        jobs = [api.submit(photo(), reference="rose") for _ in range(JOBS)]
         for _ in range(KILLS):
             time.sleep(chance.uniform(0.5, 3))
             os.kill(stack.supervisor.pid("worker"), signal.SIGKILL)
             assert eventually(lambda: client.get("/readyz").is_success)
-        finished = [follow(client, job, lambda _: None) for job in jobs]
-        revisions = [client.get(f"/v1/jobs/{job['id']}").json()["revision"] for job in jobs]
-        histories = [client.get(job["links"]["events"]).text for job in jobs]
-    assert [job["status"] for job in finished] == ["succeeded"] * JOBS
-    assert max(job["attempt"] for job in finished) > 1
-    assert revisions == [job["revision"] for job in finished]
+        finished = [api.wait(job) for job in jobs]
+        revisions = [api.get(job).revision for job in jobs]
+        histories = [client.get(job.links["events"]).text for job in jobs]
+    assert [job.status for job in finished] == ["succeeded"] * JOBS
+    assert max(job.attempt for job in finished) > 1
+    assert revisions == [job.revision for job in finished]
     for history, revision in zip(histories, revisions, strict=True):
         assert re.findall(r"^id: (\d+)$", history, re.MULTILINE) == [str(each) for each in range(1, revision + 1)]
         assert history.count('"status":"succeeded"') == 1

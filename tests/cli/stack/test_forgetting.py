@@ -12,7 +12,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx
 import numpy as np
 import psutil
 import pytest
@@ -20,10 +19,9 @@ from PIL import Image
 from redis import Redis
 
 from app.photo.canonical import PhotoLimits, canonical_photo
-from cli.client import Job, fetch, follow, submit
-from cli.errors import RequestFailed
 from cli.stack.stack import Stack, handed_down, running_stack
 from cli.stack.valkey import answers, valkey_binary
+from diffam_client import Client, Job, JobFailed
 from jobs.settings import Settings
 from tests.cli.conftest import STAND_IN, descendants, eventually, own_settings
 from tests.cli.stack.test_stack import SERVE
@@ -87,7 +85,7 @@ class Carved(NamedTuple):
     """A running stack and where to search."""
 
     stack: Stack
-    client: httpx.Client
+    client: Client
     folders: tuple[Path, Path]
 
     def is_gone(self, pieces: list[bytes]) -> bool:
@@ -95,7 +93,7 @@ class Carved(NamedTuple):
 
     def post(self, photo: Secret) -> Job:
         """An accepted job, whose photo lies on disk now: else the search would prove nothing."""
-        job = submit(self.client, photo.upload, "rose", None)
+        job = self.client.submit(photo.upload, reference="rose")
         assert found(photo.pieces, *self.folders)
         return job
 
@@ -105,25 +103,25 @@ def carved(bundles: Path, tmp_path_factory: pytest.TempPathFactory, temporary: P
     data_dir = tmp_path_factory.mktemp("carved")
     with running_stack(settings_of(bundles, data_dir), print, STAND_IN) as stack:
         stack.wait_until_ready()
-        with httpx.Client(base_url=stack.url, timeout=60) as client:
+        with Client(stack.url) as client:
             yield Carved(stack, client, (data_dir, temporary))
 
 
 def test_a_finished_photo_leaves_the_files_and_its_result_when_it_is_erased(carved: Carved) -> None:
     photo = secret(1)
-    job = follow(carved.client, carved.post(photo), lambda _: None)
-    result = pieces_of(fetch(carved.client, job, "result"))
+    job = carved.client.wait(carved.post(photo))
+    result = pieces_of(carved.client.result(job))
     assert carved.is_gone(photo.pieces)
     assert found(result, *carved.folders)
-    assert carved.client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+    carved.client.erase(job)
     assert carved.is_gone(result)
 
 
 def test_a_photo_that_failed_leaves_the_files(carved: Carved) -> None:
     photo = secret(2, "PNG", has_face=False)
     job = carved.post(photo)
-    with pytest.raises(RequestFailed, match="no_face_found"):
-        follow(carved.client, job, lambda _: None)
+    with pytest.raises(JobFailed, match="no_face_found"):
+        carved.client.fetch(carved.client.wait(job))
     assert carved.is_gone(photo.pieces)
 
 
@@ -132,20 +130,17 @@ def test_a_photo_that_failed_leaves_the_files(carved: Carved) -> None:
 def test_a_photo_that_was_canceled_or_erased_leaves_the_files(carved: Carved, moment: str, deed: str) -> None:
     photo = secret(3)
     job = carved.post(photo)
-    here = f"/v1/jobs/{job['id']}"
     if moment == "running":
-        assert eventually(lambda: carved.client.get(here).json()["status"] == "running")
-    answer = carved.client.post(f"{here}/cancel") if deed == "cancel" else carved.client.delete(here)
-    assert answer.is_success
+        assert eventually(lambda: carved.client.get(job).status == "running")
+    (carved.client.cancel if deed == "cancel" else carved.client.erase)(job)
     assert carved.is_gone(photo.pieces)
 
 
 def test_a_result_that_expired_leaves_the_files(bundles: Path, tmp_path: Path, temporary: Path) -> None:
     settings = settings_of(bundles, tmp_path).model_copy(update={"result_ttl_s": 2})
-    with running_stack(settings, print, STAND_IN) as stack, httpx.Client(base_url=stack.url) as client:
+    with running_stack(settings, print, STAND_IN) as stack, Client(stack.url) as client:
         stack.wait_until_ready()
-        job = follow(client, submit(client, secret(4).upload, "rose", None), lambda _: None)
-        result = pieces_of(fetch(client, job, "result"))
+        result = pieces_of(client.protect(secret(4).upload, reference="rose", output_format="png").photo)
         assert found(result, tmp_path)
         assert eventually(lambda: not found(result, tmp_path, temporary), 2 + BOUND_S)
 
@@ -153,14 +148,14 @@ def test_a_result_that_expired_leaves_the_files(bundles: Path, tmp_path: Path, t
 def test_a_clean_stop_leaves_nothing_that_was_erased(bundles: Path, tmp_path: Path, temporary: Path) -> None:
     settings = settings_of(bundles, tmp_path).model_copy(update={"forget_s": 3600})  # only the stop can do it
     photo, kept = secret(5), secret(6)
-    with running_stack(settings, print, STAND_IN) as stack, httpx.Client(base_url=stack.url) as client:
+    with running_stack(settings, print, STAND_IN) as stack, Client(stack.url) as client:
         stack.wait_until_ready()
-        job = follow(client, submit(client, photo.upload, "rose", None), lambda _: None)
-        result = pieces_of(fetch(client, job, "result"))
-        client.delete(f"/v1/jobs/{job['id']}")
+        protected = client.protect(photo.upload, reference="rose", output_format="png")
+        result = pieces_of(protected.photo)
+        client.erase(protected.job)
         assert found(photo.pieces + result, tmp_path)
         os.kill(stack.supervisor.pid("worker"), signal.SIGSTOP)  # one that waits lives on
-        submit(client, kept.upload, "rose", None)
+        client.submit(kept.upload, reference="rose")
     assert not found(photo.pieces + result, tmp_path, temporary)
     assert found(kept.pieces, tmp_path)
 
@@ -181,9 +176,8 @@ def test_after_a_crash_the_next_start_forgets(bundles: Path, tmp_path: Path, tem
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as crashed:
         assert crashed.stdout is not None
         url = crashed.stdout.readline().split()[2]
-        with httpx.Client(base_url=url) as client:
-            job = submit(client, photo.upload, "rose", None)
-            client.delete(f"/v1/jobs/{job['id']}")
+        with Client(url) as client:
+            client.erase(client.submit(photo.upload, reference="rose"))
         below = descendants(crashed.pid)
         kill(crashed)
     assert eventually(lambda: not any(process.is_running() for process in below))

@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import pytest
 
-from cli.client import follow, submit
-from cli.errors import RequestFailed
 from cli.stack.stack import running_stack
+from diffam_client import Client
 from tests.cli.conftest import STAND_IN, own_settings
 from tests.cli.stack.test_stack import photo
 
@@ -23,28 +21,27 @@ def culprit(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def client(bundles: Path, tmp_path_factory: pytest.TempPathFactory, culprit: str) -> Iterator[httpx.Client]:
+def client(bundles: Path, tmp_path_factory: pytest.TempPathFactory, culprit: str) -> Iterator[Client]:
     """A stack whose batches may take three seconds; the stand-in takes one."""
     settings = own_settings(bundles, tmp_path_factory.mktemp(culprit)).model_copy(update={"batch_timeout_s": 3})
-    with running_stack(settings, print, STAND_IN) as stack, httpx.Client(base_url=stack.url, timeout=60) as client:
+    with running_stack(settings, print, STAND_IN) as stack, Client(stack.url) as client:
         stack.wait_until_ready()
         yield client
 
 
 @pytest.mark.parametrize("place", [0, 5], ids=["first", "in the middle"])
-def test_of_eight_jobs_only_the_one_that_stalls_fails(client: httpx.Client, culprit: str, place: int) -> None:
+def test_of_eight_jobs_only_the_one_that_stalls_fails(client: Client, culprit: str, place: int) -> None:
     colours = [culprit if number == place else FINE for number in range(8)]
-    jobs = [submit(client, photo(colour), "rose", None) for colour in colours]
+    jobs = [client.submit(photo(colour), reference="rose") for colour in colours]
 
     def outcome(number: int) -> str:
-        try:
-            return str(follow(client, jobs[number], lambda _: None)["status"])
-        except RequestFailed as failure:
-            return failure.code
+        over = client.wait(jobs[number])
+        return over.error.code if over.error else over.status
 
     with ThreadPoolExecutor(8) as pool:
         outcomes = list(pool.map(outcome, range(8)))
     assert outcomes == ["photo_takes_too_long" if colour == culprit else "succeeded" for colour in colours]
-    failed = client.get(f"/v1/jobs/{jobs[place]['id']}").json()
-    assert not failed["error"]["retryable"]
-    assert failed["attempt"] <= 2
+    failed = client.get(jobs[place])
+    assert failed.error is not None
+    assert not failed.error.retryable
+    assert failed.attempt <= 2

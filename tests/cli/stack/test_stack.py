@@ -7,14 +7,13 @@ import subprocess
 import sys
 from io import BytesIO
 
-import httpx
 import psutil
 import pytest
 from PIL import Image
 
-from cli.client import follow, submit
-from cli.errors import AlreadyRunning, HostRefused, RequestFailed
+from cli.errors import AlreadyRunning, HostRefused
 from cli.stack.stack import handed_down, listen, running_stack, url_of, who_may_enter
+from diffam_client import Client
 from jobs.access.keys import create_key
 from jobs.settings import Settings
 from tests.cli.conftest import STAND_IN, Watched, descendants, eventually
@@ -32,34 +31,25 @@ def photo(colour: str = "teal") -> bytes:
 
 @pytest.mark.parametrize(("part", "attempts"), [("worker", 2), ("valkey", 1), ("web", 1)])
 def test_the_death_of_a_part_is_repaired_and_costs_no_job(watched: Watched, part: str, attempts: int) -> None:
-    client = watched.client
+    client, api = watched.client, watched.api
     watched.reports.clear()
-    job = submit(client, photo(), "rose", None)
-    assert eventually(lambda: client.get(f"/v1/jobs/{job['id']}").json()["progress"]["stage"] == "invert")
+    job = api.submit(photo(), reference="rose")
+    assert eventually(lambda: client.get(f"/v1/jobs/{job.id}").json()["progress"]["stage"] == "invert")
     os.kill(watched.stack.supervisor.pid(part), signal.SIGKILL)
     assert eventually(lambda: watched.reports == [f"{part} ended (SIGKILL); starting it again"])
     assert eventually(lambda: client.get("/readyz").is_success)
-    assert follow(client, job, lambda _: None)["attempt"] == attempts
-
-
-def test_a_failed_job_is_told_with_its_code(watched: Watched) -> None:
-    with pytest.raises(RequestFailed, match="no_face_found"):
-        follow(watched.client, submit(watched.client, photo("black"), "rose", None), lambda _: None)
-
-
-def test_a_refused_photo_is_told_with_its_code(watched: Watched) -> None:
-    with pytest.raises(RequestFailed, match="unknown_reference"):
-        submit(watched.client, photo(), "tulip", None)
+    over = api.wait(job)
+    assert (over.status, over.attempt) == ("succeeded", attempts)
 
 
 def test_jobs_outlive_a_restart_of_the_whole_stack(own: Settings) -> None:
     with running_stack(own, print, STAND_IN, worker_stop_s=0) as stack:
         stack.wait_until_ready()
-        with httpx.Client(base_url=stack.url) as client:
-            job = submit(client, photo(), "rose", None)
-    with running_stack(own, print, STAND_IN) as stack, httpx.Client(base_url=stack.url) as client:
+        with Client(stack.url) as client:
+            job = client.submit(photo(), reference="rose")
+    with running_stack(own, print, STAND_IN) as stack, Client(stack.url) as client:
         stack.wait_until_ready()
-        assert follow(client, job, lambda _: None)["status"] == "succeeded"
+        assert client.wait(job).status == "succeeded"
 
 
 def test_two_stacks_never_share_a_data_folder(own: Settings) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from diffam_client.contract.report import ProtectedFace
+from diffam_client.contract.wish import Wish
 from diffam_core.faces.face import FoundFace, shift_face
 from diffam_core.images import Photo, decode_photo, encode_photo
-from jobs.report import ProtectedFace
-from jobs.wish import Wish
 from model_store.bundle import Bundle
 from model_store.errors import JudgeMissing
 from model_store.recognisers import Judges

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
+from diffam_client.contract.report import Word
 from diffam_core.score import Cosines
-from jobs.report import Word
 from protection.measuring.survival import PROFILES
 from protection.measuring.verdict import FINISHED, passes, verdict
 

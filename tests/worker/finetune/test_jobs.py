@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from diffam_client.contract.job import BundleName, Output, ReferenceInput, StyleInput
+from diffam_client.contract.report import OnProgress, Progress
 from jobs.claims import Claim
-from jobs.job import BundleName, Output, ReferenceInput, StyleInput
 from jobs.ledger import Ledger
 from jobs.new_job import NewJob
-from jobs.report import OnProgress, Progress
 from jobs.settings import Settings
 from model_store.errors import BundleDamaged, DatasetMissing, StyleExists, UnknownBundle
 from worker.finetune.jobs import Eta, finetune_job

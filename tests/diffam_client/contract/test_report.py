@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from jobs.report import (
+from diffam_client.contract.report import (
     FACES,
     LONG_STAGES,
     STAGES,
@@ -23,7 +23,7 @@ from jobs.report import (
 from tests.finished import match, protected_face, seen_face
 from tests.story.recording import differences
 
-RECORDED = Path(__file__).parents[1] / "story" / "recorded"
+RECORDED = Path(__file__).parents[2] / "story" / "recorded"
 STATUSES = ("found", "left_alone")
 
 

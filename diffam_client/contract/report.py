@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from jobs.wish import Treatment
+from diffam_client.contract.wish import Treatment
 
 Stage = Literal["detect", "invert", "make_up", "composite", "refine", "score", "load", "remove_makeup", "fine_tune"]
 STAGES: dict[Stage, tuple[float, float]] = {

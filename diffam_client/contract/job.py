@@ -1,22 +1,21 @@
-"""The job: what clients read and what the ledger keeps, one shape for both.
+"""The job: what clients read and what the ledger keeps, one shape for both; and every change of it.
 
 A job is `queued`, then `running`, then for ever `succeeded`, `failed` or `canceled`. `revision` grows with every
 change.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from datetime import datetime
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-from pydantic_core import from_json
 
-from jobs.report import FaceReport, Progress
-from jobs.wish import Strength, Wish
+from diffam_client.contract.report import FaceReport, Progress
+from diffam_client.contract.wish import Strength, Wish
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
 Kind = Literal["protect", "finetune", "detect"]
 CanceledBy = Literal["user", "deadline", "operator"]
+ENDS: tuple[Status, ...] = ("succeeded", "failed", "canceled")
 
 
 class Frozen(BaseModel):
@@ -189,23 +188,31 @@ class Job(Frozen):
     @property
     def is_over(self) -> bool:
         """Terminal: it will never change again."""
-        return self.status in ("succeeded", "failed", "canceled")
-
-    @classmethod
-    def from_hash(cls, job_id: str, record: Mapping[bytes, bytes], queue: Queue | None) -> Self:
-        """Build a job from its Redis hash: plain values, JSON for nested ones, seconds since 1970 for times."""
-        field: dict[str, object] = {name.decode(): value.decode() for name, value in record.items() if name not in OURS}
-        times = {name: float(record[name.encode()]) for name in TIMES if name in field}
-        nested = {name: from_json(record[name.encode()]) for name in NESTED if name in field}
-        moments = {name: datetime.fromtimestamp(seconds, UTC) for name, seconds in times.items()}
-        started, finished = times.get("started_at"), times.get("finished_at")
-        timings = nested.pop("timings", {}) | {
-            "queue_s": round(started - times["created_at"], 3) if started else None,
-            "run_s": round(finished - started, 3) if started and finished else None,
-        }
-        return cls.model_validate(field | moments | nested | {"id": job_id, "queue": queue, "timings": timings})
+        return self.status in ENDS
 
 
-TIMES = ("created_at", "start_by", "end_by", "started_at", "finished_at", "expires_at", "retry_before")
-OURS = {b"token", b"at_risk", b"ttl_s", b"has_photo", b"owner"}  # between ledger and workers
-NESTED = ("input", "progress", "output", "error", "timings", "bundle")
+class Jobs(BaseModel):
+    """A page of jobs, newest first."""
+
+    jobs: list[Job] = Field(description="It may have fewer than `limit`, and there may be more: `Link` tells")
+
+
+class Event(Frozen):
+    """A change of a job."""
+
+    revision: int = Field(description="Which change it was, from 1")
+    at: datetime = Field(description="When it happened")
+    status: Status = Field(description="The job's status from then on")
+    attempt: int = Field(description="How many times work on it had begun")
+    progress: Progress | None = Field(None, description="How far the work was, while it ran")
+    error: JobError | None = Field(None, description="Why it failed or was canceled")
+
+    @property
+    def is_last(self) -> bool:
+        """No other will follow."""
+        return self.status in ENDS
+
+    @property
+    def name(self) -> str:
+        """`progress` of what tells of a stage or a step, `status` of what tells of the job's state."""
+        return "progress" if self.progress else "status"
