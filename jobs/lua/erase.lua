@@ -4,6 +4,7 @@ local owner = owner_of(id)
 local record = redis.call('HMGET', key('job', id), 'status', 'token')
 if not record[1] then return redis.call('EXISTS', key('gone', id)) end
 forget(id)
+silence(id)
 redis.call('SREM', key('owned', owner), id)
 redis.call('ZREM', INDEX, id)
 wipe(unpack(parts(id)))
