@@ -1,9 +1,11 @@
 """Where webhooks may go: public addresses alone, however they are written, and whoever answers for a name."""
 
-import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+from anyio import CapacityLimiter, to_thread
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -24,7 +26,9 @@ DOCUMENTATION = IPv6Network("3fff::/20")
 
 async def resolve(host: str, port: int) -> list[str]:
     """The addresses of a name, or of an address in any spelling. Raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    # A thread for each, and nobody waits for one that hangs: names that are never answered keep no others waiting.
+    found = await to_thread.run_sync(ask, abandon_on_cancel=True, limiter=CapacityLimiter(1))
     return list(dict.fromkeys(str(place[0]) for *_, place in found))
 
 

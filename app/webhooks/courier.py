@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
 import httpx
@@ -21,57 +22,57 @@ from jobs.webhooks.secrets import read_secrets
 
 log = structlog.get_logger()
 
-AT_ONCE = 16
+AT_ONCE = 64
 LOOK_EVERY_S = 0.5
 
 
 @asynccontextmanager
 async def delivering(outbox: Outbox, settings: Settings) -> AsyncIterator[None]:
     """Deliver inside the block. What is under way when it ends is given back, and delivered by whoever comes next."""
-    task = asyncio.create_task(_deliver(outbox, settings))
+    is_over = asyncio.Event()
+    task = asyncio.create_task(_deliver(outbox, settings, is_over))
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        is_over.set()
+        await task
 
 
-async def _deliver(outbox: Outbox, settings: Settings) -> None:
-    transport = PinnedTransport(loopback=settings.webhook_loopback)
-    timeout = httpx.Timeout(settings.webhook_timeout_s)
-    async with httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False) as client:
+async def _deliver(outbox: Outbox, settings: Settings, is_over: asyncio.Event) -> None:
+    async with make_client(settings) as client:
         sender = Sender(client, settings.webhook_timeout_s, settings.public_url)
-        under_way: set[asyncio.Task[None]] = set()
-        try:
-            while True:
-                taken = await _take(outbox, AT_ONCE - len(under_way))
-                under_way |= {asyncio.create_task(_one(outbox, sender, settings.webhooks, each)) for each in taken}
-                await _pause(under_way, is_idle=not taken)
-                under_way = {task for task in under_way if not task.done()}
-        finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+        over, under_way = asyncio.create_task(is_over.wait()), set[asyncio.Task[None]]()
+        while not is_over.is_set():
+            taken = await _take(outbox, AT_ONCE - len(under_way))
+            under_way |= {asyncio.create_task(_one(outbox, sender, settings.webhooks, each)) for each in taken}
+            await asyncio.wait({over, *under_way}, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+            under_way = {task for task in under_way if not task.done()}
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(over, *under_way, return_exceptions=True)
 
 
-async def _pause(under_way: set[asyncio.Task[None]], *, is_idle: bool) -> None:
-    """Until there may be something to take: time has passed, or, where no more was to be had, room was made."""
-    if is_idle and not under_way:
-        await asyncio.sleep(LOOK_EVERY_S)
-    else:
-        await asyncio.wait(under_way, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+def make_client(settings: Settings) -> httpx.AsyncClient:
+    """The way out: it follows no redirect and keeps no cookie. Each address of a name gets a third of the patience."""
+    return httpx.AsyncClient(
+        transport=PinnedTransport(loopback=settings.webhook_loopback),
+        timeout=httpx.Timeout(settings.webhook_timeout_s, connect=settings.webhook_timeout_s / 3),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        follow_redirects=False,
+    )
 
 
 async def _take(outbox: Outbox, room: int) -> Sequence[Delivery]:
-    """What is due, none where Redis does not answer."""
+    """What is due; none where that cannot be had, whatever happened: others are to be told afterwards."""
     if room <= 0:
         return []
     try:
         return await run_in_threadpool(outbox.take, room)
     except RedisError as error:
         log.warning("redis_unreachable", thread="webhooks", error=type(error).__name__)
-        return []
+    except Exception as error:
+        log.error("outbox_unreadable", exc_info=error)
+    return []
 
 
 async def _one(outbox: Outbox, sender: Sender, secrets_file: Path, delivery: Delivery) -> None:

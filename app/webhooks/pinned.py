@@ -6,7 +6,7 @@ import httpx
 
 from app.webhooks.addresses import Resolve, may_be_told, resolve
 
-MOST_TRIED = 2  # of the addresses that a name has
+MOST_TRIED = 4  # of the addresses that a name has
 
 
 class NoPublicAddress(httpx.TransportError):

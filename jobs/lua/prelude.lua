@@ -118,11 +118,14 @@ local function pending(outbox)
   end
 end
 
--- Nothing of the job is to be delivered any more.
-local function silence(id)
+-- Where it stands that a message of a job is under way: zsets by end of lease, of its endpoint and of its owner.
+local function places(owner, webhook)
+  return {endpoint_of(owner, webhook) .. ':under_way', key('telling', owner)}
+end
+
+local function leave(id)
   local webhook = redis.call('HGET', key('job', id), 'webhook')
-  redis.call('ZREM', OUTBOXES, id)
-  if webhook then redis.call('ZREM', endpoint_of(owner_of(id), webhook) .. ':under_way', id) end
+  for _, place in ipairs(webhook and places(owner_of(id), webhook) or {}) do redis.call('ZREM', place, id) end
 end
 
 -- Every change is numbered and told once: a job's history is a stream whose ids are the revisions.

@@ -1,13 +1,13 @@
--- ARGV: id, token, number, end, pause_s, most_tries, is_verified, attempt, verified_s, disabled_s.  -> 1 noted, 0 too late
+-- ARGV: id, token, number, end, pause_s, most_tries, is_proven, attempt, known_s.  -> 1 noted, 0 too late
 -- end: `delivered`, `again`, `unverified`: the challenge was not answered, `gone`: nothing more is to be sent there, or
--- `released`: it was not tried.  Another try comes after pause_s.
+-- `released`: it was not tried.  Another try comes after pause_s; of an endpoint it is known for known_s what it said.
 local id, number, ending = ARGV[1], ARGV[3], ARGV[4]
 local outbox, attempts, webhook = key('outbox', id), key('attempts', id), redis.call('HGET', key('job', id), 'webhook')
 local MOST_ATTEMPTS = 100  -- that are remembered
 if not webhook or redis.call('HGET', outbox, 'token') ~= ARGV[2] then return 0 end
 local endpoint, time = endpoint_of(owner_of(id), webhook), now()
 redis.call('HINCRBY', outbox, 'token', 1)
-redis.call('ZREM', endpoint .. ':under_way', id)
+leave(id)
 if ending == 'released' then
   redis.call('ZADD', OUTBOXES, stamp(time), id)
   return 1
@@ -18,13 +18,13 @@ redis.call('LTRIM', attempts, -MOST_ATTEMPTS, -1)
 keep(attempts, redis.call('TTL', outbox))
 if ending == 'gone' then
   redis.call('HSET', endpoint, 'state', 'disabled')
-  redis.call('EXPIRE', endpoint, ARGV[10])
+  redis.call('EXPIRE', endpoint, ARGV[9])
 elseif ARGV[7] == '1' and redis.call('HGET', endpoint, 'state') ~= 'disabled' then
   redis.call('HSET', endpoint, 'state', 'verified')
   redis.call('EXPIRE', endpoint, ARGV[9])
 elseif ending == 'unverified' then
   redis.call('HSET', endpoint, 'rest_until', stamp(time + tonumber(ARGV[5])))
-  redis.call('EXPIRE', endpoint, ARGV[9])
+  redis.call('EXPIRE', endpoint, math.ceil(tonumber(ARGV[5])) + 1)
 end
 
 local state = 'pending'

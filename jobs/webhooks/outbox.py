@@ -17,10 +17,10 @@ from jobs.webhooks.webhook import Event, Webhook
 
 RETRIES = 10
 LEASE_PER_TIMEOUT = 4  # an attempt is two requests at most, and its name is looked up
-AT_ONCE, UNVERIFIED_AT_ONCE = 4, 1  # deliveries to one endpoint
+OWNED_AT_ONCE, AT_ONCE, UNVERIFIED_AT_ONCE = 16, 4, 1  # deliveries of one owner, and to one endpoint
+LOOK_AT = 200  # jobs with something due; most of them may have to wait for a place
 LONGEST_PAUSE_S = 3600.0
-VERIFIED_S = 30 * 24 * 3600  # how long an endpoint that takes nothing is known to have answered its challenge
-DISABLED_S = 24 * 3600
+KNOWN_S = 24 * 3600  # how long an endpoint counts as verified after its last success, and as disabled after its 410
 
 
 class Outbox:
@@ -33,7 +33,8 @@ class Outbox:
 
     def take(self, limit: int) -> list[Delivery]:
         """Deliveries that are due, for the caller to make and then to `settle`."""
-        taken = self._scripts["deliveries"](args=[limit, self._lease_s, AT_ONCE, UNVERIFIED_AT_ONCE])
+        most = (OWNED_AT_ONCE, AT_ONCE, UNVERIFIED_AT_ONCE)
+        taken = self._scripts["deliveries"](args=[limit, self._lease_s, *most, LOOK_AT])
         return [_delivery(*fields) for fields in taken]
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> bool:
@@ -43,7 +44,7 @@ class Outbox:
             self._scripts["settle"](
                 args=[
                     *(delivery.job_id, delivery.token, delivery.number, outcome.ending, pause_s, 1 + RETRIES),
-                    *(int(outcome.is_proven), outcome.attempt.model_dump_json(), VERIFIED_S, DISABLED_S),
+                    *(int(outcome.is_proven), outcome.attempt.model_dump_json(), KNOWN_S),
                 ]
             )
         )

@@ -49,7 +49,8 @@ def read_secrets(file: Path) -> Mapping[str, tuple[Secret, ...]]:
         return {}
     except ValidationError as error:
         raise WebhookSecretsDamaged(f"{file} does not hold secrets: {error.errors()[0]['msg']}") from error
-    return {owner: tuple(secret for secret in every if secret.signs) for owner, every in owned.items()}
+    signing = {owner: tuple(secret for secret in every if secret.signs) for owner, every in owned.items()}
+    return {owner: every for owner, every in signing.items() if every}
 
 
 def secret_of(file: Path, owner: str) -> str:

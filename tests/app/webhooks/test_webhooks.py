@@ -194,6 +194,14 @@ def test_a_receiver_that_flaps_is_told_everything_in_order_of_each_job(
         assert set(heard) == set(TELLING)
 
 
+def test_no_cookie_is_kept(send: Send, receiver: Receiver, finish: Finish) -> None:
+    receiver.behave = lambda _: Reply(headers={"Set-Cookie": "who=me; Path=/"})
+    for count in (1, 2):
+        finish(send()["id"])
+        assert eventually(lambda count=count: len(receiver.messages) == count)  # type: ignore[misc]
+    assert [each.headers.get("cookie") for each in receiver.all] == [None] * 3
+
+
 def test_retry_after_is_heeded(service: httpx.Client, send: Send, receiver: Receiver, finish: Finish) -> None:
     receiver.behave = behaving([Reply(429, {"Retry-After": "2"})])
     job = send()

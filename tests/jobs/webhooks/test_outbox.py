@@ -14,7 +14,7 @@ from jobs.ledger import Ledger
 from jobs.new_job import NewJob, Once, Terms
 from jobs.settings import Settings
 from jobs.webhooks.delivery import Attempt, AttemptError, Delivery, Ending, Outcome
-from jobs.webhooks.outbox import AT_ONCE, RETRIES, Outbox
+from jobs.webhooks.outbox import AT_ONCE, OWNED_AT_ONCE, RETRIES, Outbox
 from jobs.webhooks.webhook import EVENTS, Event, Webhook
 from tests.jobs.conftest import BUNDLE, INPUT, claimed
 
@@ -130,7 +130,7 @@ def test_a_lost_sender_costs_nothing_but_time_and_changes_nothing_any_more(
     ledger.cancel(job_id)
     (lost,) = taken(outbox)
     assert outbox.take(10) == []
-    for zset in ("diffam:outboxes", *redis.scan_iter("diffam:endpoint:*:under_way")):
+    for zset in ("diffam:outboxes", "diffam:telling:", *redis.scan_iter("diffam:endpoint:*:under_way")):
         redis.zadd(zset, {job_id: 1})  # as when its lease has run out
     (again,) = taken(outbox)
     assert (again.message_id, again.token) == (lost.message_id, lost.token + 1)
@@ -164,6 +164,16 @@ def test_an_endpoint_is_not_told_by_more_than_so_many_at_once(ledger: Ledger, ou
     assert outbox.settle(challenged, outcome("delivered", challenged))
     time.sleep(1.05)
     assert len(outbox.take(10)) == AT_ONCE
+
+
+def test_an_owner_takes_no_places_from_others_however_many_endpoints_there_are(ledger: Ledger, outbox: Outbox) -> None:
+    greedy = [told(ledger, owner="a", url=f"{URL}/{number}") for number in range(OWNED_AT_ONCE + 10)]
+    modest = told(ledger, owner="b")
+    for job_id in (*greedy, modest):
+        ledger.cancel(job_id)
+    taken_now = [delivery.job_id for delivery in outbox.take(100)]
+    assert len(taken_now) == OWNED_AT_ONCE + 1
+    assert modest in taken_now
 
 
 def test_after_a_challenge_that_was_not_answered_nobody_asks_before_the_pause_is_over(
@@ -305,8 +315,7 @@ def test_erasing_takes_the_messages_along_also_from_under_a_sender(
         assert not outbox.settle(delivery, outcome("delivered", delivery))
     assert [name.decode() for name in redis.scan_iter(f"*{job_id}*")] == [f"diffam:gone:{job_id}"]
     assert outbox.take(10) == []
-    held = [redis.zrange(name, 0, -1) for name in redis.scan_iter("diffam:endpoint:*:under_way")]
-    assert held == []
+    assert list(redis.scan_iter("diffam:endpoint:*:under_way")) == list(redis.scan_iter("diffam:telling:*")) == []
     for act in (outbox.read, outbox.redeliver):
         with pytest.raises(ErasedJob):
             act(job_id)
