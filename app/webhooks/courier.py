@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 AT_ONCE = 64
 LOOK_EVERY_S = 0.5
+GRACE_S = 1.0  # for answers that are about to come when the process stops
 
 
 @asynccontextmanager
@@ -47,6 +48,8 @@ async def _deliver(outbox: Outbox, settings: Settings, is_over: asyncio.Event) -
             under_way |= {asyncio.create_task(_one(outbox, sender, settings.webhooks, each)) for each in taken}
             await asyncio.wait({over, *under_way}, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
             under_way = {task for task in under_way if not task.done()}
+        if under_way:
+            await asyncio.wait(under_way, timeout=GRACE_S)
         for task in under_way:
             task.cancel()
         await asyncio.gather(over, *under_way, return_exceptions=True)

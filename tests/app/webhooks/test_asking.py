@@ -63,15 +63,12 @@ def wrong(answer: httpx.Response) -> tuple[str, str | None]:
     return document.code, document.param
 
 
-@pytest.mark.parametrize("url", FORBIDDEN)
-def test_what_is_plainly_not_public_is_refused(ask: Ask, url: str, redis: Redis) -> None:
-    assert wrong(ask(webhook_url=url)) == ("webhook_forbidden", "webhook_url")
+@pytest.mark.parametrize(("urls", "code"), [(FORBIDDEN, "webhook_forbidden"), (INVALID, "invalid_field")])
+def test_what_is_no_address_or_plainly_not_public_is_refused(
+    ask: Ask, urls: list[str], code: str, redis: Redis
+) -> None:
+    assert {url: wrong(ask(webhook_url=url)) for url in urls} == dict.fromkeys(urls, (code, "webhook_url"))
     assert redis.zcard("diffam:index") == 0
-
-
-@pytest.mark.parametrize("url", INVALID)
-def test_what_is_no_address_is_refused(ask: Ask, url: str) -> None:
-    assert wrong(ask(webhook_url=url)) == ("invalid_field", "webhook_url")
 
 
 def test_a_public_address_is_taken_as_it_will_be_asked(ask: Ask, ledger: Ledger) -> None:
@@ -80,17 +77,11 @@ def test_a_public_address_is_taken_as_it_will_be_asked(ask: Ask, ledger: Ledger)
     assert ledger.get(job["id"]).webhook is not None
 
 
-@pytest.mark.parametrize(
-    ("fields", "param"),
-    [
-        ({"webhook_events": "job.failed"}, "webhook_events"),
-        ({"webhook_url": URL, "webhook_events": "job.melted"}, "webhook_events"),
-        ({"webhook_url": URL, "webhook_events": ","}, "webhook_events"),
-        ({"client_ref": "x" * 201}, "client_ref"),
-    ],
-)
-def test_fields_that_do_not_hold_together_are_refused(ask: Ask, fields: dict[str, str], param: str) -> None:
-    assert wrong(ask(**fields)) == ("invalid_field", param)
+def test_fields_that_do_not_hold_together_are_refused(ask: Ask) -> None:
+    assert wrong(ask(webhook_events="job.failed")) == ("invalid_field", "webhook_events")
+    assert wrong(ask(webhook_url=URL, webhook_events="job.melted")) == ("invalid_field", "webhook_events")
+    assert wrong(ask(webhook_url=URL, webhook_events=",")) == ("invalid_field", "webhook_events")
+    assert wrong(ask(client_ref="x" * 201)) == ("invalid_field", "client_ref")
 
 
 def test_events_may_come_one_by_one(ask: Ask) -> None:
@@ -188,6 +179,24 @@ def test_a_training_may_be_told_of_too(
         half = b'{"target_id": "bea", "held_out": "ir50", "client_ref": "\\ud800"}'  # of a character
         as_json = {"Content-Type": "application/json"}
         assert client.post("/v1/references/rose/finetune", content=half, headers=as_json).status_code == 422
+
+
+def test_a_new_reference_may_be_told_of_too(
+    serve: Serve, closed: Settings, redis: Redis, secret: str, jpeg: bytes, ledger: Ledger
+) -> None:
+    assert redis.ping()
+    assert secret
+    form = {"reference_id": "dusk", "title": "Dusk", "client_ref": "mine", "webhook_url": URL}
+    with serve(closed) as client:
+        job = client.post("/v1/references", files={"picture": jpeg}, data=form).json()
+        assert (job["client_ref"], job["webhook"]["url"], job["input"]["title"]) == ("mine", URL, "Dusk")
+        refused = client.post(
+            "/v1/references", files={"picture": jpeg}, data=form | {"webhook_url": "https://10.0.0.1"}
+        )
+        assert wrong(refused) == ("webhook_forbidden", "webhook_url")
+        assert ledger.get(job["id"]).kind == "finetune"
+        faces = client.post("/v1/faces", files={"photo": jpeg}, data={"webhook_url": URL})
+        assert wrong(faces) == ("invalid_field", "webhook_url")
 
 
 def test_the_document_tells_what_is_sent(settings: Settings) -> None:

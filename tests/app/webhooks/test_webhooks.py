@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from redis import Redis
+from standardwebhooks import WebhookVerificationError
 
 from jobs.ledger import Ledger
 from jobs.settings import Settings
-from jobs.webhooks.secrets import remove_secrets
+from jobs.webhooks.secrets import remove_secrets, rotate_secret
 from tests.app.test_problems import problem
 from tests.app.webhooks.conftest import Send, Serve
 from tests.receiver import OK, Receiver, Reply, eventually, receiving, verified
@@ -304,6 +306,22 @@ def test_without_a_secret_nothing_is_sent(
     finish(job["id"])
     assert eventually(lambda: "no_secret" in (errors(service, job) or [[]])[0])
     assert receiver.all == []
+
+
+def test_while_secrets_overlap_a_message_can_be_verified_with_either(
+    send: Send, receiver: Receiver, finish: Finish, secret: str, settings: Settings
+) -> None:
+    for told, (overlap, is_old_good) in enumerate(((timedelta(hours=1), True), (timedelta(), False))):
+        new = rotate_secret(settings.webhooks, "", overlap)
+        finish(send()["id"])
+        assert eventually(lambda told=told: len(receiver.messages) == told + 1)  # type: ignore[misc]
+        message = receiver.messages[-1]
+        assert verified(message, new)
+        if is_old_good:
+            assert verified(message, secret)
+        else:
+            with pytest.raises(WebhookVerificationError):
+                verified(message, secret)
 
 
 def test_the_public_address_stands_before_the_jobs(
