@@ -118,6 +118,10 @@ def _links(job: Job, here: str) -> Iterator[tuple[str, str]]:
         yield "cancel", f"{here}/cancel"
     if job.retry_before:
         yield "retry", f"{here}/retry"
+    if job.webhook:
+        yield "deliveries", f"{here}/deliveries"
+        if job.has_told:
+            yield "redeliver", f"{here}/redeliver"
     yield "erase", here
 
 

@@ -68,6 +68,18 @@ FACTS: Mapping[str, Fact] = {
     "result_not_ready": Fact(409, "The job is not over yet; come back.", is_retryable=True),
     "job_failed": Fact(409, "The job failed, so it has no result; its `error` says why."),
     "job_not_retryable": Fact(409, "The job waits, runs, succeeded or failed for good, or its photo is gone."),
+    "not_redeliverable": Fact(409, "The job has no webhook, or nothing has happened that this one is to be told."),
+    "webhook_forbidden": Fact(422, "Messages go by https, to public addresses alone.", "webhook_url"),
+    "webhook_disabled": Fact(
+        422,
+        "The endpoint answered 410 in the last 24 hours; redeliver an earlier job to it, or name another.",
+        "webhook_url",
+    ),
+    "webhooks_off": Fact(
+        422,
+        "The operator has made no secret to sign webhooks of your key with: `diffam webhooks secret`.",
+        "webhook_url",
+    ),
     "job_over": Fact(409, "The job has ended, so it cannot be canceled."),
     # The service
     "internal": Fact(500, "An error of ours; the operator finds it in the log under the request id."),
@@ -75,6 +87,9 @@ FACTS: Mapping[str, Fact] = {
     "queue_full": Fact(503, "Too many jobs wait.", is_retryable=True),
     "store_full": Fact(503, "The store of jobs has no room, in memory or on its disk.", is_retryable=True),
     "keys_damaged": Fact(503, "The file of keys cannot be read, so nobody is let in.", is_retryable=True),
+    "webhook_secrets_damaged": Fact(
+        503, "The file of the secrets that sign webhooks cannot be read.", is_retryable=True
+    ),
     "ledger_unavailable": Fact(503, "The store of jobs cannot be reached.", is_retryable=True),
     "no_worker": Fact(503, "No warm worker has shown a sign of life lately.", is_retryable=True),
     "shutting_down": Fact(503, "The service is stopping; another one may take the request.", is_retryable=True),

@@ -9,8 +9,21 @@ from app.envelope import Envelope
 from app.methods import HeadIsGet
 from app.once import each_parameter_once
 from app.problem import register_problems
-from app.routes import catalog, events, faces, finetuning, health, jobs, limits, listing, pictures, problems, sending
-from app.routes.docs import add_docs, tell_of_keys
+from app.routes import (
+    catalog,
+    deliveries,
+    events,
+    faces,
+    finetuning,
+    health,
+    jobs,
+    limits,
+    listing,
+    pictures,
+    problems,
+    sending,
+)
+from app.routes.docs import add_docs, tell_of_keys, tell_of_webhooks
 from app.service import open_service
 from app.serving.stopping import Stopping
 from jobs.access.keys import Keyring
@@ -56,8 +69,22 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
         )
     app.add_middleware(Envelope, settings=settings, stopping=stopping, keyring=keyring)  # outside of the others
     register_problems(app)
-    for routes in (sending, listing, jobs, events, pictures, faces, catalog, limits, finetuning, health, problems):
+    for routes in (
+        sending,
+        listing,
+        jobs,
+        events,
+        pictures,
+        deliveries,
+        faces,
+        catalog,
+        limits,
+        finetuning,
+        health,
+        problems,
+    ):
         app.include_router(routes.router)
     add_docs(app)
+    tell_of_webhooks(app)
     tell_of_keys(app)
     return app

@@ -1,7 +1,7 @@
 """What the routes work with: built once when the web process starts, never imported as a global."""
 
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from app.photo.decoder import Decoder
 from app.serving.gate import key_refused
 from app.serving.stopping import Stopping
 from app.spool import bytes_of
+from app.webhooks.courier import delivering
 from diffam_client.contract.job import BundleName, Kind
 from jobs.access.keys import Key, Keyring
 from jobs.access.quotas import Quotas
@@ -26,6 +27,7 @@ from jobs.new_job import Accepted, NewJob
 from jobs.queue import FINETUNE, PROTECT, make_bells, ring
 from jobs.repeating import repeating
 from jobs.settings import Settings
+from jobs.webhooks.outbox import Outbox
 from model_store.additions import with_additions
 from model_store.catalog import Catalog
 from model_store.choice import choose_bundle
@@ -50,6 +52,7 @@ class Service:
     judges: tuple[str, ...]
     keyring: Keyring
     quotas: Quotas
+    outbox: Outbox
     key: Key | None = None
 
     @property
@@ -108,7 +111,7 @@ async def open_service(app: FastAPI, settings: Settings, stopping: Stopping, key
     if choice.because:
         log.warning("bundle_chosen", bundle=choice.folder.name, because=choice.because)
     bells = make_bells(settings)
-    with ExitStack() as opened:
+    async with AsyncExitStack() as opened:
         redis = opened.enter_context(connect(settings))
         for bell in (bells[PROTECT], bells[FINETUNE]):
             opened.enter_context(bell)
@@ -116,9 +119,12 @@ async def open_service(app: FastAPI, settings: Settings, stopping: Stopping, key
         opened.enter_context(repeating("erasure", rewrite, look_every_s(settings.forget_s)))
         ledger = Ledger(redis, settings)
         opened.enter_context(repeating("deadlines", ledger.cancel_late, DEADLINES_S))
+        outbox = Outbox(redis, settings)
+        await opened.enter_async_context(delivering(outbox, settings))
         app.state.service = Service(
-            settings, choice.catalog, ledger, bells, Decoder(settings), stopping, choice.judging, keyring, Quotas(redis)
-        )
+            settings, choice.catalog, ledger, bells, Decoder(settings), stopping, choice.judging, keyring,
+            Quotas(redis), outbox,
+        )  # fmt: skip
         yield
 
 

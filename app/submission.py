@@ -8,6 +8,8 @@ from fastapi import Header
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from app.photo.canonical import Source
+from app.webhooks.url import WebhookUrl
+from diffam_client.contract.webhook import ENDINGS, Events, Webhook
 from diffam_client.contract.wish import Id, OutputFormat, Wish
 from jobs.new_job import Terms
 
@@ -49,7 +51,24 @@ class SendingHeaders(BaseModel):
 Sending = Annotated[SendingHeaders, Header()]
 
 
-class Submission(Wish):
+class Told(BaseModel):
+    """The fields of every request that makes a job, about who is told of it."""
+
+    client_ref: str | None = Field(
+        None, max_length=200, description="What you call the job; it is told with it", examples=["holiday/0042"]
+    )
+    webhook_url: WebhookUrl | None = Field(
+        None, description="Where to POST what happens to the job, signed; `GET /v1/jobs/{id}/deliveries` tells of it"
+    )
+    webhook_events: Events = Field(ENDINGS, description="Of which events; every end of the job by default")
+
+    @property
+    def webhook(self) -> Webhook | None:
+        """Who is told, and of what."""
+        return Webhook(url=self.webhook_url, events=self.webhook_events) if self.webhook_url else None
+
+
+class Submission(Wish, Told):
     """The fields beside a photo to protect: the wish, and what holds for this job."""
 
     output_format: OutputFormat | Literal["same"] = Field(  # type: ignore[assignment]  # `wish_of` resolves the word
@@ -79,11 +98,12 @@ class Submission(Wish):
     def terms(self, cancel_after_s: int | None, wait_s: int) -> Terms:
         """What holds for the job. A waiting answer erases what is not to be stored; if it cannot, this does."""
         if self.store:
-            return Terms(self.expires_in_s, cancel_after_s, self.ttl_s)
-        return Terms(self.expires_in_s, min(cancel_after_s or DAY_S, wait_s + UNSTORED_S), UNSTORED_S)
+            return Terms(self.expires_in_s, cancel_after_s, self.ttl_s, self.client_ref, self.webhook)
+        end_within_s = min(cancel_after_s or DAY_S, wait_s + UNSTORED_S)
+        return Terms(self.expires_in_s, end_within_s, UNSTORED_S, self.client_ref)
 
 
-class ReferenceSubmission(BaseModel):
+class ReferenceSubmission(Told):
     """The fields beside the pictures of a new reference."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

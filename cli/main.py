@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -238,31 +239,27 @@ def doctor(
             raise typer.Exit(1)
 
 
-@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
-def models(context: typer.Context) -> None:
-    """Pull, import, build, fine-tune, measure and verify model bundles (see `diffam models --help`)."""
-    from cli.bundles.models import models_app
+GROUPS = {
+    "models": ("cli.bundles.models", "Pull, import, build, fine-tune, measure and verify model bundles"),
+    "references": ("cli.references", "List make-up looks, add one from a picture, fine-tune its styles"),
+    "keys": ("cli.stack.keys", "Say who may use a service: create, list, revoke keys"),
+    "webhooks": ("cli.stack.webhooks", "Secrets that sign webhooks: show, rotate, remove"),
+}
+"""Commands of commands: where each is, as `{name}_app`, and what it is for."""
 
+
+def group(context: typer.Context) -> None:
+    """Hand what follows its name over to a group."""
+    name = str(context.info_name)
     with plain_errors():
-        models_app(context.args, prog_name="diffam models")
+        commands = getattr(import_module(GROUPS[name][0]), f"{name}_app")
+        commands(context.args, prog_name=f"diffam {name}")
 
 
-@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
-def references(context: typer.Context) -> None:
-    """List make-up looks, add one from a picture, fine-tune its styles (see `diffam references --help`)."""
-    from cli.references import references_app
-
-    with plain_errors():
-        references_app(context.args, prog_name="diffam references")
-
-
-@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
-def keys(context: typer.Context) -> None:
-    """Say who may use a service: create, list, revoke keys (see `diffam keys --help`)."""
-    from cli.stack.keys import keys_app
-
-    with plain_errors():
-        keys_app(context.args, prog_name="diffam keys")
+for _name, (_, _purpose) in GROUPS.items():
+    _told = f"{_purpose} (see `diffam {_name} --help`)."
+    _passed_on = {"ignore_unknown_options": True, "allow_extra_args": True}
+    app.command(_name, help=_told, context_settings=_passed_on, add_help_option=False)(group)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import IO, Any, Literal, Required, TypedDict
 
+from diffam_client.contract.webhook import Event
 from diffam_client.contract.wish import Effort, OutputFormat, Region, Treatment, Vary
 
 Photo = str | PathLike[str] | bytes | IO[bytes]
@@ -36,6 +37,9 @@ class Asked(TypedDict, total=False):
     ttl_s: int | None
     expires_in_s: int | None
     store: bool
+    client_ref: str | None
+    webhook_url: str | None
+    webhook_events: Sequence[Event]
     cancel_after_s: int | None
     idempotency_key: str | None
 

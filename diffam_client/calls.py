@@ -23,6 +23,7 @@ async def submit(wire: Wire, photo: Photo, **asked: Unpack[Asked]) -> Job:
     ttl_s, expires_in_s, cancel_after_s: seconds until everything is erased after the end, until it is canceled unless
     it has begun, unless it is over.  idempotency_key: drawn at random unless given, so that a request whose answer was
     lost makes no second job; with one of yours, whoever sends the same within 24 hours finds the job of the first time.
+    client_ref: what you call the job.  webhook_url: where a message is sent, signed, for each of `webhook_events`.
     Raises Refused, Unreachable, OSError.
     """
     return await send(wire, "/v1/jobs", {"photo": photo_bytes(photo)}, asked)

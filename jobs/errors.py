@@ -10,8 +10,11 @@ LedgerError
 ├── QueueFull          too many jobs wait
 ├── TooManyJobs        as many jobs of a key wait or run as may
 ├── StoreFull          Redis is out of memory or of disk
+├── EndpointDisabled   the job's webhook answered 410 to an earlier one
+├── NotRedeliverable   the job's webhook has nothing to be told
 ├── UnknownKey         no such key of the API
 ├── KeysDamaged        the file of keys cannot be read
+├── WebhookSecretsDamaged  the file of webhooks' secrets cannot be read
 └── RedisNotConfigured no address was given and no embedded server was started
 """
 
@@ -76,6 +79,18 @@ class StoreFull(LedgerError):
     code = "store_full"
 
 
+class EndpointDisabled(LedgerError):
+    """The endpoint answered 410 lately: it wants to be told nothing."""
+
+    code = "webhook_disabled"
+
+
+class NotRedeliverable(LedgerError):
+    """The job has no webhook, or nothing has happened that this one is to be told."""
+
+    code = "not_redeliverable"
+
+
 class UnknownKey(LedgerError):
     """No key of the API has this id."""
 
@@ -86,6 +101,12 @@ class KeysDamaged(LedgerError):
     """The file of keys holds something else, so nobody is let in."""
 
     code = "keys_damaged"
+
+
+class WebhookSecretsDamaged(LedgerError):
+    """The file of secrets that sign webhooks holds something else."""
+
+    code = "webhook_secrets_damaged"
 
 
 class RedisNotConfigured(LedgerError):

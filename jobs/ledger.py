@@ -70,7 +70,7 @@ class Ledger:
         """Write a new job down, or find the one that the same request made before. Ring only afterwards.
 
         photo: canonical PNG, if the job has any.  twin: the bare twin of a reference.
-        Raises QueueFull, TooManyJobs, StoreFull, JobExists, KeyReused, ErasedJob.
+        Raises QueueFull, TooManyJobs, EndpointDisabled, StoreFull, JobExists, KeyReused, ErasedJob.
         """
         limits, staged_as, terms = self._settings, secrets.token_hex(16), new.terms
         deadlines = ["" if within_s is None else within_s for within_s in (terms.start_within_s, terms.end_within_s)]
@@ -78,8 +78,7 @@ class Ledger:
             "input": new.input.model_dump_json(), "bundle": new.bundle.model_dump_json(), "kind": new.kind,
             "max_attempts": limits.max_attempts,
         }  # fmt: skip
-        record |= {} if terms.ttl_s is None else {"ttl_s": terms.ttl_s}
-        record |= {"owner": new.owner} if new.owner else {}
+        record |= terms.noted() | ({"owner": new.owner} if new.owner else {})
         pictures: tuple[tuple[Blob, bytes | memoryview | None], ...] = (("photo", photo), ("twin", twin))
         staged = {key(blob, staged_as): data for blob, data in pictures if data is not None}
         once = new.once or Once("")

@@ -8,10 +8,19 @@ from dataclasses import dataclass, field, replace
 from typing import IO
 
 from diffam_client.contract.job import AnyInput, BundleName, Kind
-from jobs.errors import ErasedJob, JobExists, KeyReused, QueueFull, TooManyJobs
+from diffam_client.contract.webhook import Webhook
+from jobs.errors import EndpointDisabled, ErasedJob, JobExists, KeyReused, QueueFull, TooManyJobs
 
 PIECE_BYTES = 1 << 20
-QUEUE_FULL, REPEATED, DIFFERS, GONE, UNKNOWN, TOO_MANY = 0, 2, -1, -2, -3, -4  # what the scripts answer; 1: accepted
+QUEUE_FULL, REPEATED, DIFFERS, GONE, UNKNOWN, TOO_MANY, DISABLED = (
+    0,
+    2,
+    -1,
+    -2,
+    -3,
+    -4,
+    -5,
+)  # what the scripts answer; 1: accepted
 
 
 @dataclass(frozen=True)
@@ -55,11 +64,20 @@ class Terms:
     """What holds for one job, beside the wish. In seconds; None: what holds for all.
 
     start_within_s, end_within_s: it is canceled unless work has begun, or it is over.  ttl_s: life of what came of it.
+    client_ref: what the client calls it.  webhook: who is told of it.
     """
 
     start_within_s: float | None = None
     end_within_s: float | None = None
     ttl_s: int | None = None
+    client_ref: str | None = None
+    webhook: Webhook | None = None
+
+    def noted(self) -> dict[str, str | int]:
+        """What the record keeps of them by its own names; deadlines are moments there, and the script's to tell."""
+        webhook = self.webhook.model_dump_json() if self.webhook else None
+        told = {"ttl_s": self.ttl_s, "client_ref": self.client_ref, "webhook": webhook}
+        return {name: value for name, value in told.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -95,12 +113,14 @@ class Accepted:
 def accepted(once: Once, answer: int, job_id: bytes) -> Accepted:
     """What accept.lua, retry.lua and before.lua answer.
 
-    Raises QueueFull, TooManyJobs, JobExists, KeyReused, ErasedJob.
+    Raises QueueFull, TooManyJobs, EndpointDisabled, JobExists, KeyReused, ErasedJob.
     """
     if answer == QUEUE_FULL:
         raise QueueFull("as many jobs wait already as may")
     if answer == TOO_MANY:
         raise TooManyJobs("as many of your jobs wait or run as may at once; come back when one is over")
+    if answer == DISABLED:
+        raise EndpointDisabled("it answered 410 lately; redeliver an earlier job to it, or name another")
     if answer == GONE:
         raise ErasedJob("the job of this request was erased or has expired")
     if answer == DIFFERS:

@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     judges: tuple[str, ...] | None = None  # of libraries: they measure, faces are refined on them; None: all
     looks_dir: Path | None = None  # None: `looks` in the data folder; web and workers must share it
     keys_file: Path | None = None  # None: `keys.json` in the data folder; once it is there, nobody asks without a key
+    webhooks_file: Path | None = (
+        None  # None: `webhooks.json` in the data folder; without a secret there are no webhooks
+    )
     host: str = "127.0.0.1"
     port: Port = 8000
     behind_proxy: bool = False  # True: something else guards the door, so `host` may be more than this machine
@@ -62,6 +65,12 @@ class Settings(BaseSettings):
     max_queued: PositiveInt = 1000
     reap_every_s: PositiveFloat = 3
     ring_again_s: PositiveInt = 10
+
+    # How webhooks are told
+    public_url: str | None = None  # how receivers reach this service: put before a job's address in what they are told
+    webhook_timeout_s: PositiveFloat = 15
+    webhook_retry_s: PositiveFloat = 3  # before the second attempt; each pause is twice the one before
+    webhook_loopback: bool = False  # True: also this machine's own addresses, by HTTP: to try things out
 
     # How a worker runs
     device: str = "cpu"
@@ -111,6 +120,11 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """The file of the API's keys."""
         return self.keys_file or self.data_dir / "keys.json"
+
+    @property
+    def webhooks(self) -> Path:
+        """The file of the secrets that sign webhooks."""
+        return self.webhooks_file or self.data_dir / "webhooks.json"
 
     def added_to(self, bundle: str) -> Path:
         """Where looks and styles added to a bundle are kept."""

@@ -8,6 +8,8 @@ from fastapi.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 from app.serving.gate import is_open_to_all, scope_of
+from app.webhooks.messages import Challenge, ChallengeMessage, EventMessage
+from diffam_client.contract.webhook import EVENTS
 
 KEYS = {
     "type": "http",
@@ -34,6 +36,21 @@ def add_docs(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     async def home() -> Response:
         return RedirectResponse("/docs")
+
+
+def tell_of_webhooks(app: FastAPI) -> None:
+    """Say in the OpenAPI document what a `webhook_url` is sent, and what it is to answer."""
+
+    def told(message: EventMessage) -> None:
+        """Sent to the `webhook_url` of a job, signed as Standard Webhooks are; any 2xx takes it, 410 stops them all."""
+
+    def challenged(message: ChallengeMessage) -> Challenge:
+        """Sent before the first message, and signed like it: whoever does not answer it is sent nothing else."""
+        return message.data
+
+    for event in EVENTS:
+        app.webhooks.post(event, tags=["webhooks"])(told)
+    app.webhooks.post("endpoint.verification", tags=["webhooks"])(challenged)
 
 
 def tell_of_keys(app: FastAPI) -> None:

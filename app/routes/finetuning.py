@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from app.answers import accepted
 from app.form import ReadForm, read_form
@@ -11,7 +11,8 @@ from app.once import StrictJson
 from app.problem import PROBLEMS, Problem, field_problem, noted
 from app.repeats import by_key, read_once, recognised, recognised_form
 from app.service import Service, ServiceDep
-from app.submission import ReferenceSubmission, Sending, form_schema
+from app.submission import ReferenceSubmission, Sending, SendingHeaders, Told, form_schema
+from app.webhooks.asking import webhook_refusals
 from diffam_client.contract.job import Job, ReferenceInput, StyleInput
 from diffam_client.contract.problem import FieldError
 from diffam_client.contract.wish import Id
@@ -33,7 +34,7 @@ FORM = form_schema(
 )
 
 
-class Finetune(BaseModel):
+class Finetune(Told):
     """A style to fine-tune."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,23 +59,24 @@ async def add_reference(request: Request, service: ServiceDep, sending: Sending)
         if not made and "reference_id" in sent.known:
             with noted(refused):
                 check_name(service.catalog, sent.known["reference_id"])
-        terms = Terms(end_within_s=sending.cancel_after)
-        made = made or await _reference_job(service, once, sent.accept(refused), terms)
+        if not made:
+            refused += await webhook_refusals(service.settings, service.owner, sent.known)
+            made = await _reference_job(service, once, sent.accept(refused), sending)
     return await accepted(service, made, sending.prefer)
 
 
 async def _reference_job(
-    service: Service, once: Once | None, form: ReadForm[ReferenceSubmission], terms: Terms
+    service: Service, once: Once | None, form: ReadForm[ReferenceSubmission], sending: SendingHeaders
 ) -> Accepted:
     decode = service.decoder.decode
     async with AsyncExitStack() as held:
         photos = {name: await held.enter_async_context(decode(file)) for name, file in form.uploads.items()}
         picture, bare = photos["picture"], photos.get("bare")
         wish = ReferenceInput(
-            **form.fields.model_dump(), has_bare=bare is not None,
+            **form.fields.model_dump(exclude=set(Told.model_fields)), has_bare=bare is not None,
             width=picture.width, height=picture.height, bytes=picture.size_bytes,
         )  # fmt: skip
-        new = NewJob(wish, service.bundle, FINETUNE, once, terms)
+        new = NewJob(wish, service.bundle, FINETUNE, once, _terms(form.fields, sending))
         return await service.enqueue(new, picture.png, bare.png if bare else None)
 
 
@@ -87,9 +89,16 @@ async def fine_tune_style(
     async with read_once(service, once):
         once, made = await recognised(service, once, request, order, {})
         if not made:
-            asked, terms = _style_asked(service, reference_id, order), Terms(end_within_s=sending.cancel_after)
-            made = await service.enqueue(NewJob(asked, service.bundle, FINETUNE, once, terms))
+            asked = _style_asked(service, reference_id, order)
+            if refused := await webhook_refusals(service.settings, service.owner, dict(order)):
+                raise field_problem(refused)
+            made = await service.enqueue(NewJob(asked, service.bundle, FINETUNE, once, _terms(order, sending)))
     return await accepted(service, made, sending.prefer)
+
+
+def _terms(told: Told, sending: SendingHeaders) -> Terms:
+    """What holds for the job."""
+    return Terms(end_within_s=sending.cancel_after, client_ref=told.client_ref, webhook=told.webhook)
 
 
 def _style_asked(service: Service, reference_id: str, order: Finetune) -> StyleInput:

@@ -14,6 +14,7 @@ from app.problem import PROBLEMS, Problem, noted
 from app.repeats import NewId, by_key, read_once, recognised_form
 from app.service import Service, ServiceDep
 from app.submission import Sending, SendingHeaders, Submission, form_schema
+from app.webhooks.asking import webhook_refusals
 from diffam_client.contract.job import DetectInput, Job, JobInput, Source
 from diffam_client.contract.problem import FieldError
 from diffam_client.contract.wish import OutputFormat
@@ -66,6 +67,7 @@ async def _made(
         refused = _not_on_offer(service, catalog, sent.known)
         if not sent.known.get("store", True) and not wait_s:
             refused.append(FieldError(param="store", code="invalid_field", detail=NOT_WAITED_FOR))
+        refused += await webhook_refusals(service.settings, service.owner, sent.known)
         form = sent.accept(refused)
         submission, terms = form.fields, form.fields.terms(sending.cancel_after, wait_s)
         style = catalog.style_for(submission.reference_id, submission.target_id)

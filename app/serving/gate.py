@@ -15,7 +15,7 @@ OPEN_TO_ALL = re.compile(r"/|/docs(/.*)?|/openapi\.json|/problems(/.*)?")
 ONE = "[^/]+"
 NEEDED: tuple[tuple[str, str, Scope | None], ...] = (
     ("GET|HEAD", ".*", None),
-    ("POST", f"/v1/jobs/{ONE}/(cancel|retry)", None),  # whose it is decides
+    ("POST", f"/v1/jobs/{ONE}/(cancel|retry|redeliver)", None),  # whose it is decides
     ("DELETE", f"/v1/jobs/{ONE}", None),
     ("POST", "/v1/(jobs|faces)", "submit"),
     ("PUT", f"/v1/jobs/{ONE}", "submit"),

@@ -10,6 +10,7 @@ from cli.errors import CliError
 from diffam_client.contract.limits import Quota
 from jobs.access.keys import SCOPES, Scope, create_key, read_keys, revoke_key
 from jobs.settings import Settings
+from jobs.webhooks.secrets import remove_secrets
 
 keys_app = typer.Typer(help="Keys of the API: create, list, revoke.", no_args_is_help=True)
 console = Console(highlight=False)
@@ -53,8 +54,10 @@ def list_keys() -> None:
 
 @keys_app.command("revoke")
 def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="As `diffam keys list` shows it.")]) -> None:
-    """Refuse a key from now on. Its jobs end and expire as they would have; nobody can read them any more."""
-    key = revoke_key(Settings().keys, key_id)
+    """Refuse a key from now on. Its jobs end and expire as they would have; nobody reads them, no webhook is told."""
+    settings = Settings()
+    key = revoke_key(settings.keys, key_id)
+    remove_secrets(settings.webhooks, key.id)
     console.print(f"Revoked {key.id} of {key.name!r}.", markup=False)
 
 

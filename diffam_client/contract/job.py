@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from diffam_client.contract.report import FaceReport, Progress
+from diffam_client.contract.webhook import Webhook
 from diffam_client.contract.wish import Strength, Wish
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
@@ -179,16 +180,26 @@ class Job(Frozen):
     had_started: bool | None = Field(None, description="Once it was canceled: whether work on it had begun")
     retry_before: datetime | None = Field(None, description="Until then it can be retried: its photo is still there")
     expires_at: datetime | None = Field(None, description="When everything about it is erased")
+    client_ref: str | None = Field(None, description="What its client calls it")
+    webhook: Webhook | None = Field(
+        None, description="Who is told of it, and of what; `deliveries` has what became of that"
+    )
     links: dict[str, str] = Field(
         {},
-        description="What can be done with it now: GET `self`, `events`, `result`, `comparison`; "
-        "POST `cancel`, `retry`; DELETE `erase`",
+        description="What can be done with it now: GET `self`, `events`, `result`, `comparison`, `deliveries`; "
+        "POST `cancel`, `retry`, `redeliver`; DELETE `erase`",
     )
 
     @property
     def is_over(self) -> bool:
         """Terminal: it will never change again."""
         return self.status in ENDS
+
+    @property
+    def has_told(self) -> bool:
+        """Whether something has happened to it that its webhook is to be told."""
+        wanted = self.webhook.events if self.webhook else ()
+        return (f"job.{self.status}" in wanted) or ("job.started" in wanted and bool(self.attempt))
 
 
 class Jobs(BaseModel):

@@ -3,12 +3,9 @@
 A file, so that a Redis that lost everything leaves no door open, and a first key needs no running service.
 """
 
-import fcntl
 import hashlib
-import os
 import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -16,6 +13,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from diffam_client.contract.limits import Quota
+from jobs.access.private_file import alone, write_whole
 from jobs.errors import KeysDamaged, UnknownKey
 
 PREFIX = "diffam_"  # by which scanners of secrets know one
@@ -59,19 +57,19 @@ def create_key(file: Path, name: str, scopes: Iterable[Scope], quota: Quota | No
         created_at=datetime.now(UTC),
         quota=quota or Quota(),
     )
-    with _alone(file):
-        _write(file, (*read_keys(file), key))
+    with alone(file):
+        write_whole(file, KEYS.dump_json((*read_keys(file), key), indent=2))
     return key, secret
 
 
 def revoke_key(file: Path, key_id: str) -> Key:
     """Take a key out of the file; from its next request on it is refused. Raises UnknownKey, KeysDamaged, OSError."""
-    with _alone(file):
+    with alone(file):
         keys = read_keys(file)
         found = [key for key in keys if key.id == key_id]
         if not found:
             raise UnknownKey(f"no key has the id {key_id!r}; `diffam keys list` shows them")
-        _write(file, tuple(key for key in keys if key.id != key_id))
+        write_whole(file, KEYS.dump_json(tuple(key for key in keys if key.id != key_id), indent=2))
     return found[0]
 
 
@@ -126,23 +124,3 @@ class Keyring:
 def _digest(secret: str) -> str:
     """A plain hash is enough: of 256 random bits nobody can try them all."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-@contextmanager
-def _alone(file: Path) -> Iterator[None]:
-    """Nobody else changes the file meanwhile."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(file.with_name(f"{file.name}.lock"), os.O_CREAT | os.O_WRONLY, 0o600), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _write(file: Path, keys: tuple[Key, ...]) -> None:
-    """All at once: whoever reads it sees the old ones or the new ones."""
-    partial = file.with_name(f"{file.name}.part")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as written:
-        written.write(KEYS.dump_json(keys, indent=2))
-        written.flush()
-        os.fsync(written.fileno())
-    partial.replace(file)

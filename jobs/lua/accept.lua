@@ -1,5 +1,6 @@
 -- ARGV: id, max_queued, ring_again_s, live_s, staged, once, payload, once_s, start_within_s, end_within_s, owner,
--- most_at_once, then names and values of the record.  -> {answer, id}: 1 accepted; else as `before` says, or 0 queue full, -4 too many of the owner's
+-- most_at_once, then names and values of the record.  -> {answer, id}: 1 accepted; else as `before` says, or 0 queue full, -4 too many of the owner's,
+-- -5 its webhook's endpoint is disabled
 -- owner, most_at_once: '' if anybody may have any number
 -- once: '' if the request may come but one time.  *_within_s: '' for no deadline
 -- Pictures are staged under their own short expiry and name: a job that is there already keeps its own.
@@ -31,7 +32,13 @@ for i, name in ipairs({'start_by', 'end_by'}) do
     fields[#fields + 1] = stamp(now() + within_s)
   end
 end
-for i = 13, #ARGV do fields[#fields + 1] = ARGV[i] end
+for i = 13, #ARGV, 2 do
+  if ARGV[i] == 'webhook' and redis.call('HGET', endpoint_of(ARGV[11], ARGV[i + 1]), 'state') == 'disabled' then
+    return refuse(-5)
+  end
+  fields[#fields + 1] = ARGV[i]
+  fields[#fields + 1] = ARGV[i + 1]
+end
 enqueue(id, fields, pictures, tonumber(ARGV[4]), tonumber(ARGV[3]))
 if once ~= '' then
   remember(once, id, ARGV[7], ARGV[8])

@@ -27,6 +27,7 @@ watch_deadlines(id)
 redis.call('HSET', job, 'status', 'running', 'started_at', stamp(time))
 local token, attempt = redis.call('HINCRBY', job, 'token', 1), redis.call('HINCRBY', job, 'attempt', 1)
 changed(id)
+if token == 1 then tell(id, 'job.started') end
 redis.call('ZADD', LEASES, stamp(time + tonumber(ARGV[2])), id)
 redis.call('ZADD', key('running', record[4]), stamp(time), id)
 return {token, attempt, record[3]}

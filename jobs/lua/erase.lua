@@ -4,6 +4,8 @@ local owner = owner_of(id)
 local record = redis.call('HMGET', key('job', id), 'status', 'token')
 if not record[1] then return redis.call('EXISTS', key('gone', id)) end
 forget(id)
+redis.call('ZREM', OUTBOXES, id)
+leave(id)
 redis.call('SREM', key('owned', owner), id)
 redis.call('ZREM', INDEX, id)
 wipe(unpack(parts(id)))

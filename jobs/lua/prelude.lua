@@ -8,6 +8,7 @@ local KINDS = {'protect', 'finetune', 'detect'}  -- each has its line and its ru
 local DEADLINES = 'diffam:deadlines'  -- zset: jobs by when they are canceled unless they have come further
 local INDEX = 'diffam:index'        -- zset: all jobs by time of acceptance
 local ERASED = 'diffam:erased'    -- counter: how often bytes were deleted, see jobs/erasure.py
+local OUTBOXES = 'diffam:outboxes'  -- zset: jobs whose webhook is to be told something, by time of the next attempt
 local ENDS = 'diffam:ends'        -- zset: keys by when the reaper deletes them; their own expiry is far less punctual
 
 -- What a photo's job may end with: the first picture, and two more to choose from.
@@ -85,7 +86,46 @@ local function has_enough(owner, most) return most ~= '' and at_once(owner) >= t
 
 -- What a live job consists of.
 local function parts(id)
-  return {key('job', id), key('events', id), key('photo', id), key('twin', id), key('again', id)}
+  return {
+    key('job', id), key('events', id), key('photo', id), key('twin', id), key('again', id), key('outbox', id),
+    key('attempts', id),
+  }
+end
+
+-- The hash of an endpoint, which is a URL as one owner's: the secret that signs is that owner's.
+local function endpoint_of(owner, webhook)
+  return key('endpoint', redis.sha1hex(owner .. ' ' .. cjson.decode(webhook).url))
+end
+
+-- Note an event for the job's webhook, if that one wants it: within the change that it tells of, so none is lost.
+local function tell(id, event)
+  local webhook, outbox = redis.call('HGET', key('job', id), 'webhook'), key('outbox', id)
+  for _, wanted in ipairs(webhook and cjson.decode(webhook).events or {}) do
+    if wanted == event then
+      local number = redis.call('HINCRBY', outbox, 'messages', 1)
+      redis.call('HSET', outbox, 'type:' .. number, event, 'at:' .. number, stamp(now()), 'state:' .. number, 'pending',
+        'tries:' .. number, 0)
+      redis.call('ZADD', OUTBOXES, 'NX', stamp(now()), id)
+      keep(outbox, redis.call('TTL', key('job', id)))
+    end
+  end
+end
+
+-- The first message that is still to be delivered; those after it wait for it.
+local function pending(outbox)
+  for number = 1, tonumber(redis.call('HGET', outbox, 'messages') or 0) do
+    if redis.call('HGET', outbox, 'state:' .. number) == 'pending' then return number end
+  end
+end
+
+-- Where it stands that a message of a job is under way: zsets by end of lease, of its endpoint and of its owner.
+local function places(owner, webhook)
+  return {endpoint_of(owner, webhook) .. ':under_way', key('telling', owner)}
+end
+
+local function leave(id)
+  local webhook = redis.call('HGET', key('job', id), 'webhook')
+  for _, place in ipairs(webhook and places(owner_of(id), webhook) or {}) do redis.call('ZREM', place, id) end
 end
 
 -- Every change is numbered and told once: a job's history is a stream whose ids are the revisions.
@@ -168,8 +208,10 @@ local function close(id, status, field, value, at)
   redis.call('HSET', job, 'status', status, field, value,
     'finished_at', stamp(time), 'expires_at', stamp(time + ttl_s))
   changed(id)
-  keep(job, ttl_s)
-  keep(key('events', id), ttl_s)
+  tell(id, 'job.' .. status)
+  for _, part in ipairs({'job', 'events', 'outbox', 'attempts'}) do
+    if redis.call('EXISTS', key(part, id)) == 1 then keep(key(part, id), ttl_s) end
+  end
   redis.call('SET', key('gone', id), owner_of(id), 'EX', ttl_s + ARGV[at + 1])
 end
 

@@ -11,7 +11,7 @@ if redis.call('EXISTS', key('again', id)) == 0 then return {-1, ''} end
 if redis.call('ZCARD', QUEUED) >= tonumber(ARGV[3]) then return {0, ''} end
 if has_enough(owner_of(id), ARGV[8]) then return {-4, ''} end
 local fields = {}
-for _, name in ipairs({'input', 'bundle', 'kind', 'max_attempts', 'ttl_s', 'owner'}) do
+for _, name in ipairs({'input', 'bundle', 'kind', 'max_attempts', 'ttl_s', 'owner', 'client_ref', 'webhook'}) do
   local value = redis.call('HGET', key('job', id), name)
   if value then
     fields[#fields + 1] = name

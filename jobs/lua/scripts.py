@@ -16,6 +16,7 @@ Blob = Literal["photo", "twin", "result", "comparison"]
 NAMES = (
     "accept", "before", "claim", "heartbeat", "progress", "commit", "fail", "cancel", "deadlines", "erase", "reap",
     "release", "read", "reserve", "retry", "stage", "forget", "whose", "at_once",
+    "deliveries", "settle", "redeliver", "outbox",
 )  # fmt: skip
 
 

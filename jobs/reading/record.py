@@ -11,7 +11,7 @@ from jobs.errors import ErasedJob, UnknownJob
 
 TIMES = ("created_at", "start_by", "end_by", "started_at", "finished_at", "expires_at", "retry_before")
 OURS = {b"token", b"at_risk", b"ttl_s", b"has_photo", b"owner"}  # between ledger and workers
-NESTED = ("input", "progress", "output", "error", "timings", "bundle")
+NESTED = ("input", "progress", "output", "error", "timings", "bundle", "webhook")
 
 
 def read_job(read: Script, job_id: str) -> Job:

@@ -3,19 +3,24 @@
 from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings, strategies
+from hypothesis import HealthCheck, strategies
+from hypothesis import settings as profile
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from redis import Redis
 
 from diffam_client.contract.job import BundleName, CanceledBy, Job, JobError, JobInput
 from diffam_client.contract.report import Progress
+from diffam_client.contract.webhook import EVENTS, Webhook
 from jobs.claims import Claim
 from jobs.errors import ErasedJob, NotRetryable
 from jobs.finished import Protected
 from jobs.ledger import Ledger
 from jobs.new_job import NewJob, Terms
+from jobs.settings import Settings
+from jobs.webhooks.outbox import Outbox
 
 INPUT = JobInput(reference_id="rose", target_id="ada", width=64, height=64, bytes=5)
+WEBHOOK = Webhook(url="https://photos.example.org/hook", events=EVENTS)
 
 
 class OneJob(RuleBasedStateMachine):
@@ -23,12 +28,14 @@ class OneJob(RuleBasedStateMachine):
 
     redis: ClassVar[Redis]
     ledger: ClassVar[Ledger]
+    outbox: ClassVar[Outbox]
     protected: ClassVar[Protected]
 
     def __init__(self) -> None:
         super().__init__()
         self.redis.flushall()
-        new = NewJob(INPUT, BundleName(name="mini", grade="demonstration"), terms=Terms(end_within_s=1000))
+        terms = Terms(end_within_s=1000, webhook=WEBHOOK)
+        new = NewJob(INPUT, BundleName(name="mini", grade="demonstration"), terms=terms)
         self.job_id = self.ledger.accept(new, b"photo").job_id
         self.claims: list[Claim] = []
         self.endings = 0
@@ -128,20 +135,27 @@ class OneJob(RuleBasedStateMachine):
         assert [event for event in history if event.is_last] == (history[-1:] if job.is_over else [])
         assert (self.ledger.blob("photo", self.job_id) is not None) == (not job.is_over or job.retry_before is not None)
         assert self.endings == job.is_over
+        told = self.outbox.read(self.job_id)
+        assert told is not None
+        events = (["job.started"] if self.claims else []) + ([f"job.{job.status}"] if job.is_over else [])
+        assert [message.type for message in told.messages] == events
+        assert (self.redis.zscore("diffam:outboxes", self.job_id) is not None) == bool(events)
         assert job.revision > self.seen.revision or job == self.seen
         assert not self.seen.is_over or job == self.seen
         assert job.attempt <= min(len(self.claims), job.max_attempts)
         self.seen = job
 
 
-def test_any_order_of_events_tells_one_story(redis: Redis, ledger: Ledger, protected: Protected) -> None:
+def test_any_order_of_events_tells_one_story(
+    redis: Redis, ledger: Ledger, protected: Protected, settings: Settings
+) -> None:
     class Bound(OneJob):
         pass
 
-    Bound.redis, Bound.ledger, Bound.protected = redis, ledger, protected
+    Bound.redis, Bound.ledger, Bound.protected, Bound.outbox = redis, ledger, protected, Outbox(redis, settings)
     run_state_machine_as_test(
         Bound,
-        settings=settings(
+        settings=profile(
             max_examples=60,
             stateful_step_count=25,
             deadline=None,

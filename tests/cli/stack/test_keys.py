@@ -17,6 +17,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the command keeps keys."""
     file = tmp_path / "keys.json"
     monkeypatch.setenv("DIFFAM_KEYS_FILE", str(file))
+    monkeypatch.setenv("DIFFAM_WEBHOOKS_FILE", str(tmp_path / "webhooks.json"))
     return file
 
 

@@ -1,0 +1,337 @@
+"""Whoever asked to be told of a job is told: at least once, in order, signed; and no more when they say so."""
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+from standardwebhooks import WebhookVerificationError
+
+from jobs.ledger import Ledger
+from jobs.settings import Settings
+from jobs.webhooks.secrets import remove_secrets, rotate_secret
+from tests.app.test_problems import problem
+from tests.app.webhooks.conftest import Send, Serve
+from tests.receiver import OK, Receiver, Reply, eventually, receiving, verified
+
+Finish = Callable[[str], None]
+EVERY = "job.started,job.succeeded,job.failed,job.canceled"
+TELLING = ["job.started", "job.succeeded"]
+
+
+def deliveries(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
+    """What the service tells of a job's webhook."""
+    told: dict[str, Any] = client.get(job["links"]["deliveries"]).json()
+    return told
+
+
+def states(client: httpx.Client, job: dict[str, Any]) -> list[str]:
+    """Of its messages."""
+    return [message["state"] for message in deliveries(client, job)["messages"]]
+
+
+def errors(client: httpx.Client, job: dict[str, Any]) -> list[list[str | None]]:
+    """Of the attempts of each of its messages."""
+    return [[each["error"] for each in message["attempts"]] for message in deliveries(client, job)["messages"]]
+
+
+def behaving(replies: Iterable[Reply]) -> Callable[[int], Reply]:
+    """Those, one after the other, and OK ever after."""
+    given = list(replies)
+    return lambda number: given[number] if number < len(given) else OK
+
+
+def test_a_message_is_thin_signed_and_comes_after_a_challenge(
+    service: httpx.Client, send: Send, receiver: Receiver, finish: Finish, secret: str
+) -> None:
+    job = send(client_ref="holiday/42")
+    assert job["client_ref"] == "holiday/42"
+    assert job["webhook"] == {"url": receiver.url, "events": ["job.succeeded", "job.failed", "job.canceled"]}
+    assert "redeliver" not in job["links"]
+    finish(job["id"])
+    assert eventually(lambda: receiver.messages)
+    challenge, message = receiver.all
+    assert (challenge.told["type"], message.path) == ("endpoint.verification", "/hook")
+    assert verified(challenge, secret)
+    assert verified(message, secret)
+    over = service.get(f"/v1/jobs/{job['id']}").json()
+    assert message.told == {
+        "type": "job.succeeded",
+        "timestamp": over["finished_at"],
+        "data": {
+            "id": job["id"], "kind": "protect", "status": "succeeded", "client_ref": "holiday/42",
+            "url": f"/v1/jobs/{job['id']}",
+        },
+    }  # fmt: skip
+    assert {"deliveries", "redeliver"} < over["links"].keys()
+    assert eventually(lambda: states(service, job) == ["delivered"])
+    told = deliveries(service, job)
+    (attempt,) = told["messages"][0].pop("attempts")
+    assert (attempt["status_code"], attempt["error"], attempt["message_id"]) == (200, None, message.id)
+    assert told == {
+        "webhook": over["webhook"],
+        "endpoint": "verified",
+        "messages": [
+            {
+                "id": message.id, "type": "job.succeeded", "at": over["finished_at"], "state": "delivered", "tries": 1,
+                "next_attempt_at": None,
+            }
+        ],
+    }  # fmt: skip
+
+
+def test_an_endpoint_is_challenged_once_whatever_it_is_told_of(send: Send, receiver: Receiver, finish: Finish) -> None:
+    for _ in range(3):
+        finish(send()["id"])
+    assert eventually(lambda: len(receiver.messages) == 3)
+    assert receiver.challenges == 1
+
+
+@pytest.mark.parametrize(
+    "reply", [lambda _: OK, lambda _: Reply(body=b'{"challenge": "x"}'), lambda text: Reply(500, body=text.encode())]
+)
+def test_whoever_does_not_answer_the_challenge_is_told_nothing(
+    service: httpx.Client, send: Send, receiver: Receiver, finish: Finish, reply: Callable[[str], Reply]
+) -> None:
+    receiver.on_challenge = reply
+    job = send()
+    finish(job["id"])
+    assert eventually(lambda: receiver.challenges >= 3)
+    assert receiver.messages == []
+    told = deliveries(service, job)
+    assert (told["endpoint"], told["messages"][0]["state"]) == ("unverified", "pending")
+    assert set(errors(service, job)[0]) <= {"challenge", "status"}
+
+
+def test_a_challenge_that_is_not_answered_keeps_other_jobs_of_the_endpoint_from_asking_as_often(
+    send: Send, receiver: Receiver, finish: Finish
+) -> None:
+    receiver.on_challenge = lambda _: Reply(500)
+    jobs = [send() for _ in range(8)]
+    for job in jobs:
+        finish(job["id"])
+    time.sleep(1.5)
+    assert receiver.challenges <= 10  # and not 8 jobs times 5 tries
+    assert receiver.most_under_way == 1
+
+
+def test_every_event_that_was_asked_for_comes_in_order_and_no_other(
+    send: Send, receiver: Receiver, finish: Finish, service: httpx.Client
+) -> None:
+    receiver.behave = behaving([Reply(500), Reply(503)])
+    job = send(webhook_events=EVERY)
+    finish(job["id"])
+    canceled = send(webhook_events="job.started,job.succeeded")
+    service.post(canceled["links"]["cancel"])
+    assert eventually(lambda: len(receiver.messages) == 4)
+    time.sleep(0.3)
+    assert receiver.types == ["job.started", "job.started", "job.started", "job.succeeded"]
+    ids = [each.id for each in receiver.messages]
+    assert len(set(ids[:3])) == 1
+    assert ids[3] != ids[0]
+    assert states(service, canceled) == []
+
+
+def test_a_receiver_that_fails_is_tried_ten_times_more_and_then_left_alone(
+    service: httpx.Client, send: Send, receiver: Receiver, finish: Finish
+) -> None:
+    receiver.behave = lambda _: Reply(500)
+    job = send()
+    finish(job["id"])
+    assert eventually(lambda: states(service, job) == ["failed"], 60)
+    assert len(receiver.messages) == 11
+    assert len({each.id for each in receiver.messages}) == 1
+    message = deliveries(service, job)["messages"][0]
+    assert (message["tries"], len(message["attempts"])) == (11, 11)
+    assert {each["status_code"] for each in message["attempts"]} == {500}
+    time.sleep(0.5)
+    assert len(receiver.messages) == 11
+
+
+def test_a_receiver_that_hangs_costs_others_nothing_and_is_told_when_it_is_back(
+    service: httpx.Client, send: Send, receiver: Receiver, finish: Finish
+) -> None:
+    receiver.behave = behaving([Reply(after_s=60)] * 5)
+    hanging = [send() for _ in range(5)]
+    for job in hanging:
+        finish(job["id"])
+    assert eventually(lambda: receiver.under_way)
+    with receiving() as other:
+        begun = time.monotonic()
+        finish(send(webhook_url=other.url)["id"])
+        assert eventually(lambda: other.messages, 5)
+        assert time.monotonic() - begun < 3
+    assert eventually(lambda: all(states(service, job) == ["delivered"] for job in hanging))
+    assert {error for job in hanging for each in errors(service, job) for error in each} == {"timeout", None}
+    assert receiver.most_under_way <= 4 + 4  # what hangs on is no more waited for
+
+
+def test_a_redirect_is_a_failure_and_is_not_followed(
+    service: httpx.Client, send: Send, receiver: Receiver, finish: Finish
+) -> None:
+    with receiving() as elsewhere:
+        receiver.behave = behaving(Reply(status, {"Location": elsewhere.url}) for status in (301, 302, 307, 308))
+        job = send()
+        finish(job["id"])
+        assert eventually(lambda: states(service, job) == ["delivered"])
+        assert errors(service, job) == [["redirect"] * 4 + [None]]
+        assert elsewhere.all == []
+
+
+def test_a_receiver_that_flaps_is_told_everything_in_order_of_each_job(
+    service: httpx.Client, send: Send, receiver: Receiver, finish: Finish
+) -> None:
+    down = (Reply(502), Reply(after_s=5), Reply(429, {"Retry-After": "0"}), Reply(302, {"Location": "/"}))
+    receiver.behave = lambda number: down[number // 2 % 4] if number % 2 else OK
+    jobs = [send(webhook_events=EVERY) for _ in range(6)]
+    for job in jobs:
+        finish(job["id"])
+    assert eventually(lambda: all(states(service, job) == ["delivered"] * 2 for job in jobs), 60)
+    for job in jobs:
+        heard = [each.told["type"] for each in receiver.messages if each.told["data"]["id"] == job["id"]]
+        assert heard == sorted(heard, key=TELLING.index)
+        assert set(heard) == set(TELLING)
+
+
+def test_no_cookie_is_kept(send: Send, receiver: Receiver, finish: Finish) -> None:
+    receiver.behave = lambda _: Reply(headers={"Set-Cookie": "who=me; Path=/"})
+    for count in (1, 2):
+        finish(send()["id"])
+        assert eventually(lambda count=count: len(receiver.messages) == count)  # type: ignore[misc]
+    assert [each.headers.get("cookie") for each in receiver.all] == [None] * 3
+
+
+def test_retry_after_is_heeded(service: httpx.Client, send: Send, receiver: Receiver, finish: Finish) -> None:
+    receiver.behave = behaving([Reply(429, {"Retry-After": "2"})])
+    job = send()
+    finish(job["id"])
+    assert eventually(lambda: states(service, job) == ["delivered"])
+    first, second = receiver.messages
+    assert 2 <= second.at - first.at < 4
+
+
+def test_410_disables_the_endpoint_for_every_job_until_somebody_asks_it_again(
+    service: httpx.Client, send: Send, receiver: Receiver, finish: Finish, jpeg: bytes
+) -> None:
+    receiver.behave = behaving([OK, Reply(410)])
+    first, second, third = send(), send(webhook_events=EVERY), send()
+    finish(first["id"])
+    assert eventually(lambda: states(service, first) == ["delivered"])
+    finish(second["id"])
+    assert eventually(lambda: states(service, second) == ["failed", "failed"])
+    assert errors(service, second) == [["gone"], []]
+    finish(third["id"])
+    assert eventually(lambda: states(service, third) == ["failed"])
+    assert deliveries(service, third)["endpoint"] == "disabled"
+    form = {"reference_id": "rose", "webhook_url": receiver.url}
+    refused = problem(service.post("/v1/jobs", files={"photo": ("me.jpg", jpeg)}, data=form))
+    assert (refused.code, refused.param) == ("webhook_disabled", "webhook_url")
+    time.sleep(0.5)
+    assert len(receiver.messages) == 2
+    assert service.post(f"/v1/jobs/{third['id']}/redeliver").status_code == 202
+    assert eventually(lambda: states(service, third) == ["delivered"])
+    assert (receiver.challenges, len(receiver.messages)) == (2, 3)
+    assert send()["webhook"]["url"] == receiver.url
+
+
+def test_a_redelivery_tells_everything_again_under_the_same_ids(
+    service: httpx.Client, send: Send, receiver: Receiver, finish: Finish, secret: str
+) -> None:
+    job = send(webhook_events=EVERY)
+    finish(job["id"])
+    assert eventually(lambda: states(service, job) == ["delivered"] * 2)
+    time.sleep(1.1)  # so that it is signed anew
+    again = service.post(service.get(job["links"]["self"]).json()["links"]["redeliver"])
+    assert (again.status_code, again.json()["id"]) == (202, job["id"])
+    assert eventually(lambda: len(receiver.messages) == 4)
+    assert receiver.types == TELLING * 2
+    ids, stamps = ([each.headers[f"webhook-{name}"] for each in receiver.messages] for name in ("id", "timestamp"))
+    assert ids[:2] == ids[2:]
+    assert stamps[:2] != stamps[2:]
+    assert all(verified(each, secret) for each in receiver.messages)
+    assert eventually(lambda: states(service, job) == ["delivered"] * 2)
+
+
+def test_what_has_nothing_to_tell_is_not_redelivered(service: httpx.Client, send: Send, jpeg: bytes) -> None:
+    waiting = send()
+    silent = service.post("/v1/jobs", files={"photo": ("me.jpg", jpeg)}, data={"reference_id": "rose"}).json()
+    for job in (waiting, silent):
+        assert problem(service.post(f"/v1/jobs/{job['id']}/redeliver")).code == "not_redeliverable"
+        assert "redeliver" not in job["links"]
+    assert problem(service.get(f"/v1/jobs/{silent['id']}/deliveries")).code == "not_found"
+    assert "deliveries" not in silent["links"]
+    for call in ("deliveries", "redeliver"):
+        method = "GET" if call == "deliveries" else "POST"
+        assert problem(service.request(method, f"/v1/jobs/nobody/{call}")).code == "unknown_job"
+        service.delete(waiting["links"]["self"])
+        assert problem(service.request(method, f"/v1/jobs/{waiting['id']}/{call}")).code == "erased_job"
+
+
+def test_an_erased_job_is_told_of_no_more_and_leaves_nothing(
+    service: httpx.Client, send: Send, receiver: Receiver, finish: Finish, redis: Redis
+) -> None:
+    receiver.behave = lambda _: Reply(500)
+    job = send()
+    finish(job["id"])
+    assert eventually(lambda: len(receiver.messages) >= 2)
+    service.delete(job["links"]["self"])
+    heard = len(receiver.messages)
+    time.sleep(1)
+    assert len(receiver.messages) <= heard + 1  # one may have been on its way
+    assert [name.decode() for name in redis.scan_iter(f"*{job['id']}*")] == [f"diffam:gone:{job['id']}"]
+    assert redis.zscore("diffam:outboxes", job["id"]) is None
+
+
+def test_a_retry_tells_the_same_webhook(
+    service: httpx.Client, send: Send, receiver: Receiver, finish: Finish, ledger: Ledger
+) -> None:
+    job = send(expires_in_s="1", client_ref="mine")
+    assert eventually(lambda: receiver.types == ["job.canceled"])
+    again = service.post(f"/v1/jobs/{job['id']}/retry").json()
+    assert (again["client_ref"], again["webhook"]) == ("mine", job["webhook"])
+    finish(again["id"])
+    assert eventually(lambda: receiver.types == ["job.canceled", "job.succeeded"])
+    assert receiver.messages[1].told["data"]["id"] == again["id"]
+    assert ledger.get(again["id"]).client_ref == "mine"
+
+
+def test_without_a_secret_nothing_is_sent(
+    service: httpx.Client, send: Send, receiver: Receiver, finish: Finish, settings: Settings
+) -> None:
+    job = send()
+    assert remove_secrets(settings.webhooks, "")
+    finish(job["id"])
+    assert eventually(lambda: "no_secret" in (errors(service, job) or [[]])[0])
+    assert receiver.all == []
+
+
+def test_while_secrets_overlap_a_message_can_be_verified_with_either(
+    send: Send, receiver: Receiver, finish: Finish, secret: str, settings: Settings
+) -> None:
+    for told, (overlap, is_old_good) in enumerate(((timedelta(hours=1), True), (timedelta(), False))):
+        new = rotate_secret(settings.webhooks, "", overlap)
+        finish(send()["id"])
+        assert eventually(lambda told=told: len(receiver.messages) == told + 1)  # type: ignore[misc]
+        message = receiver.messages[-1]
+        assert verified(message, new)
+        if is_old_good:
+            assert verified(message, secret)
+        else:
+            with pytest.raises(WebhookVerificationError):
+                verified(message, secret)
+
+
+def test_the_public_address_stands_before_the_jobs(
+    serve: Serve, settings: Settings, redis: Redis, receiver: Receiver, finish: Finish, secret: str, jpeg: bytes
+) -> None:
+    assert redis.ping()
+    with serve(settings.model_copy(update={"public_url": "https://photos.example.org/"})) as client:
+        form = {"reference_id": "rose", "webhook_url": receiver.url}
+        job = client.post("/v1/jobs", files={"photo": ("me.jpg", jpeg)}, data=form).json()
+        finish(job["id"])
+        assert eventually(lambda: receiver.messages)
+    assert verified(receiver.messages[0], secret)
+    assert receiver.messages[0].told["data"]["url"] == f"https://photos.example.org/v1/jobs/{job['id']}"
