@@ -16,6 +16,7 @@ from diffam_client.contract.job import Job as Job
 from diffam_client.contract.limits import Limits as Limits
 from diffam_client.contract.offer import Reference as Reference
 from diffam_client.contract.offer import Target as Target
+from diffam_client.contract.webhook import Deliveries as Deliveries
 from diffam_client.errors import AnswerUnreadable as AnswerUnreadable
 from diffam_client.errors import BadRequest as BadRequest
 from diffam_client.errors import ClientError as ClientError

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from diffam_client.answers import ask, read, read_job
 from diffam_client.asking import Asked, Photo, form_of, headers_of, photo_bytes
 from diffam_client.contract.job import Job, Jobs, Kind, Status
+from diffam_client.contract.webhook import Deliveries
 from diffam_client.wire import Wire
 
 PAGE = 100
@@ -64,6 +65,16 @@ async def retry(wire: Wire, job: Job | str) -> Job:
     Raises Conflict: there is nothing to be tried again; NotThere, Refused, Unreachable.
     """
     return read_job(await ask(wire, "POST", f"{place_of(job)}/retry"))
+
+
+async def deliveries(wire: Wire, job: Job | str) -> Deliveries:
+    """What its webhook was told, and is to be told. Raises NotThere: it has none; Refused, Unreachable."""
+    return read(Deliveries, await ask(wire, "GET", f"{place_of(job)}/deliveries"))
+
+
+async def redeliver(wire: Wire, job: Job | str) -> Job:
+    """Tell its webhook everything again, in order. Raises NotThere, Refused, Unreachable."""
+    return read_job(await ask(wire, "POST", f"{place_of(job)}/redeliver"))
 
 
 async def erase(wire: Wire, job: Job | str) -> None:

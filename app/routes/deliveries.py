@@ -7,7 +7,7 @@ from app.answers import job_response, settled
 from app.problem import PROBLEMS, Problem
 from app.service import ServiceDep
 from diffam_client.contract.job import Job
-from jobs.webhooks.delivery import Deliveries
+from diffam_client.contract.webhook import Deliveries
 
 router = APIRouter(prefix="/v1/jobs", tags=["webhooks"], responses=PROBLEMS)
 

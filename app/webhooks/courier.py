@@ -14,9 +14,10 @@ from starlette.concurrency import run_in_threadpool
 
 from app.webhooks.pinned import PinnedTransport
 from app.webhooks.sending import Sender
+from diffam_client.contract.webhook import Attempt
 from jobs.errors import LedgerError
 from jobs.settings import Settings
-from jobs.webhooks.delivery import Attempt, Delivery, Outcome
+from jobs.webhooks.delivery import Delivery, Outcome
 from jobs.webhooks.outbox import Outbox
 from jobs.webhooks.secrets import read_secrets
 

@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 from app.webhooks.messages import challenge_message, event_message, headers_of
 from app.webhooks.pinned import NoPublicAddress
-from jobs.webhooks.delivery import Attempt, AttemptError, Delivery, Ending, Outcome
+from diffam_client.contract.webhook import Attempt, AttemptError
+from jobs.webhooks.delivery import Delivery, Ending, Outcome
 
 CHALLENGE_BYTES = 32
 MOST_ANSWER_BYTES = 4096  # of an answered challenge; of all others nothing is read

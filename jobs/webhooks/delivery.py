@@ -1,20 +1,13 @@
-"""What the outbox hands to whoever sends, what becomes of an attempt, and what is told of all of them."""
+"""What the outbox hands to whoever sends, and what becomes of an attempt."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from diffam_client.contract.webhook import Event, Webhook
+from diffam_client.contract.webhook import Attempt, Event, Webhook
 
 Ending = Literal["delivered", "again", "unverified", "gone"]
 """Of an attempt. `unverified`: the endpoint did not answer its challenge; `gone`: it wants nothing more."""
-State = Literal["pending", "delivered", "failed"]
-EndpointState = Literal["unverified", "verified", "disabled"]
-AttemptError = Literal[
-    "no_public_address", "unreachable", "timeout", "redirect", "status", "gone", "challenge", "no_secret", "internal"
-]
 
 
 @dataclass(frozen=True)
@@ -47,21 +40,6 @@ class Delivery:
         return "running" if self.type == "job.started" else self.type.removeprefix("job.")
 
 
-class Attempt(BaseModel):
-    """One POST, or two where the endpoint was challenged first."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    at: datetime = Field(description="When it began")
-    message_id: str = Field(description="Of which message")
-    status_code: int | None = Field(description="Of the last answer; null: none came")
-    error: AttemptError | None = Field(
-        description="Why it failed: `no_public_address`, `unreachable`, `timeout`, `redirect`, `status` (no 2xx), "
-        "`gone` (410), `challenge` (not answered), `no_secret` (the operator took it away), `internal`"
-    )
-    seconds: float = Field(description="How long it took")
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What became of an attempt. is_proven: the endpoint has just answered a challenge, or taken a message.
@@ -73,32 +51,6 @@ class Outcome:
     attempt: Attempt
     is_proven: bool = False
     after_s: float = 0
-
-
-class Message(BaseModel):
-    """Something that the webhook is told, and what became of that."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str = Field(description="Its `webhook-id`, the same in every attempt")
-    type: Event = Field(description="What happened")
-    at: datetime = Field(description="When it happened")
-    state: State = Field(description="`pending`, `delivered`, or `failed`: nobody tries any more")
-    tries: int = Field(description="Attempts, since the last redelivery was asked for")
-    next_attempt_at: datetime | None = Field(description="While it is the next that is pending: when it is tried")
-    attempts: list[Attempt] = Field(description="The latest ones, oldest first; earlier redeliveries included")
-
-
-class Deliveries(BaseModel):
-    """All that a job's webhook was told, or is to be told."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    webhook: Webhook = Field(description="Who is told")
-    endpoint: EndpointState = Field(
-        description="`unverified` until it answers a challenge; `disabled` once it answered 410"
-    )
-    messages: list[Message] = Field(description="In the order in which they happened, and are delivered")
 
 
 def message_id(job_id: str, number: int) -> str:

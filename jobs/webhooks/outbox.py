@@ -9,11 +9,11 @@ from typing import Any, cast
 
 from redis import Redis
 
-from diffam_client.contract.webhook import Event, Webhook
+from diffam_client.contract.webhook import Attempt, Deliveries, EndpointState, Event, Message, Webhook
 from jobs.errors import ErasedJob, NotRedeliverable, UnknownJob
 from jobs.lua.scripts import load_scripts
 from jobs.settings import Settings
-from jobs.webhooks.delivery import Attempt, Deliveries, Delivery, EndpointState, Message, Outcome, message_id, moment
+from jobs.webhooks.delivery import Delivery, Outcome, message_id, moment
 
 RETRIES = 10
 LEASE_PER_TIMEOUT = 4  # an attempt is two requests at most, and its name is looked up

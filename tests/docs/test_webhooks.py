@@ -11,11 +11,10 @@ import httpx
 import pytest
 from redis import Redis
 
-from diffam_client.contract.webhook import EVENTS, Webhook
+from diffam_client.contract.webhook import EVENTS, AttemptError, Webhook
 from jobs.ledger import Ledger
 from jobs.new_job import NewJob, Terms
 from jobs.settings import Settings
-from jobs.webhooks.delivery import AttemptError
 from jobs.webhooks.secrets import secret_of
 from model_store.catalog import BUNDLES
 from tests.app.conftest import web_process

@@ -8,13 +8,13 @@ import pytest
 from redis import Redis
 
 from diffam_client.contract.job import JobError
-from diffam_client.contract.webhook import EVENTS, Event, Webhook
+from diffam_client.contract.webhook import EVENTS, Attempt, AttemptError, Event, Webhook
 from jobs.errors import EndpointDisabled, ErasedJob, NotRedeliverable, UnknownJob
 from jobs.finished import Protected
 from jobs.ledger import Ledger
 from jobs.new_job import NewJob, Once, Terms
 from jobs.settings import Settings
-from jobs.webhooks.delivery import Attempt, AttemptError, Delivery, Ending, Outcome
+from jobs.webhooks.delivery import Delivery, Ending, Outcome
 from jobs.webhooks.outbox import AT_ONCE, OWNED_AT_ONCE, RETRIES, Outbox
 from tests.jobs.conftest import BUNDLE, INPUT, claimed
 
