@@ -70,19 +70,8 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
     app.add_middleware(Envelope, settings=settings, stopping=stopping, keyring=keyring)  # outside of the others
     register_problems(app)
     for routes in (
-        sending,
-        listing,
-        jobs,
-        events,
-        pictures,
-        deliveries,
-        faces,
-        catalog,
-        limits,
-        finetuning,
-        health,
-        problems,
-    ):
+        sending, listing, jobs, events, pictures, deliveries, faces, catalog, limits, finetuning, health, problems,
+    ):  # fmt: skip
         app.include_router(routes.router)
     add_docs(app)
     tell_of_webhooks(app)

@@ -108,6 +108,8 @@ def receiving(tls: SSLContext | None = None) -> Iterator[Receiver]:
     """A receiver until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # which would keep connections
+
         def do_POST(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(headers.get("content-length", 0))).decode()

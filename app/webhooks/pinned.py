@@ -26,7 +26,7 @@ class PinnedTransport(httpx.AsyncBaseTransport):
         self._loopback = loopback
         self._resolve = resolve
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        self._inner = httpx.AsyncHTTPTransport(verify=verify, trust_env=False, limits=limits)
+        self._inner = httpx.AsyncHTTPTransport(verify=verify, limits=limits)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises NoPublicAddress, and httpx.TransportError where nobody answers."""

@@ -5,12 +5,15 @@ import re
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 from redis import Redis
+from standardwebhooks import Webhook as Signer
 
+from app.webhooks.messages import EventMessage
 from diffam_client.contract.webhook import EVENTS, AttemptError, Webhook
 from jobs.ledger import Ledger
 from jobs.new_job import NewJob, Terms
@@ -58,6 +61,15 @@ def test_the_receiver_of_the_page_verifies_and_is_told(
             assert eventually(lambda: httpx.post(url, content=b"{}", headers=forged).status_code == 401)
         finally:
             receiver.kill()
+
+
+def test_the_example_of_the_page_is_signed_as_it_says() -> None:
+    head, body = re.findall(r"^```http\nPOST .*?\n(.*?)\n\n(.*?)\n```", PAGE, re.MULTILINE | re.DOTALL)[0]
+    headers = dict(line.split(": ", 1) for line in head.splitlines())
+    (secret,) = re.findall(r"`(whsec_[^`]+)`", PAGE)
+    at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+    assert Signer(secret).sign(headers["webhook-id"], at, body) == headers["webhook-signature"]
+    assert EventMessage.model_validate_json(body).timestamp <= at
 
 
 def test_the_page_names_every_event_field_and_error() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import httpx
 import pytest
@@ -136,6 +137,29 @@ async def test_a_name_that_is_never_answered_costs_no_more_than_the_patience() -
 
     outcome = await attempted("https://photos.example.org/", transport=PinnedTransport(resolve=never))
     assert outcome.attempt.error == "timeout"
+
+
+async def test_a_look_up_that_hangs_is_left_alone_and_others_are_made_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    is_over, real = threading.Event(), socket.getaddrinfo
+
+    def look_up(host: str, *rest: Any, **more: Any) -> Any:
+        """The system's; there is no other way to have a name server that does not answer."""
+        return is_over.wait(30) if host.startswith("hanging") else real(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    try:
+        with receiving() as receiver:
+            urls = [*(f"https://hanging{number}.example.org/" for number in range(50)), receiver.url]
+            async with httpx.AsyncClient(transport=PinnedTransport(loopback=True), timeout=TIMEOUT_S) as client:
+                sender, begun = Sender(client, TIMEOUT_S, None), time.monotonic()
+                tries = [sender.attempt(delivery(url, is_verified=True), [SECRET]) for url in urls]
+                outcomes = await asyncio.gather(*tries)
+                assert time.monotonic() - begun < TIMEOUT_S + 1
+    finally:
+        is_over.set()
+    assert [outcome.attempt.error for outcome in outcomes] == ["timeout"] * 50 + [None]
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,25 @@ def test_the_second_message_waits_for_the_first_one_however_long_that_takes(
     assert (second.type, second.status, second.tries) == ("job.succeeded", "succeeded", 0)
 
 
+def test_what_happens_while_a_message_is_on_its_way_waits_for_that_one(
+    ledger: Ledger, outbox: Outbox, protected: Protected
+) -> None:
+    verify(outbox, ledger, protected)
+    job_id = told(ledger)
+    claimed(ledger, job_id)
+    (started,) = taken(outbox)
+    ledger.cancel(job_id)
+    assert outbox.take(10) == []
+    outbox.settle(started, outcome("delivered", started))
+    assert [each.type for each in outbox.take(10)] == ["job.canceled"]
+
+
+def test_no_more_is_taken_than_there_is_room_for(ledger: Ledger, outbox: Outbox) -> None:
+    for number in range(5):
+        ledger.cancel(told(ledger, url=f"{URL}/{number}"))
+    assert [len(outbox.take(2)) for _ in range(4)] == [2, 2, 1, 0]
+
+
 def test_one_sender_at_a_time_has_a_job_whoever_asks(ledger: Ledger, outbox: Outbox, protected: Protected) -> None:
     verify(outbox, ledger, protected)
     verify(outbox, ledger, protected, f"{URL}2")
@@ -274,7 +293,10 @@ def test_a_redelivery_asks_a_disabled_endpoint_anew(ledger: Ledger, outbox: Outb
     )  # fmt: skip
 
 
-def test_a_redelivery_during_a_delivery_makes_no_second_one_beside_it(ledger: Ledger, outbox: Outbox) -> None:
+def test_a_redelivery_during_a_delivery_makes_no_second_one_beside_it(
+    ledger: Ledger, outbox: Outbox, protected: Protected
+) -> None:
+    verify(outbox, ledger, protected)
     job_id = told(ledger)
     claimed(ledger, job_id)
     ledger.cancel(job_id)
