@@ -144,6 +144,18 @@ def test_what_is_too_early_is_not_asked_for_again(call: Caller, crowded: Stack, 
     assert pauses == []
 
 
+def test_what_a_deadline_stopped_is_tried_again_in_a_new_job(call: Caller, crowded: Stack, photo: bytes) -> None:
+    here = call.at(crowded.url)
+    late = here("wait", here("submit", photo, reference="rose", cancel_after_s=1))
+    assert (late.status, late.canceled_by) == ("canceled", "deadline")
+    again = here("retry", late)
+    assert again.id != late.id
+    assert here("retry", late).id == again.id
+    with pytest.raises(Conflict, match="job_not_retryable"):
+        here("retry", again)
+    here("erase", again)
+
+
 def test_what_is_refused_before_it_was_sent_is_told_with_its_reason(call: Caller, crowded: Stack) -> None:
     pauses: list[float] = []
     with pytest.raises(BadRequest, match="upload_too_large") as refused:
