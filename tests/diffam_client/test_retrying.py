@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from cli.stack.stack import Stack, running_stack
 from diffam_client import BadRequest, Client, Conflict, KeyRefused, NotThere, TooMuch, Unavailable, Unreachable
 from diffam_client.client import KEY, RETRIES, SERVER
 from diffam_client.contract.limits import Quota
+from diffam_client.retrying import ComeBack, check_whether_to_come_back
 from jobs.access.keys import create_key
 from jobs.settings import Settings
 from tests.cli.conftest import eventually, own_settings
@@ -54,6 +55,29 @@ def guarded(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     _, secret = create_key(settings.keys, "friends", ["submit"], Quota(requests_per_minute=4))
     for stack in served(settings):
         yield stack, secret
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "after", "again"),
+    [
+        ("POST", 409, "1", True),  # the same request is being read
+        ("POST", 409, None, False),
+        ("GET", 409, "1", False),  # the result is not there yet: `wait` is for that
+        ("POST", 429, "60", True),
+        ("POST", 429, "61", False),
+        ("POST", 429, "soon", True),
+        ("GET", 503, None, True),
+        ("GET", 502, None, True),
+        ("POST", 504, None, False),  # what was not to be stored is erased by now
+        ("GET", 500, None, False),
+        ("DELETE", 204, None, False),
+    ],
+)
+def test_only_what_invites_to_it_is_asked_again(method: str, status: int, after: str | None, again: bool) -> None:
+    headers = {} if after is None else {"Retry-After": after}
+    response = httpx.Response(status, headers=headers, request=httpx.Request(method, "http://here/v1/jobs"))
+    with pytest.raises(ComeBack) if again else nullcontext():
+        check_whether_to_come_back(response)
 
 
 def test_a_full_queue_is_asked_again_after_the_pause_it_names(call: Caller, crowded: Stack, photo: bytes) -> None:
@@ -142,6 +166,18 @@ def test_what_is_too_early_is_not_asked_for_again(call: Caller, crowded: Stack, 
     with pytest.raises(NotThere, match="not_found"):
         here("get", "../limits")
     assert pauses == []
+
+
+def test_what_a_deadline_stopped_is_tried_again_in_a_new_job(call: Caller, crowded: Stack, photo: bytes) -> None:
+    here = call.at(crowded.url)
+    late = here("wait", here("submit", photo, reference="rose", cancel_after_s=1))
+    assert (late.status, late.canceled_by) == ("canceled", "deadline")
+    again = here("retry", late)
+    assert again.id != late.id
+    assert here("retry", late).id == again.id
+    with pytest.raises(Conflict, match="job_not_retryable"):
+        here("retry", again)
+    here("erase", again)
 
 
 def test_what_is_refused_before_it_was_sent_is_told_with_its_reason(call: Caller, crowded: Stack) -> None:
