@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished file, what it wears, what became of every face, who made it, and seconds by stage."""
+    """A finished file, what it wears, what became of every face, who made it, seconds by stage, and its undo file."""
 
     photo: bytes
     reference: str
@@ -31,6 +31,7 @@ class Picture:
     faces: list[FaceReport]
     bundle: dict[str, str]
     seconds: dict[str, float]
+    undo: bytes | None = None
 
 
 Make = Callable[[bytes, str | None, OnProgress], list[Picture]]
@@ -45,8 +46,8 @@ def limits_of(settings: Settings) -> PhotoLimits:
     return PhotoLimits(settings.max_pixels, settings.max_side_px, settings.min_side_px, ("avif", "heic"))
 
 
-def make_here(bundle: "Bundle", settings: Settings, wish: Wish) -> Make:
-    """Protect photos on this machine."""
+def make_here(bundle: "Bundle", settings: Settings, wish: Wish, undo_to: str | None = None) -> Make:
+    """Protect photos on this machine. undo_to: the public key for undo files, if there are to be any."""
     from protection.pipeline import protect_photos
     from protection.plan import Request
 
@@ -54,14 +55,16 @@ def make_here(bundle: "Bundle", settings: Settings, wish: Wish) -> Make:
 
     def make(upload: bytes, target: str | None, on_progress: OnProgress) -> list[Picture]:
         photo = canonical_photo(upload, limits_of(settings)).png
-        request = Request(photo, wish.model_copy(update={"target_id": target}))
+        request = Request(photo, wish.model_copy(update={"target_id": target}), undo_to)
         (protected,) = protect_photos(bundle, [request], on_progress)
         if isinstance(protected, Exception):
             raise protected
         return [
-            Picture(each.photo, each.reference, each.target, each.strength, each.faces, name, protected.seconds)
+            Picture(
+                each.photo, each.reference, each.target, each.strength, each.faces, name, protected.seconds, each.undo
+            )
             for each in protected.candidates
-        ]
+        ]  # fmt: skip
 
     return make
 

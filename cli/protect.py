@@ -1,6 +1,7 @@
 """`diffam protect PHOTO`: a photo in, a protected photo out, without a service."""
 
 import sys
+from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from cli.bundles.choosing import choose
 from cli.make import Picture, make_here
 from cli.scores import print_grade, print_scores
+from cli.undo.sealing import UndoOrder
 from cli.wishes import check_looks
 from diffam_client.contract.report import FACES
 from diffam_client.contract.report import Progress as Told
@@ -19,23 +21,41 @@ from model_store.additions import with_additions
 from model_store.choice import Choice
 
 
-def protect(console: Console, settings: Settings, photo: Path, wish: Wish, out: Path, as_json: bool) -> None:
-    """Protect `photo` and write `out`, further candidates beside it as `out-2`, `out-3`; the scores go to stdout.
+@dataclass(frozen=True)
+class PhotoOrder:
+    """What to make of a photo, and where: further candidates go beside `out` as `out-2`, `out-3`."""
+
+    photo: Path
+    wish: Wish
+    out: Path
+    undo: UndoOrder | None = None
+
+
+def protect(console: Console, settings: Settings, order: PhotoOrder, as_json: bool) -> None:
+    """Protect a photo and write what the order asks for; the scores go to stdout, and so does a key that was drawn.
 
     Raises CliError, PhotoRejected, DiffAMError, StoreError, OSError.
     """
-    choice = choose(settings)
-    check_looks(with_additions(choice.catalog, settings.added_to(choice.folder.name)), wish)
-    pictures = travel(choice, settings, photo.read_bytes(), wish)
-    saved = numbered(out, len(pictures))
+    choice, undo = choose(settings), order.undo
+    check_looks(with_additions(choice.catalog, settings.added_to(choice.folder.name)), order.wish)
+    pictures = travel(choice, settings, order.photo.read_bytes(), order.wish, undo.public_key if undo else None)
+    saved = numbered(order.out, len(pictures))
     for path, picture in zip(saved, pictures, strict=True):
         path.write_bytes(picture.photo)
+    undoing = numbered(undo.file, len(pictures)) if undo else []
+    for path, picture in zip(undoing, pictures, strict=False):
+        path.write_bytes(picture.undo or b"")
     if as_json:
-        sys.stdout.write(dumps(as_facts(pictures, saved), indent=2) + "\n")
+        told = {"undo": {"files": [str(path) for path in undoing], "key": undo.key}} if undo else {}
+        sys.stdout.write(dumps(as_facts(pictures, saved) | told, indent=2) + "\n")
         return
     for path, picture in zip(saved, pictures, strict=True):
         print_scores(console, picture.faces)
         console.print(f"Saved {path}", soft_wrap=True)
+    for path in undoing:
+        console.print(f"Saved {path}: `diffam undo` restores the original with it", soft_wrap=True)
+    if undo and undo.is_drawn:
+        console.print(f"Its key, which nobody else has: {undo.key}", soft_wrap=True, highlight=False)
     print_grade(console, pictures[0].bundle)
 
 
@@ -57,8 +77,10 @@ def as_facts(pictures: list[Picture], saved: list[Path]) -> dict[str, object]:
     return {**rows[0], "seconds": pictures[0].seconds, "bundle": pictures[0].bundle, **candidates}
 
 
-def travel(choice: Choice, settings: Settings, upload: bytes, wish: Wish) -> list[Picture]:
+def travel(choice: Choice, settings: Settings, upload: bytes, wish: Wish, undo_to: str | None = None) -> list[Picture]:
     """Take one photo through the chosen bundle, with a progress bar on stderr.
+
+    undo_to: the public key to which undo files are sealed, if there are to be any.
 
     Raises PhotoRejected, DiffAMError, StoreError.
     """
@@ -68,7 +90,7 @@ def travel(choice: Choice, settings: Settings, upload: bytes, wish: Wish) -> lis
         from model_store.opening import open_chosen  # here, so that a wrong word is answered before torch loads
 
         added = settings.added_to(choice.folder.name)
-        make = make_here(open_chosen(choice, settings.device, added, wish.judges), settings, wish)
+        make = make_here(open_chosen(choice, settings.device, added, wish.judges), settings, wish, undo_to)
 
         def on_progress(progress: Told) -> None:
             bar.update(task, description=progress.stage.replace("_", " "), completed=progress.fraction, total=1.0)

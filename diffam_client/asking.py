@@ -36,6 +36,8 @@ class Asked(TypedDict, total=False):
     ttl_s: int | None
     expires_in_s: int | None
     store: bool
+    undo: bool
+    undo_key: str | None
     cancel_after_s: int | None
     idempotency_key: str | None
 

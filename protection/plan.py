@@ -22,10 +22,14 @@ LEFT_ALONE = {"face_too_small": FaceTooSmall, "face_in_profile": FaceInProfile}
 
 
 class Request(NamedTuple):
-    """An encoded photo and what to do with it; without a target, the first one its reference was trained for."""
+    """An encoded photo and what to do with it; without a target, the first one its reference was trained for.
+
+    undo_to: the public key to which an undo file is sealed; None: there is to be none.
+    """
 
     photo: bytes
     wish: Wish
+    undo_to: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +46,7 @@ class Upload:
     chosen: tuple[int, ...]
     beyond: tuple[int, ...]
     seconds: float
+    undo_to: str | None = None
 
     @property
     def rows(self) -> int:

@@ -11,7 +11,9 @@ local ERASED = 'diffam:erased'    -- counter: how often bytes were deleted, see 
 local ENDS = 'diffam:ends'        -- zset: keys by when the reaper deletes them; their own expiry is far less punctual
 
 -- What a photo's job may end with: the first picture, and two more to choose from.
-local PICTURES = {'result', 'comparison', 'result.1', 'comparison.1', 'result.2', 'comparison.2'}
+local PICTURES = {
+  'result', 'comparison', 'undo', 'result.1', 'comparison.1', 'undo.1', 'result.2', 'comparison.2', 'undo.2',
+}
 
 local function key(kind, id) return 'diffam:' .. kind .. ':' .. id end
 
