@@ -102,6 +102,8 @@ def protect(
         str, typer.Option(help="Identity to resemble; the look's first, in an album a different one per photo.")
     ] = "",
     which: Annotated[str, typer.Option("--faces", help="all, largest, or numbers from `diffam faces`: 0,2")] = "all",
+    skip: Annotated[str, typer.Option(help="Faces to leave out: numbers from `diffam faces`.")] = "",
+    eyes: Annotated[str, typer.Option(help="A face that no search finds, by both eyes in pixels: x,y,x,y.")] = "",
     strength: Annotated[str, typer.Option(help="0 (no make-up) to 1, or auto: the least that passes the bar.")] = "1",
     effort: Effort = "",
     regions: Annotated[str, typer.Option(help="Where make-up may go.")] = "lips,eyes,skin",
@@ -134,7 +136,7 @@ def protect(
         wish = read_wish({
             "reference_id": reference, "target_id": target, "faces": which, "strength": strength, "regions": regions,
             "survival": survival, "candidates": candidates, "vary": vary, "judges": judges,
-            "effort": effort, "quality": quality,
+            "effort": effort, "quality": quality, "skip": skip, "eyes": eyes,
             "output_format": file_format if is_album else format_of(out.suffix),
         })  # fmt: skip
         if is_album:

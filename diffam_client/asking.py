@@ -26,6 +26,8 @@ class Asked(TypedDict, total=False):
     strength: float | Literal["auto"]
     effort: Effort | None
     faces: Literal["all", "largest"] | Sequence[int]
+    skip: Sequence[int]
+    eyes: Sequence[float]
     regions: Sequence[Region]
     survival: Sequence[Treatment]
     judges: Literal["all", "none"] | Sequence[str] | None

@@ -24,7 +24,7 @@ from protection.batch import invert, within
 from protection.comparison import draw_comparison
 from protection.compositing import composite
 from protection.makeup import make_up
-from protection.plan import AUTO_ROWS, Request, Upload, Variant, choose_faces, plan_variants, rows_per_face
+from protection.plan import AUTO_ROWS, Request, Upload, Variant, find_faces, plan_variants, rows_per_face
 from protection.refining import is_thorough, refine_faces
 from protection.scoring import score_faces, seen_face
 from protection.strength import Wearing
@@ -93,13 +93,12 @@ def open_photo(models: Models, max_faces: int | None, request: Request) -> Uploa
     """Decode a photo, find its faces and choose those to protect: `max_faces` at most, and fewer where each is made up
     more often than `auto` does.
 
-    Raises PhotoUnreadable, NoFaceFound, FaceUnknown, FaceTooSmall, FaceInProfile.
+    Raises PhotoUnreadable, EyesMisplaced, NoFaceFound, FaceUnknown, NoFaceLeft, FaceTooSmall, FaceInProfile.
     """
     started = perf_counter()
     photo, alpha = decode_rgba(request.photo)
-    found = models.detector.all(photo)
     most = None if max_faces is None else min(max_faces, max(1, max_faces * AUTO_ROWS // rows_per_face(request.wish)))
-    chosen = choose_faces(found, request.wish.faces, most)
+    found, chosen = find_faces(models.detector, photo, request.wish, most)
     seconds = round(perf_counter() - started, 4)
     return Upload(request.wish, photo, alpha, found, chosen.within, chosen.beyond, seconds, request.undo_to)
 

@@ -87,6 +87,8 @@ async def _made(request: Request, service: Service, once: Once | None, sending: 
             undo_key = submission.undo_key or drawn
             undo_to = {"undo_to": public_of(undo_key) if undo_key else None}
             asked = JobInput.model_validate(wish | style_ids | dict(stored(photo)) | undo_to)
+            if why := asked.misplaced(photo.width, photo.height):
+                raise Problem("invalid_field", why, param="eyes")
             new = NewJob(asked, service.bundle, once=once, terms=terms)
             return _Made(await service.enqueue(new, photo.png), submission.store, drawn)
 
