@@ -15,11 +15,12 @@ from starlette.concurrency import run_in_threadpool
 from app.problem import Problem
 from app.repeats import REPLAYED
 from app.service import Service
-from diffam_client.contract.job import Candidate, Job, Output, OutputPhoto
+from diffam_client.contract.job import Candidate, Job, JobInput, Output, OutputPhoto
 from jobs.errors import UnknownJob
 from jobs.new_job import Accepted
 from jobs.settings import Settings
 
+UNDO_TYPE = "application/octet-stream"
 POLL_S = 0.2  # between two looks at the ledger while a client waits
 PREFER_WAIT = re.compile(r"(?:^|[\s,;])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
 
@@ -27,20 +28,25 @@ Prefer = Annotated[str, Header(description="`wait=n` holds the answer until the 
 IfNoneMatch = Annotated[str, Header(description="An earlier ETag: 304 if nothing changed")]
 
 
-async def accepted(service: Service, new: Accepted, prefer: str) -> Response:
-    """The answer to whoever sent a job: 202 and where to watch it, or 200 when it is over or `prefer` saw it end."""
+async def accepted(service: Service, new: Accepted, prefer: str, undo_key: str | None = None) -> Response:
+    """The answer to whoever sent a job: 202 and where to watch it, or 200 when it is over or `prefer` saw it end.
+
+    undo_key: is told in this answer alone.
+    """
     job, waited = await settled(service, new.job_id, prefer)
+    job = job.model_copy(update={"undo_key": undo_key})
     replayed = REPLAYED if new.is_repeat else {}
     headers = waited | replayed | {"Location": f"/v1/jobs/{new.job_id}"}
     return job_response(job, headers, status=200 if job.is_over else 202)
 
 
-async def answered_once(service: Service, new: Accepted, prefer: str) -> Response:
+async def answered_once(service: Service, new: Accepted, prefer: str, undo_key: str | None = None) -> Response:
     """The job with its pictures inside, as data URLs; then nothing of it is left. Raises Problem: it took too long."""
     try:
         job, waited = await settled(service, new.job_id, prefer)
         if not job.is_over:
             raise Problem("not_in_time", "the job was not over in the time that Prefer gave it, and is erased")
+        job = job.model_copy(update={"undo_key": undo_key})
         body = await run_in_threadpool(_with_pictures, service, job)
     finally:
         with anyio.CancelScope(shield=True), suppress(UnknownJob, RedisError):
@@ -54,8 +60,9 @@ def _with_pictures(service: Service, job: Job) -> str:
         return job.model_dump_json()
 
     def inside(photo: OutputPhoto, number: int) -> OutputPhoto:
-        picture = base64.b64encode(service.ledger.blob("result", job.id, number) or b"").decode()
-        return _found_at(photo, f"data:{photo.media_type};base64,{picture}")
+        undo = service.ledger.blob("undo", job.id, number)
+        picture = _data_url(photo.media_type, service.ledger.blob("result", job.id, number) or b"")
+        return _found_at(photo, picture, None if undo is None else _data_url(UNDO_TYPE, undo))
 
     chosen = inside(job.output.photo, 0)
     others = [
@@ -64,6 +71,10 @@ def _with_pictures(service: Service, job: Job) -> str:
     ]
     output = job.output.model_copy(update={"photo": chosen, "candidates": others})
     return job.model_copy(update={"output": output}).model_dump_json()
+
+
+def _data_url(media_type: str, content: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
 def wait_of(prefer: str, settings: Settings) -> int | None:
@@ -104,8 +115,8 @@ def told(job: Job) -> Job:
     here = f"/v1/jobs/{job.id}"
     output = job.output
     if output and output.photo:
-        photo = _found_at(output.photo, f"{here}/result")
-        output = output.model_copy(update={"photo": photo, "candidates": _candidates(output, here)})
+        photo = _found_at(output.photo, f"{here}/result", f"{here}/undo" if _is_undoable(job) else None)
+        output = output.model_copy(update={"photo": photo, "candidates": _candidates(job, output, here)})
     return job.model_copy(update={"links": dict(_links(job, here)), "output": output})
 
 
@@ -114,6 +125,8 @@ def _links(job: Job, here: str) -> Iterator[tuple[str, str]]:
     yield from {"self": here, "events": f"{here}/events"}.items()
     if job.output and job.output.photo:
         yield from {"result": f"{here}/result", "comparison": f"{here}/comparison"}.items()
+        if _is_undoable(job):
+            yield "undo", f"{here}/undo"
     if not job.is_over:
         yield "cancel", f"{here}/cancel"
     if job.retry_before:
@@ -125,15 +138,29 @@ def _links(job: Job, here: str) -> Iterator[tuple[str, str]]:
     yield "erase", here
 
 
-def _found_at(photo: OutputPhoto, url: str) -> OutputPhoto:
-    return photo.model_copy(update={"url": url})
+def _is_undoable(job: Job) -> bool:
+    return isinstance(job.input, JobInput) and job.input.undo_to is not None
 
 
-def _candidates(output: Output, here: str) -> list[Candidate]:
-    """The pictures to choose from, each with its address."""
-    urls = (f"{here}/result?candidate={number}" for number in range(len(output.candidates)))
-    found = zip(output.candidates, urls, strict=True)
-    return [each.model_copy(update={"photo": _found_at(each.photo, url)}) for each, url in found]
+def _found_at(photo: OutputPhoto, url: str, undo_url: str | None) -> OutputPhoto:
+    return photo.model_copy(update={"url": url, "undo_url": undo_url})
+
+
+def _candidates(job: Job, output: Output, here: str) -> list[Candidate]:
+    """The pictures to choose from, each with its addresses."""
+    numbered = enumerate(output.candidates)
+    return [
+        each.model_copy(
+            update={
+                "photo": _found_at(
+                    each.photo,
+                    f"{here}/result?candidate={number}",
+                    f"{here}/undo?candidate={number}" if _is_undoable(job) else None,
+                )
+            }
+        )
+        for number, each in numbered
+    ]
 
 
 def etag(body: bytes) -> str:

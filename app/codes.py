@@ -98,7 +98,11 @@ FACTS: Mapping[str, Fact] = {
     "no_face_found": Fact(IN_A_JOB, "No face was found in the photo."),
     "face_too_small": Fact(IN_A_JOB, "The face has too few pixels to carry make-up."),
     "face_in_profile": Fact(IN_A_JOB, "The face is seen from the side."),
-    "face_unknown": Fact(IN_A_JOB, "The photo has fewer faces than one of those that `faces` names.", "faces"),
+    "face_unknown": Fact(
+        IN_A_JOB, "The photo has fewer faces than one of those that `faces` or `skip` names.", "faces"
+    ),
+    "eyes_misplaced": Fact(IN_A_JOB, "The eyes that were marked cannot be those of a face in this photo.", "eyes"),
+    "no_face_left": Fact(IN_A_JOB, "Every face that was to be protected was left out by `skip`.", "skip"),
     "face_not_chosen": Fact(IN_A_JOB, "The face was not among those to protect."),
     "face_beyond_limit": Fact(IN_A_JOB, "The job had no room for this face; a second one that names it has.", "faces"),
     "photo_takes_too_long": Fact(IN_A_JOB, "Work on the photo alone took longer than a worker may take."),

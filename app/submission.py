@@ -11,6 +11,7 @@ from app.photo.canonical import Source
 from app.webhooks.url import WebhookUrl
 from diffam_client.contract.webhook import ENDINGS, Events, Webhook
 from diffam_client.contract.wish import Id, OutputFormat, Wish
+from jobs.access.undo_keys import KEY_PATTERN
 from jobs.new_job import Terms
 
 DURATION = re.compile(r"(?=\d)(?:(\d{1,3})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s?)?")
@@ -85,6 +86,14 @@ class Submission(Wish, Told):
 
     store: bool = Field(
         True, description="0: keep nothing; the result is in the answer alone, for which `Prefer: wait=n` waits"
+    )
+    undo: bool = Field(
+        False, description="1: also make a file that brings the original pixels back, with a key; png only"
+    )
+    undo_key: str | None = Field(
+        None,
+        pattern=KEY_PATTERN,
+        description="Your key for it, 64 hexadecimal digits, which is not kept; else one is drawn and told once",
     )
 
     def wish_of(self, source: Source) -> dict[str, Any]:

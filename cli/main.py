@@ -1,15 +1,14 @@
 """The `diffam` command. Every command imports what it needs when it runs, so that `--help` comes at once."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+
+from cli.errors import plain_errors
 
 # Before torch loads, and for the children too. Spinning OpenMP threads that compete for busy cores made small networks
 # up to 80 times slower: one photo on a 2-core machine under load, inversion 15.3 s, passive 0.19 s (torch 2.15).
@@ -21,10 +20,22 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-INTERRUPTED = 130
 
 Reference = Annotated[str | None, typer.Option("--reference", help="Make-up look; the first on offer by default.")]
 Target = Annotated[str | None, typer.Option("--target", help="Identity to resemble; the look's first by default.")]
+Effort = Annotated[
+    str, typer.Option(help="quick: make-up alone; thorough: refined on recognisers; else what the models offer.")
+]
+Survival = Annotated[
+    str, typer.Option(help="Measure again after jpeg75,jpeg50,half,blur,screenshot,messenger, or some of them.")
+]
+Judges = Annotated[
+    str, typer.Option(help="Measure also by recognisers of libraries: all that were pulled, none, or dlib,sface.")
+]
+UndoFile = Annotated[
+    Path | None, typer.Option("--undo", help="Write a file here with which `diffam undo` restores the original.")
+]
+UndoKey = Annotated[str, typer.Option(help="Your key for it, or a file that holds it; else one is drawn.")]
 
 
 @app.command()
@@ -92,23 +103,21 @@ def protect(
         str, typer.Option(help="Identity to resemble; the look's first, in an album a different one per photo.")
     ] = "",
     which: Annotated[str, typer.Option("--faces", help="all, largest, or numbers from `diffam faces`: 0,2")] = "all",
+    skip: Annotated[str, typer.Option(help="Faces to leave out: numbers from `diffam faces`.")] = "",
+    eyes: Annotated[str, typer.Option(help="A face that no search finds, by both eyes in pixels: x,y,x,y.")] = "",
     strength: Annotated[str, typer.Option(help="0 (no make-up) to 1, or auto: the least that passes the bar.")] = "1",
-    effort: Annotated[
-        str, typer.Option(help="quick: make-up alone; thorough: refined on recognisers; else what the models offer.")
-    ] = "",
+    effort: Effort = "",
     regions: Annotated[str, typer.Option(help="Where make-up may go.")] = "lips,eyes,skin",
-    survival: Annotated[
-        str, typer.Option(help="Measure again after jpeg75,jpeg50,half,blur,screenshot,messenger, or some of them.")
-    ] = "",
-    judges: Annotated[
-        str, typer.Option(help="Measure also by recognisers of libraries: all that were pulled, none, or dlib,sface.")
-    ] = "all",
+    survival: Survival = "",
+    judges: Judges = "all",
     candidates: Annotated[str, typer.Option(help="How many pictures to choose from: 1 to 3.")] = "1",
     vary: Annotated[str, typer.Option(help="What candidates differ in: strength or look.")] = "strength",
     file_format: Annotated[
         str, typer.Option("--format", help="Of an album's files: png, jpeg, webp, avif, heic.")
     ] = "png",
     quality: Annotated[str, typer.Option(help="Of jpeg, webp, avif and heic files: 1 to 100.")] = "92",
+    undo_file: UndoFile = None,
+    undo_key: UndoKey = "",
     server: Annotated[
         str | None, typer.Option(help="Have the service at this URL make the photos, of an album several at once.")
     ] = None,
@@ -116,14 +125,16 @@ def protect(
 ) -> None:
     """Protect a photo, or every photo of a folder; run again, an album goes on where it was."""
     with plain_errors():
+        from cli.undo.sealing import undo_order
         from cli.wishes import format_of, read_wish
         from jobs.settings import Settings
 
         is_album = photo.is_dir()
+        undo = undo_order(undo_file, undo_key, out, is_album)
         wish = read_wish({
             "reference_id": reference, "target_id": target, "faces": which, "strength": strength, "regions": regions,
             "survival": survival, "candidates": candidates, "vary": vary, "judges": judges,
-            "effort": effort, "quality": quality,
+            "effort": effort, "quality": quality, "skip": skip, "eyes": eyes,
             "output_format": file_format if is_album else format_of(out.suffix),
         })  # fmt: skip
         if is_album:
@@ -132,10 +143,24 @@ def protect(
             if not protect_album(Console(), Settings(), AlbumOrder(photo, wish, out, server), as_json):
                 raise typer.Exit(1)
         else:
-            from cli.protect import FileOrder
+            from cli.protect import PhotoOrder
             from cli.protect import protect as protect_file
 
-            protect_file(Console(), Settings(), FileOrder(photo, wish, out, server), as_json)
+            protect_file(Console(), Settings(), PhotoOrder(photo, wish, out, undo, server), as_json)
+
+
+@app.command()
+def undo(
+    photo: Annotated[Path, typer.Argument(help="A protected photo, pixel by pixel as it was made.")],
+    undo_file: Annotated[Path, typer.Option("--with", help="The undo file that was made with it.")],
+    key: Annotated[str, typer.Option(help="The key, or a file that holds it.")],
+    out: Annotated[Path, typer.Option(help="Where to write the original: a .png.")],
+) -> None:
+    """Restore the original pixels of a protected photo, to the last bit or not at all."""
+    from cli.undo.restoring import undo_photo
+
+    with plain_errors():
+        undo_photo(Console(), photo, undo_file, key, out)
 
 
 evaluate_app = typer.Typer(help="Measure protection, or the recognisers that judge it.", invoke_without_command=True)
@@ -260,31 +285,6 @@ for _name, (_, _purpose) in GROUPS.items():
     _told = f"{_purpose} (see `diffam {_name} --help`)."
     _passed_on = {"ignore_unknown_options": True, "allow_extra_args": True}
     app.command(_name, help=_told, context_settings=_passed_on, add_help_option=False)(group)
-
-
-@contextmanager
-def plain_errors(interrupted: int = INTERRUPTED) -> Iterator[None]:
-    """Show errors that are facts as one line, with exit status 1; Ctrl-C ends with status `interrupted`."""
-    from app.photo.canonical import PhotoRejected
-    from cli.errors import CliError
-    from diffam_client import ClientError
-    from diffam_core.errors import DiffAMError
-    from evaluation.commercial.errors import VerifierError
-    from jobs.errors import LedgerError
-    from model_store.errors import StoreError
-
-    complain = Console(stderr=True, highlight=False)
-    try:
-        yield
-    except (PhotoRejected, DiffAMError, LedgerError, StoreError, VerifierError) as error:
-        complain.print(f"[red]{error.code}[/]: {escape(str(error))}", soft_wrap=True)
-        raise typer.Exit(1) from error
-    except (CliError, ClientError, OSError) as error:
-        complain.print(str(error), style="red", soft_wrap=True, markup=False)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt:
-        complain.print("stopped")
-        raise typer.Exit(interrupted) from None
 
 
 if __name__ == "__main__":

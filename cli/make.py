@@ -26,7 +26,7 @@ LOOK_UP_S = 2.0
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished file, what it wears, what became of every face, who made it, and seconds by stage."""
+    """A finished file, what it wears, what became of every face, who made it, seconds by stage, and its undo file."""
 
     photo: bytes
     reference: str
@@ -35,6 +35,7 @@ class Picture:
     faces: list[FaceReport]
     bundle: dict[str, str]
     seconds: dict[str, float]
+    undo: bytes | None = None
 
 
 Make = Callable[[bytes, str | None, OnProgress], list[Picture]]
@@ -49,8 +50,8 @@ def limits_of(settings: Settings) -> PhotoLimits:
     return PhotoLimits(settings.max_pixels, settings.max_side_px, settings.min_side_px, ("avif", "heic"))
 
 
-def make_here(bundle: "Bundle", settings: Settings, wish: Wish) -> Make:
-    """Protect photos on this machine."""
+def make_here(bundle: "Bundle", settings: Settings, wish: Wish, undo_to: str | None = None) -> Make:
+    """Protect photos on this machine. undo_to: the public key for undo files, if there are to be any."""
     from protection.pipeline import protect_photos
     from protection.plan import Request
 
@@ -58,29 +59,38 @@ def make_here(bundle: "Bundle", settings: Settings, wish: Wish) -> Make:
 
     def make(upload: bytes, target: str | None, on_progress: OnProgress) -> list[Picture]:
         photo = canonical_photo(upload, limits_of(settings)).png
-        request = Request(photo, wish.model_copy(update={"target_id": target}))
+        request = Request(photo, wish.model_copy(update={"target_id": target}), undo_to)
         (protected,) = protect_photos(bundle, [request], on_progress)
         if isinstance(protected, Exception):
             raise protected
         return [
-            Picture(each.photo, each.reference, each.target, each.strength, each.faces, name, protected.seconds)
+            Picture(
+                each.photo, each.reference, each.target, each.strength, each.faces, name, protected.seconds, each.undo
+            )
             for each in protected.candidates
-        ]
+        ]  # fmt: skip
 
     return make
 
 
-def make_there(client: Client, wish: Wish, stop: Event) -> Make:
-    """Have a service protect photos, and erase every job afterwards; `stop` gives up early."""
+def make_there(client: Client, wish: Wish, stop: Event, undo_key: str | None = None) -> Make:
+    """Have a service protect photos, and erase every job afterwards; `stop` gives up early.
+
+    undo_key: opens the undo files, if there are to be any.
+    """
 
     def make(upload: bytes, target: str | None, on_progress: OnProgress) -> list[Picture]:
-        job = client.submit(upload, **asked(wish, target))
+        fields = asked(wish, target)
+        if undo_key:
+            fields["undo"], fields["undo_key"] = True, undo_key
+        job = client.submit(upload, **fields)
         try:
             protected = client.fetch(_followed(client, job, on_progress, stop))
+            undoing = [client.undo(job, index) if undo_key else None for index in range(len(protected.pictures))]
         finally:
             with suppress(ClientError):  # what cannot be erased goes when it expires
                 client.erase(job)
-        return [_picture(protected.job, each) for each in protected.pictures]
+        return [_picture(protected.job, *each) for each in zip(protected.pictures, undoing, strict=True)]
 
     return make
 
@@ -120,8 +130,6 @@ def _followed(client: Client, job: Job, on_progress: OnProgress, stop: Event) ->
     return job
 
 
-def _picture(job: Job, made: Made) -> Picture:
-    name = {"name": job.bundle.name, "grade": job.bundle.grade}
-    return Picture(
-        made.photo, made.reference, made.target, made.strength, list(made.faces), name, job.timings.stages_s or {}
-    )
+def _picture(job: Job, made: Made, undo: bytes | None) -> Picture:
+    name, seconds = {"name": job.bundle.name, "grade": job.bundle.grade}, job.timings.stages_s or {}
+    return Picture(made.photo, made.reference, made.target, made.strength, list(made.faces), name, seconds, undo)

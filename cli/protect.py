@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from cli.bundles.choosing import choose
 from cli.make import Picture, make_here, make_there, service_at
 from cli.scores import print_grade, print_scores
+from cli.undo.sealing import UndoOrder
 from cli.wishes import check_looks
 from diffam_client.contract.report import FACES, OnProgress
 from diffam_client.contract.report import Progress as Told
@@ -23,34 +24,46 @@ from model_store.additions import with_additions
 
 
 @dataclass(frozen=True)
-class FileOrder:
-    """A photo is to be finished as `out`, with one wish, here or by the service at a URL."""
+class PhotoOrder:
+    """What to make of a photo, and where; further candidates go beside `out` as `out-2`, `out-3`.
+
+    server: the URL of the service that makes it; this machine without one.
+    """
 
     photo: Path
     wish: Wish
     out: Path
+    undo: UndoOrder | None = None
     server: str | None = None
 
 
-def protect(console: Console, settings: Settings, order: FileOrder, as_json: bool) -> None:
-    """Protect a photo, further candidates beside it as `out-2`, `out-3`; the scores go to stdout.
+def protect(console: Console, settings: Settings, order: PhotoOrder, as_json: bool) -> None:
+    """Protect a photo and write what the order asks for; the scores go to stdout, and so does a key that was drawn.
 
     Raises CliError, ClientError, PhotoRejected, DiffAMError, StoreError, OSError.
     """
-    upload = order.photo.read_bytes()
+    upload, undo = order.photo.read_bytes(), order.undo
     if order.server:
-        pictures = travel_there(order.server, settings, upload, order.wish)
+        pictures = travel_there(order.server, settings, upload, order.wish, undo.key if undo else None)
     else:
-        pictures = travel(settings, upload, order.wish)
+        pictures = travel(settings, upload, order.wish, undo.public_key if undo else None)
     saved = numbered(order.out, len(pictures))
     for path, picture in zip(saved, pictures, strict=True):
         path.write_bytes(picture.photo)
+    undoing = numbered(undo.file, len(pictures)) if undo else []
+    for path, picture in zip(undoing, pictures, strict=False):
+        path.write_bytes(picture.undo or b"")
     if as_json:
-        sys.stdout.write(dumps(as_facts(pictures, saved), indent=2) + "\n")
+        told = {"undo": {"files": [str(path) for path in undoing], "key": undo.key}} if undo else {}
+        sys.stdout.write(dumps(as_facts(pictures, saved) | told, indent=2) + "\n")
         return
     for path, picture in zip(saved, pictures, strict=True):
         print_scores(console, picture.faces)
         console.print(f"Saved {path}", soft_wrap=True)
+    for path in undoing:
+        console.print(f"Saved {path}: `diffam undo` restores the original with it", soft_wrap=True)
+    if undo and undo.is_drawn:
+        console.print(f"Its key, which nobody else has: {undo.key}", soft_wrap=True, highlight=False)
     print_grade(console, pictures[0].bundle)
 
 
@@ -72,8 +85,10 @@ def as_facts(pictures: list[Picture], saved: list[Path]) -> dict[str, object]:
     return {**rows[0], "seconds": pictures[0].seconds, "bundle": pictures[0].bundle, **candidates}
 
 
-def travel(settings: Settings, upload: bytes, wish: Wish) -> list[Picture]:
+def travel(settings: Settings, upload: bytes, wish: Wish, undo_to: str | None = None) -> list[Picture]:
     """Take one photo through the chosen bundle, with a progress bar on stderr.
+
+    undo_to: the public key to which undo files are sealed, if there are to be any.
 
     Raises CliError, PhotoRejected, DiffAMError, StoreError.
     """
@@ -83,15 +98,20 @@ def travel(settings: Settings, upload: bytes, wish: Wish) -> list[Picture]:
         from model_store.opening import open_chosen  # here, so that a wrong word is answered before torch loads
 
         added = settings.added_to(choice.folder.name)
-        make = make_here(open_chosen(choice, settings.device, added, wish.judges), settings, wish)
+        make = make_here(open_chosen(choice, settings.device, added, wish.judges), settings, wish, undo_to)
         return make(upload, wish.target_id, on_progress)
 
 
-def travel_there(server: str, settings: Settings, upload: bytes, wish: Wish) -> list[Picture]:
-    """Send one photo to a service, which keeps nothing of it afterwards. Raises CliError, ClientError."""
+def travel_there(
+    server: str, settings: Settings, upload: bytes, wish: Wish, undo_key: str | None = None
+) -> list[Picture]:
+    """Send one photo to a service, which keeps nothing of it afterwards. undo_key: opens the undo files there may be.
+
+    Raises CliError, ClientError.
+    """
     stop = Event()
     with _bar("wait") as on_progress, service_at(server, settings, stop) as client:
-        return make_there(client, wish, stop)(upload, wish.target_id, on_progress)
+        return make_there(client, wish, stop, undo_key)(upload, wish.target_id, on_progress)
 
 
 @contextmanager

@@ -16,6 +16,8 @@ FORMATS: dict[str, OutputFormat] = {
 """By suffix; the first suffix of a format is the one that is written."""
 MEANT = {
     "faces": "all, largest, or indices such as 0,2 (diffam faces PHOTO shows them)",
+    "skip": "indices such as 0,2 (diffam faces PHOTO shows them)",
+    "eyes": "x,y,x,y: both eyes of a face, in pixels of the upright photo",
     "strength": "a number from 0 to 1, or auto",
     "regions": f"some of {','.join(REGIONS)}",
     "survival": f"some of {','.join(get_args(Treatment))}",

@@ -27,6 +27,8 @@ class Asked(TypedDict, total=False):
     strength: float | Literal["auto"]
     effort: Effort | None
     faces: Literal["all", "largest"] | Sequence[int]
+    skip: Sequence[int]
+    eyes: Sequence[float]
     regions: Sequence[Region]
     survival: Sequence[Treatment]
     judges: Literal["all", "none"] | Sequence[str] | None
@@ -40,6 +42,8 @@ class Asked(TypedDict, total=False):
     client_ref: str | None
     webhook_url: str | None
     webhook_events: Sequence[Event]
+    undo: bool
+    undo_key: str | None
     cancel_after_s: int | None
     idempotency_key: str | None
 

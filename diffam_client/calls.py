@@ -25,6 +25,8 @@ async def submit(wire: Wire, photo: Photo, **asked: Unpack[Asked]) -> Job:
     it has begun, unless it is over.  idempotency_key: drawn at random unless given, so that a request whose answer was
     lost makes no second job; with one of yours, whoever sends the same within 24 hours finds the job of the first time.
     client_ref: what you call the job.  webhook_url: where a message is sent, signed, for each of `webhook_events`.
+    undo, undo_key: with True also a file that brings the original pixels back, for which the key is yours:
+    `secrets.token_hex(32)`.
     Raises Refused, Unreachable, OSError.
     """
     return await send(wire, "/v1/jobs", {"photo": photo_bytes(photo)}, asked)
@@ -96,6 +98,12 @@ async def comparison(wire: Wire, job: Job | str, candidate: int = 0) -> bytes:
     return await _picture(wire, job, "comparison", candidate)
 
 
+async def undo(wire: Wire, job: Job | str, candidate: int = 0) -> bytes:
+    """What `diffam undo` restores the original pixels with. Raises Conflict, NotThere, Refused, Unreachable."""
+    inside = _inside(job, candidate, "undo_url")
+    return await _picture(wire, job, "undo", candidate) if inside is None else inside
+
+
 async def jobs(
     wire: Wire, status: Status | None = None, kind: Kind | None = None, code: str | None = None
 ) -> AsyncGenerator[Job, None]:
@@ -122,17 +130,17 @@ def place_of(job: Job | str) -> str:
     return f"/v1/jobs/{quote(id_of(job), safe='')}"
 
 
-async def _picture(wire: Wire, job: Job | str, part: Literal["result", "comparison"], candidate: int) -> bytes:
+async def _picture(wire: Wire, job: Job | str, part: Literal["result", "comparison", "undo"], candidate: int) -> bytes:
     params = {"candidate": candidate} if candidate else None
     return (await ask(wire, "GET", f"{place_of(job)}/{part}", params=params)).content
 
 
-def _inside(job: Job | str, candidate: int) -> bytes | None:
-    """The picture that a job of `store=False` brought along."""
+def _inside(job: Job | str, candidate: int, place: Literal["url", "undo_url"] = "url") -> bytes | None:
+    """The picture, or its undo file, that a job of `store=False` brought along."""
     if isinstance(job, str) or job.output is None or job.output.photo is None:
         return None
     offered = [each.photo for each in job.output.candidates] or [job.output.photo]
-    url = offered[candidate].url if candidate < len(offered) else None
+    url = getattr(offered[candidate], place) if candidate < len(offered) else None
     head, is_data, data = (url or "").partition(",")
     if not is_data or not head.startswith("data:"):
         return None

@@ -5,6 +5,8 @@ DiffAMError
 |-- FaceTooSmall    the face is there, but has too few pixels to carry make-up
 |-- FaceInProfile   the face is seen from the side
 |-- FaceUnknown     the photo has fewer faces than the one that was asked for
+|-- EyesMisplaced   a face that was marked by hand cannot be where its eyes are said to be
+|-- NoFaceLeft      every face was left out
 |-- PhotoUnreadable the bytes do not decode to a picture
 `-- PhotoUnwritable the format cannot hold the photo, or its writer is not installed
 """
@@ -38,6 +40,18 @@ class FaceUnknown(DiffAMError):
     """The photo has fewer faces than the one that was asked for."""
 
     code = "face_unknown"
+
+
+class EyesMisplaced(DiffAMError):
+    """Eyes that were marked lie outside the photo, too near to each other, or too far apart."""
+
+    code = "eyes_misplaced"
+
+
+class NoFaceLeft(DiffAMError):
+    """Every face that was chosen was left out as well."""
+
+    code = "no_face_left"
 
 
 class PhotoUnreadable(DiffAMError):

@@ -9,7 +9,7 @@ from diffam_client.contract.report import FaceReport
 
 
 class Picture(Protocol):
-    """A finished file and its before/after picture (JPEG), with what it wears and how it scores."""
+    """A finished file, its before/after picture (JPEG), what it wears, how it scores, and its undo file, if any."""
 
     @property
     def photo(self) -> bytes: ...
@@ -29,6 +29,8 @@ class Picture(Protocol):
     def strength(self) -> float | Literal["auto"]: ...
     @property
     def faces(self) -> Sequence[FaceReport]: ...
+    @property
+    def undo(self) -> bytes | None: ...
 
 
 class Protected(Protocol):

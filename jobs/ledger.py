@@ -35,7 +35,7 @@ from jobs.reading.listing import Wanted, list_jobs
 from jobs.reading.record import read_job
 from jobs.settings import Settings
 
-PICTURES: tuple[Literal["result", "comparison"], ...] = ("result", "comparison")
+PICTURES: tuple[Literal["result", "comparison", "undo"], ...] = ("result", "comparison", "undo")
 
 STAGED_S = 30  # life of a blob that no script has taken into the ledger yet
 ONCE_S = 24 * 3600  # how long a request that may come again is known, at least
@@ -171,8 +171,9 @@ class Ledger:
     def commit(self, claim: Claim, protected: Protected, batch_size: int) -> bool:
         """End the job as `succeeded` and delete its input. False: the claim is stale, the result was dropped."""
         for number, picture in enumerate(protected.candidates):
-            for kind, blob in zip(PICTURES, (picture.photo, picture.comparison), strict=True):
-                self._run("stage", key(kind, f"{claim.job_id}:{claim.token}", number), blob, STAGED_S)
+            for kind, blob in zip(PICTURES, (picture.photo, picture.comparison, picture.undo), strict=True):
+                if blob is not None:
+                    self._run("stage", key(kind, f"{claim.job_id}:{claim.token}", number), blob, STAGED_S)
         pictures = [candidate_of(picture) for picture in protected.candidates]
         chosen = pictures[0]
         output = Output(photo=chosen.photo, faces=chosen.faces, candidates=pictures if len(pictures) > 1 else [])
@@ -263,7 +264,7 @@ class Ledger:
         return round(float(seconds), 3) if seconds else None
 
     def blob(self, kind: Blob, job_id: str, candidate: int = 0) -> bytes | None:
-        """The bytes of a photo, result or comparison; None when there are none (yet, or any more)."""
+        """The bytes of a photo, result, comparison or undo file; None when there are none (yet, or any more)."""
         return cast("bytes | None", self._redis.get(key(kind, job_id, candidate)))  # the client never decodes
 
     def erase(self, job_id: str) -> None:

@@ -24,10 +24,11 @@ from protection.batch import invert, within
 from protection.comparison import draw_comparison
 from protection.compositing import composite
 from protection.makeup import make_up
-from protection.plan import AUTO_ROWS, Request, Upload, Variant, choose_faces, plan_variants, rows_per_face
+from protection.plan import AUTO_ROWS, Request, Upload, Variant, find_faces, plan_variants, rows_per_face
 from protection.refining import is_thorough, refine_faces
 from protection.scoring import score_faces, seen_face
 from protection.strength import Wearing
+from protection.undo import seal
 
 Result = TypeVar("Result")
 Asked = ParamSpec("Asked")
@@ -45,7 +46,10 @@ class MadeUp:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A finished file, its before/after picture (JPEG), what it wears, and what became of every face."""
+    """A finished file, its before/after picture (JPEG), what it wears, and what became of every face.
+
+    undo: the file that brings the original pixels back, where one was asked for.
+    """
 
     photo: bytes
     media_type: str
@@ -56,6 +60,7 @@ class Candidate:
     target: str | None
     strength: float | Literal["auto"]
     faces: list[FaceReport]
+    undo: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -88,14 +93,14 @@ def open_photo(models: Models, max_faces: int | None, request: Request) -> Uploa
     """Decode a photo, find its faces and choose those to protect: `max_faces` at most, and fewer where each is made up
     more often than `auto` does.
 
-    Raises PhotoUnreadable, NoFaceFound, FaceUnknown, FaceTooSmall, FaceInProfile.
+    Raises PhotoUnreadable, EyesMisplaced, NoFaceFound, FaceUnknown, NoFaceLeft, FaceTooSmall, FaceInProfile.
     """
     started = perf_counter()
     photo, alpha = decode_rgba(request.photo)
-    found = models.detector.all(photo)
     most = None if max_faces is None else min(max_faces, max(1, max_faces * AUTO_ROWS // rows_per_face(request.wish)))
-    chosen = choose_faces(found, request.wish.faces, most)
-    return Upload(request.wish, photo, alpha, found, chosen.within, chosen.beyond, round(perf_counter() - started, 4))
+    found, chosen = find_faces(models.detector, photo, request.wish, most)
+    seconds = round(perf_counter() - started, 4)
+    return Upload(request.wish, photo, alpha, found, chosen.within, chosen.beyond, seconds, request.undo_to)
 
 
 def make_photos_up(bundle: Bundle, uploads: Sequence[Upload], on_progress: OnProgress) -> list[MadeUp]:
@@ -177,6 +182,7 @@ def _score(bundle: Bundle, upload: Upload, worn: Sequence[Wearing], photo: Photo
         target=variant.style.target,
         strength=variant.strength,
         faces=faces,
+        undo=seal(upload.photo, finished, upload.alpha, upload.undo_to) if upload.undo_to else None,
     )
 
 

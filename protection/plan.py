@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffam_client.contract.wish import Wish
-from diffam_core.errors import FaceInProfile, FaceTooSmall, FaceUnknown, NoFaceFound
+from diffam_core.errors import EyesMisplaced, FaceInProfile, FaceTooSmall, FaceUnknown, NoFaceFound, NoFaceLeft
+from diffam_core.faces.detection import Detector
 from diffam_core.faces.face import FACE_CODES, FoundFace
+from diffam_core.faces.marked import mark_faces
 from diffam_core.images import Photo
 from model_store.additions import with_additions
 from model_store.bundle import Bundle
@@ -22,10 +24,14 @@ LEFT_ALONE = {"face_too_small": FaceTooSmall, "face_in_profile": FaceInProfile}
 
 
 class Request(NamedTuple):
-    """An encoded photo and what to do with it; without a target, the first one its reference was trained for."""
+    """An encoded photo and what to do with it; without a target, the first one its reference was trained for.
+
+    undo_to: the public key to which an undo file is sealed; None: there is to be none.
+    """
 
     photo: bytes
     wish: Wish
+    undo_to: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +48,7 @@ class Upload:
     chosen: tuple[int, ...]
     beyond: tuple[int, ...]
     seconds: float
+    undo_to: str | None = None
 
     @property
     def rows(self) -> int:
@@ -89,23 +96,44 @@ class Chosen(NamedTuple):
     beyond: tuple[int, ...] = ()
 
 
-def choose_faces(
-    found: Sequence[FoundFace], wish: Literal["all", "largest"] | tuple[int, ...], most: int | None = None
-) -> Chosen:
-    """The faces to protect, `most` of them at most.
+def find_faces(detector: Detector, photo: Photo, wish: Wish, most: int | None) -> tuple[list[FoundFace], Chosen]:
+    """The faces of a photo, found or marked by hand, and which of them to protect, `most` at most.
 
-    Raises NoFaceFound, FaceUnknown, and when none of the chosen can be protected FaceTooSmall or FaceInProfile.
+    Raises EyesMisplaced, and what `choose_faces` raises.
+    """
+    height, width = photo.shape[:2]
+    if why := wish.misplaced(width, height):
+        raise EyesMisplaced(why)
+    found, marked = mark_faces(photo, detector.all(photo), wish.marked, detector.framing)
+    return found, choose_faces(found, wish.faces, most, marked, wish.skip)
+
+
+def choose_faces(
+    found: Sequence[FoundFace],
+    wish: Literal["all", "largest"] | tuple[int, ...],
+    most: int | None = None,
+    marked: tuple[int, ...] = (),
+    skip: tuple[int, ...] = (),
+) -> Chosen:
+    """The faces to protect, `most` at most: those that are wished for and those that are marked, but for `skip`.
+
+    Raises NoFaceFound, FaceUnknown, NoFaceLeft, and when none of the chosen can be protected FaceTooSmall or
+    FaceInProfile.
     """
     if not found:
         raise NoFaceFound("no face was found in this photo; if it does not stand upright, turn it and send it again")
-    if isinstance(wish, tuple):
-        if beyond := [index for index in wish if not 0 <= index < len(found)]:
-            raise FaceUnknown(f"there is no face {beyond[0]}: {len(found)} were found, counted from 0")
-        wanted = tuple(sorted(set(wish)))
-    else:
-        wanted = tuple(range(len(found)))
-    chosen = tuple(index for index in wanted if found[index].is_protectable)
+    named = (*wish, *skip) if isinstance(wish, tuple) else skip
+    if beyond := [index for index in named if not 0 <= index < len(found)]:
+        raise FaceUnknown(f"there is no face {beyond[0]}: {len(found)} were found, counted from 0")
+    wanted = sorted({*wish, *marked} if isinstance(wish, tuple) else range(len(found)))
+    left = [index for index in wanted if index not in skip]
+    if not left:
+        raise NoFaceLeft(f"of {len(found)} faces all that were to be protected are left out: there is nothing to do")
+    chosen = [index for index in left if found[index].is_protectable]
     if not chosen:
-        code = found[wanted[0]].code or "face_too_small"
+        code = found[left[0]].code or "face_too_small"
         raise LEFT_ALONE[code](FACE_CODES[code])
-    return Chosen(chosen[:1]) if wish == "largest" else Chosen(chosen[:most], chosen[len(chosen[:most]) :])
+    if wish == "largest":
+        largest = next((index for index in chosen if index not in marked), None)
+        return Chosen(tuple(index for index in chosen if index == largest or index in marked))
+    return Chosen(tuple(chosen[:most]), tuple(chosen[len(chosen[:most]) :]))

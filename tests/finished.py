@@ -45,6 +45,7 @@ class FinishedPicture:
     target: str = "ada"
     strength: float | Literal["auto"] = 1.0
     faces: list[FaceReport] = field(default_factory=lambda: [protected_face()])
+    undo: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
-"""The pictures of a finished job: the protected photo, and before and after."""
+"""What a finished job leaves: the protected photo, before and after, and the file that undoes it."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
-from app.answers import IfNoneMatch, etag, matches
+from app.answers import UNDO_TYPE, IfNoneMatch, etag, matches
 from app.problem import PROBLEMS, Problem
 from app.service import Service, ServiceDep
+from diffam_client.contract.job import JobInput
 from jobs.errors import ErasedJob
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
@@ -30,8 +31,16 @@ def read_comparison(
     return _picture_response(service, job_id, "comparison", candidate, if_none_match)
 
 
+@router.get("/{job_id}/undo", response_class=Response)
+def read_undo(
+    job_id: str, service: ServiceDep, candidate: CandidateNumber = 0, if_none_match: IfNoneMatch = ""
+) -> Response:
+    """The file with which `diffam undo` brings the original pixels back, for whoever has the key."""
+    return _picture_response(service, job_id, "undo", candidate, if_none_match)
+
+
 def _picture_response(
-    service: Service, job_id: str, kind: Literal["result", "comparison"], candidate: int, if_none_match: str
+    service: Service, job_id: str, kind: Literal["result", "comparison", "undo"], candidate: int, if_none_match: str
 ) -> Response:
     job = service.ledger.get(job_id)
     if job.error:
@@ -44,10 +53,13 @@ def _picture_response(
     if candidate >= len(offered):
         raise Problem("not_found", f"the job has {len(offered)} pictures, counted from 0", param="candidate")
     picture = service.ledger.blob(kind, job_id, candidate)
+    if picture is None and kind == "undo" and not (isinstance(job.input, JobInput) and job.input.undo_to):
+        raise Problem("not_found", "the job was sent without undo=1")
     if picture is None:  # it expired between the two reads
         raise ErasedJob(job_id)
-    media_type = offered[candidate].media_type if kind == "result" else "image/jpeg"
-    name = f"{kind}-{job_id[:8]}.{media_type.removeprefix('image/')}"
+    types = {"result": offered[candidate].media_type, "comparison": "image/jpeg", "undo": UNDO_TYPE}
+    media_type = types[kind]
+    name = f"{kind}-{job_id[:8]}.{'undo' if kind == 'undo' else media_type.removeprefix('image/')}"
     headers = {
         "ETag": etag(picture),
         "Cache-Control": "private, no-cache",

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
@@ -18,11 +18,14 @@ from app.webhooks.asking import webhook_refusals
 from diffam_client.contract.job import DetectInput, Job, JobInput, Source
 from diffam_client.contract.problem import FieldError
 from diffam_client.contract.wish import OutputFormat
+from jobs.access.undo_keys import draw_key, public_of
 from jobs.new_job import Accepted, NewJob, Once
 from model_store.catalog import Catalog
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
 
+KEY_LOST = "a request that may come again is told no key: bring one, 64 random hexadecimal digits"
+NO_UNDO = "only png keeps every pixel: without it no file can bring the original back; ask for output_format=png"
 NOT_WAITED_FOR = "what is not stored is in the answer alone: send Prefer: wait=n, with n of 1 or more"
 FORM = form_schema(Submission, {"photo": "A JPEG, PNG or WebP photo with a face"}, ["photo"])
 
@@ -35,8 +38,8 @@ async def create_job(request: Request, service: ServiceDep, sending: Sending) ->
     """
     once = by_key(service, sending.idempotency_key)
     async with read_once(service, once):
-        made, is_stored = await _made(request, service, once, sending)
-    return await (accepted if is_stored else answered_once)(service, made, sending.prefer)
+        made = await _made(request, service, once, sending)
+    return await (accepted if made.is_stored else answered_once)(service, made.job, sending.prefer, made.undo_key)
 
 
 @router.put("/{job_id}", status_code=202, response_model=Job, openapi_extra=FORM)
@@ -47,37 +50,49 @@ async def put_job(job_id: NewId, request: Request, service: ServiceDep, sending:
     """
     once = Once.by_id(job_id, service.owner)
     async with read_once(service, once):
-        made, is_stored = await _made(request, service, once, sending)
-    return await (accepted if is_stored else answered_once)(service, made, sending.prefer)
+        made = await _made(request, service, once, sending)
+    return await (accepted if made.is_stored else answered_once)(service, made.job, sending.prefer, made.undo_key)
 
 
-async def _made(
-    request: Request, service: Service, once: Once | None, sending: SendingHeaders
-) -> tuple[Accepted, bool]:
-    """The job of a form, a new one or that of an earlier time, which is not decoded; and whether its result is stored.
+class _Made(NamedTuple):
+    """A job, whether its result is stored, and the key that was drawn for its undo file."""
+
+    job: Accepted
+    is_stored: bool
+    undo_key: str | None = None
+
+
+async def _made(request: Request, service: Service, once: Once | None, sending: SendingHeaders) -> _Made:
+    """The job of a form, a new one or that of an earlier time, which is not decoded.
 
     Raises Problem, LedgerError.
     """
     async with read_form(request, Submission, "photo", (), service.settings.max_upload_bytes) as sent:
         once, made = await recognised_form(service, once, request, sent)
         if made:
-            return made, sent.accept().fields.store
+            return _Made(made, sent.accept().fields.store)
         catalog = service.catalog
         wait_s = wait_of(sending.prefer, service.settings) or 0
         refused = _not_on_offer(service, catalog, sent.known)
         if not sent.known.get("store", True) and not wait_s:
             refused.append(FieldError(param="store", code="invalid_field", detail=NOT_WAITED_FOR))
         refused += await webhook_refusals(service.settings, service.owner, sent.known)
+        refused += _not_undone(sent.known, may_come_again=once is not None)
         form = sent.accept(refused)
         submission, terms = form.fields, form.fields.terms(sending.cancel_after, wait_s)
         style = catalog.style_for(submission.reference_id, submission.target_id)
         async with service.decoder.decode(form.uploads["photo"]) as photo:
             wish = submission.wish_of(photo.source)
-            _check_size(wish["output_format"], photo)
+            _check_output(wish["output_format"], photo, submission.undo)
             style_ids = {"reference_id": style.reference, "target_id": style.target}
-            asked = JobInput.model_validate(wish | style_ids | dict(stored(photo)))
+            drawn = draw_key() if submission.undo and submission.undo_key is None else None
+            undo_key = submission.undo_key or drawn
+            undo_to = {"undo_to": public_of(undo_key) if undo_key else None}
+            asked = JobInput.model_validate(wish | style_ids | dict(stored(photo)) | undo_to)
+            if why := asked.misplaced(photo.width, photo.height):
+                raise Problem("invalid_field", why, param="eyes")
             new = NewJob(asked, service.bundle, once=once, terms=terms)
-            return await service.enqueue(new, photo.png), submission.store
+            return _Made(await service.enqueue(new, photo.png), submission.store, drawn)
 
 
 def stored(photo: DecodedPhoto) -> DetectInput:
@@ -107,6 +122,20 @@ def _not_on_offer(service: Service, catalog: Catalog, wish: Mapping[str, Any]) -
     return refused + _unknown_judges(service.judges, wish.get("judges"))
 
 
+def _not_undone(form: Mapping[str, Any], may_come_again: bool) -> list[FieldError]:
+    """Why the pixels could not be brought back. form: the well-formed fields."""
+    key = form.get("undo_key")
+    if not form.get("undo"):
+        alone = FieldError(param="undo_key", code="invalid_field", detail="undo_key goes with undo=1")
+        return [alone] if key and "undo" in form else []
+    refused = []
+    if form.get("output_format", "png") not in ("png", "same"):
+        refused.append(FieldError(param="undo", code="invalid_field", detail=NO_UNDO))
+    if may_come_again and "undo_key" in form and key is None:
+        refused.append(FieldError(param="undo_key", code="missing_field", detail=KEY_LOST))
+    return refused
+
+
 def _unknown_judges(judging: Collection[str], wanted: Collection[str] | None) -> list[FieldError]:
     """The recognisers of libraries that are asked for and do not judge here."""
     known = f"there are {', '.join(judging)}" if judging else "there is none"
@@ -132,8 +161,10 @@ def _target_of(catalog: Catalog, wish: Mapping[str, Any], refused: list[FieldErr
     return target if any(card.id == target for card in catalog.targets) else None
 
 
-def _check_size(output_format: OutputFormat, photo: DecodedPhoto) -> None:
-    """Refuse a format that cannot hold a photo of that size. Raises Problem."""
+def _check_output(output_format: OutputFormat, photo: DecodedPhoto, is_undone: bool) -> None:
+    """Refuse a format that cannot hold a photo of that size, or not every pixel of one to undo. Raises Problem."""
+    if is_undone and output_format != "png":
+        raise Problem("invalid_field", f"the upload is {output_format}, and {NO_UNDO}", param="undo")
     most = LONGEST_SIDE_PX.get(output_format)
     if most and max(photo.width, photo.height) > most:
         size = f"the photo is {photo.width} by {photo.height} pixels"

@@ -93,6 +93,8 @@ def check_album(wish: Wish) -> None:
         raise CliError("an album keeps one picture of each photo: --candidates is for a single photo")
     if isinstance(wish.faces, tuple):
         raise CliError("each photo of an album numbers its own faces: --faces all or largest")
+    if wish.skip or wish.eyes:
+        raise CliError("--skip and --eyes are about the faces of one photo: name a file, not a folder")
 
 
 def targets_of(client: Client, reference: str) -> list[str]:

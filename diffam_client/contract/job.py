@@ -48,6 +48,7 @@ class JobInput(Wish):
     height: Pixels
     bytes: Bytes
     source: MaybeSource = None
+    undo_to: str | None = Field(None, description="The public half of the key that opens its undo file")
 
 
 class DetectInput(Frozen):
@@ -104,6 +105,7 @@ class OutputPhoto(Frozen):
     width: Pixels
     height: Pixels
     url: str | None = Field(None, description="Where the file is")
+    undo_url: str | None = Field(None, description="Where the file is that brings the original pixels back")
 
 
 class Candidate(Frozen):
@@ -180,14 +182,17 @@ class Job(Frozen):
     had_started: bool | None = Field(None, description="Once it was canceled: whether work on it had begun")
     retry_before: datetime | None = Field(None, description="Until then it can be retried: its photo is still there")
     expires_at: datetime | None = Field(None, description="When everything about it is erased")
+    undo_key: str | None = Field(
+        None, description="Opens the undo file: drawn for this job, told in the answer that made it, and kept nowhere"
+    )
     client_ref: str | None = Field(None, description="What its client calls it")
     webhook: Webhook | None = Field(
         None, description="Who is told of it, and of what; `deliveries` has what became of that"
     )
     links: dict[str, str] = Field(
         {},
-        description="What can be done with it now: GET `self`, `events`, `result`, `comparison`, `deliveries`; "
-        "POST `cancel`, `retry`, `redeliver`; DELETE `erase`",
+        description="What can be done with it now: GET `self`, `events`, `result`, `comparison`, `undo`, "
+        "`deliveries`; POST `cancel`, `retry`, `redeliver`; DELETE `erase`",
     )
 
     @property

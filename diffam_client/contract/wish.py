@@ -3,13 +3,16 @@
 Every field takes what a form or an option can spell, a text, as well as what JSON can.
 """
 
+from math import dist
 from typing import Annotated, Literal, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    NonNegativeFloat,
     NonNegativeInt,
     ValidationInfo,
     WithJsonSchema,
@@ -25,7 +28,14 @@ Effort = Literal["quick", "thorough"]
 Treatment = Literal["jpeg75", "jpeg50", "half", "blur", "screenshot", "messenger"]
 MAX_CANDIDATES = 3
 MAX_FACES = 64
+MAX_MARKED = 16
+NEAREST_EYES_PX = 12.0
+"""Between the eyes of a face that is marked by hand; with fewer there is no room for make-up."""
+WIDEST_EYES = 2 / 3
+"""Their distance is at most this share of the photo's longer side."""
 
+Point = tuple[float, float]
+"""x and y, in pixels; whole numbers are pixels' centres."""
 SEVERAL = object()
 """Stands in the annotation of a field that is a list: sent more than once in a form, it means all of them."""
 
@@ -37,6 +47,17 @@ def _words(text: object) -> object:
     if not isinstance(text, str):
         return text
     return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def _numbers(text: object) -> object:
+    """The same of numbers, each of which counts."""
+    return tuple(word.strip() for word in text.split(",") if word.strip()) if isinstance(text, str) else text
+
+
+def _fours(numbers: tuple[float, ...]) -> tuple[float, ...]:
+    if len(numbers) % 4:
+        raise ValueError(f"eyes are x,y,x,y for each face: four numbers, or a multiple of four, not {len(numbers)}")
+    return numbers
 
 
 def _choice(text: object) -> object:
@@ -68,6 +89,15 @@ Faces = Annotated[
     _spelled("(all|largest|[0-9]+(,[0-9]+)*)"),
     SEVERAL,
 ]
+Skip = Annotated[tuple[NonNegativeInt, ...], Field(max_length=MAX_FACES), Words, _spelled("[0-9]+(,[0-9]+)*"), SEVERAL]
+Eyes = Annotated[
+    tuple[Annotated[NonNegativeFloat, Field(allow_inf_nan=False)], ...],
+    Field(max_length=4 * MAX_MARKED),
+    BeforeValidator(_numbers),
+    AfterValidator(_fours),
+    _spelled("[0-9.]+(,[0-9.]+)*"),
+    SEVERAL,
+]
 Regions = Annotated[tuple[Region, ...], Field(min_length=1), Words, _list_of(REGIONS), SEVERAL]
 Judges = Annotated[
     tuple[Id, ...] | None, BeforeValidator(_judges), _spelled("(all|none|[a-z0-9_]+(,[a-z0-9_]+)*)"), SEVERAL
@@ -90,6 +120,12 @@ class Wish(BaseModel):
     )
     quality: int = Field(92, ge=1, le=100, description="Of jpeg, webp, avif and heic, on the encoder's own scale")
     faces: Faces = Field("all", description="`all`, the `largest`, or indices from POST /v1/faces: `0,2`")
+    skip: Skip = Field((), description="Faces to leave out: indices from POST /v1/faces")
+    eyes: Eyes = Field(
+        (),
+        description="Faces that no search finds, marked by the centres of their eyes in pixels of the upright photo: "
+        "`x,y,x,y`, or several; they are among those to protect whatever `faces` says",
+    )
     strength: Strength = Field(
         1.0, description="0 (no make-up) to 1, or `auto`: the least that hides the owner after JPEG 75"
     )
@@ -113,3 +149,21 @@ class Wish(BaseModel):
         if candidates > 1 and vary == "strength" and strength in ("auto", 0):
             raise ValueError(f"candidates cannot vary in strength when it is {strength}")
         return candidates
+
+    @property
+    def marked(self) -> list[tuple[Point, Point]]:
+        """The eyes of every face that is marked by hand, left one of the picture first."""
+        points = list(zip(self.eyes[::2], self.eyes[1::2], strict=True))
+        pairs = zip(points[::2], points[1::2], strict=True)
+        return [(min(pair), max(pair)) for pair in pairs]
+
+    def misplaced(self, width: int, height: int) -> str | None:
+        """Why a mark cannot be a face of a photo of that size, in pixels; None where all can."""
+        for left, right in self.marked:
+            named = f"eyes at {left[0]:g},{left[1]:g} and {right[0]:g},{right[1]:g}"
+            if any(x > width - 1 or y > height - 1 for x, y in (left, right)):
+                return f"{named} lie outside the photo, which has {width} by {height} pixels once it is upright"
+            apart, most = dist(left, right), WIDEST_EYES * max(width, height)
+            if not NEAREST_EYES_PX <= apart <= most:
+                return f"{named} are {apart:.0f} pixels apart: a face has {NEAREST_EYES_PX:.0f} to {most:.0f} here"
+        return None

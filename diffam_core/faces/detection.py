@@ -171,11 +171,11 @@ def told(photo: Photo, copy: Sequence[FoundFace], scale: float) -> list[FoundFac
     """
     ordered = sorted(copy, key=lambda face: (-face.box[2], face.box[0], face.box[1]))
     faces = [face if scale == 1 else scale_face(face, 1 / scale) for face in ordered]
-    return [_described(face, faces, photo) for face in faces]
+    return [described(face, faces, photo) for face in faces]
 
 
-def _described(face: FoundFace, faces: Sequence[FoundFace], photo: Photo) -> FoundFace:
-    """The face with its code and notes."""
+def described(face: FoundFace, faces: Sequence[FoundFace], photo: Photo) -> FoundFace:
+    """One of the faces of a photo, with its code and notes."""
     height, width = photo.shape[:2]
     x, y, w, h = face.box
     notes = []

@@ -24,6 +24,7 @@ FACE_CODES = {
 FACE_NOTES = {
     "face_cut_off": "A part of the face lies outside the photo.",
     "face_overlaps": "Another face is so near that the two may hide each other.",
+    "face_marked": "Somebody marked the eyes of this face by hand.",
     "face_turned": "The face lies on its side or on its head, as in a photo that was not turned upright.",
     "photo_without_colour": "The photo is grey or of one tone: the make-up is light and dark only.",
     "photo_faint": "The photo has little contrast or colour here: the make-up is as faint, and protects less.",

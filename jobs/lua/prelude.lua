@@ -12,7 +12,9 @@ local OUTBOXES = 'diffam:outboxes'  -- zset: jobs whose webhook is to be told so
 local ENDS = 'diffam:ends'        -- zset: keys by when the reaper deletes them; their own expiry is far less punctual
 
 -- What a photo's job may end with: the first picture, and two more to choose from.
-local PICTURES = {'result', 'comparison', 'result.1', 'comparison.1', 'result.2', 'comparison.2'}
+local PICTURES = {
+  'result', 'comparison', 'undo', 'result.1', 'comparison.1', 'undo.1', 'result.2', 'comparison.2', 'undo.2',
+}
 
 local function key(kind, id) return 'diffam:' .. kind .. ':' .. id end
 

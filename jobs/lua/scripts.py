@@ -11,7 +11,7 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 
 from jobs.errors import StoreFull
 
-Blob = Literal["photo", "twin", "result", "comparison"]
+Blob = Literal["photo", "twin", "result", "comparison", "undo"]
 
 NAMES = (
     "accept", "before", "claim", "heartbeat", "progress", "commit", "fail", "cancel", "deadlines", "erase", "reap",

@@ -17,6 +17,8 @@ from tests.people import shot
 
 WRONG = {
     "--faces": "first",
+    "--skip": "first",
+    "--eyes": "left",
     "--strength": "2",
     "--regions": "lips,nose",
     "--survival": "fax",
@@ -84,6 +86,7 @@ def test_wrong_words_are_answered_before_torch_loads(tmp_path: Path) -> None:
     wrong = [f"{photo} --reference rose {option} {value}" for option, value in WRONG.items()]
     wrong += [f"{photo} --reference tulip", f"{photo} --reference rose --vary look --candidates 3 --target nobody"]
     wrong += [f"{album} --reference rose --candidates 2", f"{album} --reference rose --faces 0"]
+    wrong += [f"{album} --reference rose --skip 0", f"{photo} --reference rose --eyes 1,2,3"]
     wrong += [f"{album} --reference rose --server {url}" for url in ("here", "http://127.0.0.1:1")]
     wrong += [f"{tmp_path} --out {tmp_path} --reference rose", f"{photo} --reference rose --server here"]
     # In a process of its own: plain_errors imports the core's errors, and this process has torch already.
