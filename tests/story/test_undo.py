@@ -1,5 +1,6 @@
 """An owner wants the photo back: sent with `undo=1`, fetched with its undo file, erased, and restored from the two."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -40,3 +41,18 @@ def test_what_was_uploaded_comes_back_bit_for_bit(service: Service, tmp_path: Pa
             assert restored.mode == mode
             assert np.array_equal(np.array(restored), np.array(friends))
             assert not np.array_equal(np.array(posted), np.array(friends))
+
+
+def test_the_command_line_has_the_service_make_an_undo_file(service: Service, tmp_path: Path) -> None:
+    me = Image.fromarray(group_scene(11, 640, 400, faces=1, box_widths=(140, 140))[0])
+    photo, out, undo, back = (tmp_path / name for name in ("me.png", "out.png", "me.undo", "back.png"))
+    photo.write_bytes(png(me))
+    words = ["protect", photo, "--reference", "rose", "--target", "aurora", "--server", service.stack.url, "--json"]
+    said = CliRunner().invoke(app, [str(word) for word in (*words, "--out", out, "--undo", undo)])
+    assert said.exit_code == 0, said.output
+    key = json.loads(said.stdout)["undo"]["key"]
+    answer = CliRunner().invoke(app, [str(word) for word in ("undo", out, "--with", undo, "--key", key, "--out", back)])
+    assert answer.exit_code == 0, answer.output
+    with Image.open(back) as restored, Image.open(out) as posted:
+        assert np.array_equal(np.array(restored), np.array(me))
+        assert not np.array_equal(np.array(posted), np.array(me))
