@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,13 +86,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(item.path.relative_to(here).as_posix()))
 
 
-@pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
-    """The address of a real server that lives as long as the session."""
+@contextmanager
+def valkey() -> Iterator[str]:
+    """The address of a real server, with nothing in it."""
     with tempfile.TemporaryDirectory(prefix="diffam-") as folder:  # a socket's path must be short
         path = Path(folder) / "valkey.sock"
         with ValkeyServer(port=0, data_dir=Path(folder), unix_socket_path=path):
             yield f"unix://{path}"
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The address of a real server that lives as long as the session."""
+    with valkey() as url:
+        yield url
 
 
 @pytest.fixture

@@ -206,7 +206,7 @@ def test_a_quota_that_is_used_up_for_longer_than_anybody_waits_is_told_at_once(
     stack, secret = guarded
     pauses: list[float] = []
     here = paused(call, stack.url, pauses, key=secret)
-    for _ in range(3):
+    for _ in range(4):
         with suppress(TooMuch):
             here("limits")
     with pytest.raises(TooMuch, match="rate_exceeded") as much:

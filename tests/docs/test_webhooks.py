@@ -22,6 +22,7 @@ from jobs.webhooks.secrets import secret_of
 from model_store.catalog import BUNDLES
 from tests.app.conftest import web_process
 from tests.jobs.conftest import BUNDLE, INPUT
+from tests.own_store import redis_url as redis_url
 from tests.receiver import eventually
 
 PAGE = (Path(__file__).parents[2] / "docs/webhooks.md").read_text(encoding="utf-8")

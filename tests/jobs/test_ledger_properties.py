@@ -18,6 +18,7 @@ from jobs.ledger import Ledger
 from jobs.new_job import NewJob, Terms
 from jobs.settings import Settings
 from jobs.webhooks.outbox import Outbox
+from tests.own_store import redis_url as redis_url
 
 INPUT = JobInput(reference_id="rose", target_id="ada", width=64, height=64, bytes=5)
 WEBHOOK = Webhook(url="https://photos.example.org/hook", events=EVENTS)

@@ -10,6 +10,7 @@ from redis import Redis
 
 from jobs.settings import Settings
 from jobs.webhooks.secrets import secret_of
+from tests.own_store import redis_url as redis_url
 from tests.receiver import Receiver, receiving
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]

@@ -17,6 +17,7 @@ from jobs.settings import Settings
 from jobs.webhooks.delivery import Delivery, Ending, Outcome
 from jobs.webhooks.outbox import AT_ONCE, OWNED_AT_ONCE, RETRIES, Outbox
 from tests.jobs.conftest import BUNDLE, INPUT, claimed
+from tests.own_store import redis_url as redis_url
 
 URL = "https://photos.example.org/hook"
 PASSING = JobError(code="out_of_memory", message="no memory", retryable=True)
