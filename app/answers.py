@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from app.problem import Problem
 from app.repeats import REPLAYED
 from app.service import Service
-from diffam_client.contract.job import Candidate, Job, JobInput, Output, OutputPhoto
+from diffam_client.contract.job import Candidate, Job, Output, OutputPhoto
 from jobs.errors import UnknownJob
 from jobs.new_job import Accepted
 from jobs.settings import Settings
@@ -115,7 +115,7 @@ def told(job: Job) -> Job:
     here = f"/v1/jobs/{job.id}"
     output = job.output
     if output and output.photo:
-        photo = _found_at(output.photo, f"{here}/result", f"{here}/undo" if _is_undoable(job) else None)
+        photo = _found_at(output.photo, f"{here}/result", f"{here}/undo" if job.is_undoable else None)
         output = output.model_copy(update={"photo": photo, "candidates": _candidates(job, output, here)})
     return job.model_copy(update={"links": dict(_links(job, here)), "output": output})
 
@@ -125,7 +125,7 @@ def _links(job: Job, here: str) -> Iterator[tuple[str, str]]:
     yield from {"self": here, "events": f"{here}/events"}.items()
     if job.output and job.output.photo:
         yield from {"result": f"{here}/result", "comparison": f"{here}/comparison"}.items()
-        if _is_undoable(job):
+        if job.is_undoable:
             yield "undo", f"{here}/undo"
     if not job.is_over:
         yield "cancel", f"{here}/cancel"
@@ -138,29 +138,18 @@ def _links(job: Job, here: str) -> Iterator[tuple[str, str]]:
     yield "erase", here
 
 
-def _is_undoable(job: Job) -> bool:
-    return isinstance(job.input, JobInput) and job.input.undo_to is not None
-
-
 def _found_at(photo: OutputPhoto, url: str, undo_url: str | None) -> OutputPhoto:
     return photo.model_copy(update={"url": url, "undo_url": undo_url})
 
 
 def _candidates(job: Job, output: Output, here: str) -> list[Candidate]:
     """The pictures to choose from, each with its addresses."""
-    numbered = enumerate(output.candidates)
-    return [
-        each.model_copy(
-            update={
-                "photo": _found_at(
-                    each.photo,
-                    f"{here}/result?candidate={number}",
-                    f"{here}/undo?candidate={number}" if _is_undoable(job) else None,
-                )
-            }
-        )
-        for number, each in numbered
-    ]
+    found = []
+    for number, each in enumerate(output.candidates):
+        undo_url = f"{here}/undo?candidate={number}" if job.is_undoable else None
+        photo = _found_at(each.photo, f"{here}/result?candidate={number}", undo_url)
+        found.append(each.model_copy(update={"photo": photo}))
+    return found
 
 
 def etag(body: bytes) -> str:

@@ -12,15 +12,8 @@ from diffam_client.contract.webhook import Webhook
 from jobs.errors import EndpointDisabled, ErasedJob, JobExists, KeyReused, QueueFull, TooManyJobs
 
 PIECE_BYTES = 1 << 20
-QUEUE_FULL, REPEATED, DIFFERS, GONE, UNKNOWN, TOO_MANY, DISABLED = (
-    0,
-    2,
-    -1,
-    -2,
-    -3,
-    -4,
-    -5,
-)  # what the scripts answer; 1: accepted
+# What the scripts answer; 1: accepted.
+QUEUE_FULL, REPEATED, DIFFERS, GONE, UNKNOWN, TOO_MANY, DISABLED = 0, 2, -1, -2, -3, -4, -5
 
 
 @dataclass(frozen=True)

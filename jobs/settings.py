@@ -25,9 +25,7 @@ class Settings(BaseSettings):
     judges: tuple[str, ...] | None = None  # of libraries: they measure, faces are refined on them; None: all
     looks_dir: Path | None = None  # None: `looks` in the data folder; web and workers must share it
     keys_file: Path | None = None  # None: `keys.json` in the data folder; once it is there, nobody asks without a key
-    webhooks_file: Path | None = (
-        None  # None: `webhooks.json` in the data folder; without a secret there are no webhooks
-    )
+    webhooks_file: Path | None = None  # None: `webhooks.json` in the data folder; what nobody signs is not sent
     host: str = "127.0.0.1"
     port: Port = 8000
     behind_proxy: bool = False  # True: something else guards the door, so `host` may be more than this machine

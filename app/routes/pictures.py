@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Response
 from app.answers import UNDO_TYPE, IfNoneMatch, etag, matches
 from app.problem import PROBLEMS, Problem
 from app.service import Service, ServiceDep
-from diffam_client.contract.job import JobInput
 from jobs.errors import ErasedJob
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
@@ -53,7 +52,7 @@ def _picture_response(
     if candidate >= len(offered):
         raise Problem("not_found", f"the job has {len(offered)} pictures, counted from 0", param="candidate")
     picture = service.ledger.blob(kind, job_id, candidate)
-    if picture is None and kind == "undo" and not (isinstance(job.input, JobInput) and job.input.undo_to):
+    if picture is None and kind == "undo" and not job.is_undoable:
         raise Problem("not_found", "the job was sent without undo=1")
     if picture is None:  # it expired between the two reads
         raise ErasedJob(job_id)

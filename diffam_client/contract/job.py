@@ -201,6 +201,11 @@ class Job(Frozen):
         return self.status in ENDS
 
     @property
+    def is_undoable(self) -> bool:
+        """Whether a file was asked for that brings the original pixels back."""
+        return isinstance(self.input, JobInput) and self.input.undo_to is not None
+
+    @property
     def has_told(self) -> bool:
         """Whether something has happened to it that its webhook is to be told."""
         wanted = self.webhook.events if self.webhook else ()

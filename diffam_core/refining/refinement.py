@@ -258,11 +258,11 @@ def _strength_within_psnr(psnr_db: float, faces: _Faces, change: Canvases) -> Pe
 @torch.no_grad()
 def strength_within(bar: VisualBar, original: Canvases, made_up: Canvases, change: Canvases, share: PerFace) -> PerFace:
     """Nearly the largest share in [0, 1] of a change with which the whole photo is above the bar; 0 where none is."""
-    low = torch.zeros_like(share)
-    at_low, at_one = (_spent(bar, original, worn, share) for worn in (made_up, made_up + change))
+    at_one = _spent(bar, original, made_up + change, share)
+    if bool((at_one <= 1).all()):
+        return torch.ones_like(share)
+    low, at_low = torch.zeros_like(share), _spent(bar, original, made_up, share)
     for _ in range(SECANTS):
-        if bool((at_one <= 1).all()):
-            break
         ahead = (1 - at_low).clamp(min=0) / (at_one - at_low).clamp(min=1e-9)
         low = low + (1 - low) * ahead.clamp(max=1)  # a square lies below its secants
         at_low = _spent(bar, original, made_up + _added(made_up, change, low), share)

@@ -93,3 +93,14 @@ def test_faces_that_are_refined_elsewhere_take_their_part_of_the_bar() -> None:
 
     assert error(1) == pytest.approx(255**2 / 10**4 / 2, rel=0.05)
     assert error(0) > 1.5 * error(1)
+
+
+def test_a_face_changes_no_more_the_more_there_is_around_it() -> None:
+    def moved(times: int) -> float:
+        beside = (times - 1) * SIDE
+        original = np.pad(decode_photo(shot(0, 0, SIDE)), ((0, beside), (0, beside), (0, 0)), mode="edge")
+        settings = replace(SETTINGS, bar=VisualBar(50, -1))
+        refined = refine_photo(dressed(original, original, [0]), surrogates(), settings)
+        return float(np.square(refined.astype(float) - original).sum())
+
+    assert moved(6) == pytest.approx(moved(4), rel=0.05)  # of each photo the face's cut is less than four fifths

@@ -16,7 +16,7 @@ from diffam_core.losses import VisualBar
 from diffam_core.models import Recogniser
 from diffam_core.networks.recognisers import ARCHITECTURES
 from diffam_core.refining.allowance import Budgets, allow, lightness
-from diffam_core.refining.refinement import Refined, Refinement, Sitters, refine
+from diffam_core.refining.refinement import Refined, Refinement, Sitters, refine, strength_within
 from tests.drawn_regions import drawn_regions
 from tests.people import shot
 
@@ -164,6 +164,16 @@ def test_the_whole_photo_stays_above_the_bar(bar: VisualBar) -> None:
         one, other = (torch.from_numpy(to_pixels(x)).permute(2, 0, 1)[None] / 255 for x in (before, after))
         assert -10 * torch.log10((one - other).square().mean()) > bar.psnr_db - 0.1
         assert float(structural_similarity_index_measure(one, other, data_range=1.0)) > bar.ssim - 5e-4
+
+
+def test_of_a_change_that_costs_too_much_nearly_all_that_the_bar_leaves_is_kept() -> None:
+    known = sitters()
+    grey, change = torch.zeros_like(known.original), 0.02 * known.original
+    for times in (1, 1.1, 2):  # in dB above the bar: 0, .8, 6
+        bar = VisualBar(float(10 * torch.log10(4 / (change[0] / times).square().mean())) - 1e-3, -1)
+        found = strength_within(bar, grey[:1], grey[:1], change[:1], known.share[:1])
+        assert 0.96 / times < float(found) <= 1 / times + 1e-3
+    assert float(strength_within(VisualBar(40.0, -1), grey[:1], grey[:1] + 0.5, change[:1], known.share[:1])) == 0
 
 
 def test_later_steps_are_shorter() -> None:
