@@ -10,6 +10,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from diffam_core import likeness
 from diffam_core.images import shrink
 from diffam_core.models import FalseAcceptRate, Models, Recogniser
 
@@ -121,12 +122,9 @@ def quality(
     models: Models, original: Float[Tensor, "1 3 size size"], protected: Float[Tensor, "1 3 size size"]
 ) -> Quality:
     """Visual distance between two views of a face in [-1, 1]."""
-    from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
-
-    ssim = structural_similarity_index_measure(protected, original, data_range=2.0)
     small = [shrink(x, models.portrait_px) for x in (original, protected)]
     return Quality(
-        psnr_db=float(peak_signal_noise_ratio(protected, original, data_range=2.0)),
-        ssim=float(ssim if isinstance(ssim, Tensor) else ssim[0]),
+        psnr_db=float(likeness.psnr_db(protected, original)),
+        ssim=float(likeness.ssim(protected, original)),
         lpips=float(models.perceptual(*small)),
     )

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 from torchmetrics.image.fid import FrechetInceptionDistance
 
+from diffam_core import likeness
 from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.images import Photo, shrink, to_portrait
 from diffam_core.models import Models
@@ -86,10 +86,7 @@ def visible_cost(models: Models, subjects: Subjects, finished: Sequence[Photo], 
     whole = []
     for before, after in zip(subjects.photos, finished, strict=True):
         pair = to_portrait(after), to_portrait(before)
-        psnr_db = float(peak_signal_noise_ratio(*pair, data_range=2.0))
-        whole.append(
-            (min(psnr_db, 99.0), float(torch.as_tensor(structural_similarity_index_measure(*pair, data_range=2.0))))
-        )
+        whole.append((min(float(likeness.psnr_db(*pair)), 99.0), float(likeness.ssim(*pair))))
     views = views.to(models.device)
     faces = [quality(models, a[None], b[None]) for a, b in zip(subjects.views, views, strict=True)]
     fid = FrechetInceptionDistance(feature=_ClipFeatures(models), normalize=False)
