@@ -81,14 +81,14 @@ async def _made(request: Request, service: Service, once: Once | None, sending: 
         form = sent.accept(refused)
         submission, terms = form.fields, form.fields.terms(sending.cancel_after, wait_s)
         style = catalog.style_for(submission.reference_id, submission.target_id)
-        async with service.decoder.decode(form.uploads["photo"]) as photo:
+        async with service.decoder.decode(form.uploads["photo"], submission.keep) as photo:
             wish = submission.wish_of(photo.source)
             _check_output(wish["output_format"], photo, submission.undo)
             style_ids = {"reference_id": style.reference, "target_id": style.target}
             drawn = draw_key() if submission.undo and submission.undo_key is None else None
             undo_key = submission.undo_key or drawn
-            undo_to = {"undo_to": public_of(undo_key) if undo_key else None}
-            asked = JobInput.model_validate(wish | style_ids | dict(stored(photo)) | undo_to)
+            besides = {"undo_to": public_of(undo_key) if undo_key else None, "kept": photo.kept}
+            asked = JobInput.model_validate(wish | style_ids | dict(stored(photo)) | besides)
             if why := asked.misplaced(photo.width, photo.height):
                 raise Problem("invalid_field", why, param="eyes")
             new = NewJob(asked, service.bundle, once=once, terms=terms)
