@@ -269,6 +269,7 @@ GROUPS = {
     "models": ("cli.bundles.models", "Pull, import, build, fine-tune, measure and verify model bundles"),
     "references": ("cli.references", "List make-up looks, add one from a picture, fine-tune its styles"),
     "keys": ("cli.stack.keys", "Say who may use a service: create, list, revoke keys"),
+    "jobs": ("cli.stack.jobs", "See the jobs of a service that wait or run, and cancel one"),
     "webhooks": ("cli.stack.webhooks", "Secrets that sign webhooks: show, rotate, remove"),
 }
 """Commands of commands: where each is, as `{name}_app`, and what it is for."""
