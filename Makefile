@@ -18,13 +18,14 @@ TARGET ?=
 WORKERS ?= 2
 SPREAD := --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help demo serve test durations rehearsal chaos check fix clean
+.PHONY: help demo serve test test-browser durations rehearsal chaos check fix clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    start everything, protect a photo over HTTP, show the scores, stop (PHOTO=me.jpg REFERENCE=...)"
 	@echo "make serve   keep the service running until Ctrl-C"
 	@echo "make test    the test suite            make chaos   the minutes-long process-killing tier"
+	@echo "make test-browser   the page at / in a real browser: every way through it"
 	@echo "make durations    the test suite, and what each file costs (docs/tests.md)"
 	@echo "make rehearsal    pull, import, protect and evaluate on networks of the published sizes, and find faces without YuNet: minutes, 5 GB of disk"
 	@echo "make check   lint, format, types, import directions        make fix   what can be fixed by itself"
@@ -45,6 +46,10 @@ serve: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/pytest $(SPREAD)
+
+test-browser: $(STAMP)
+	@command -v chromium google-chrome >/dev/null || { echo "A Chromium is needed: apt-get install chromium, or your system's own"; exit 1; }
+	$(BIN)/pytest -m browser tests/browser
 
 durations: $(STAMP)
 	$(BIN)/python -m pytest -p tests.durations $(SPREAD)

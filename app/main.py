@@ -26,6 +26,7 @@ from app.routes import (
 from app.routes.docs import add_docs, tell_of_keys, tell_of_webhooks
 from app.service import open_service
 from app.serving.stopping import Stopping
+from app.web.page import add_page
 from jobs.access.keys import Keyring
 from jobs.settings import Settings
 
@@ -73,6 +74,7 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
         sending, listing, jobs, events, pictures, deliveries, faces, catalog, limits, finetuning, health, problems,
     ):  # fmt: skip
         app.include_router(routes.router)
+    add_page(app, settings)
     add_docs(app)
     tell_of_webhooks(app)
     tell_of_keys(app)

@@ -4,7 +4,6 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 from app.serving.gate import is_open_to_all, scope_of
@@ -20,7 +19,7 @@ ASSETS = "/docs/assets"
 
 
 def add_docs(app: FastAPI) -> None:
-    """Serve Swagger UI at /docs and send / there."""
+    """Serve Swagger UI at /docs."""
     app.mount(ASSETS, StaticFiles(packages=[("fastapi_swagger", "resources")]))
 
     @app.get("/docs", include_in_schema=False)
@@ -32,10 +31,6 @@ def add_docs(app: FastAPI) -> None:
             swagger_css_url=f"{ASSETS}/swagger-ui.css",
             swagger_favicon_url=f"{ASSETS}/favicon-32x32.png",
         )
-
-    @app.get("/", include_in_schema=False)
-    async def home() -> Response:
-        return RedirectResponse("/docs")
 
 
 def tell_of_webhooks(app: FastAPI) -> None:

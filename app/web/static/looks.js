@@ -1,0 +1,60 @@
+// The looks on offer, as pictures to choose from; and the form beside them, which is what is wished of a photo.
+
+import { picture, readLooks } from "./service.js";
+import { knows, say, share } from "./texts.js";
+
+const element = (id) => document.getElementById(id);
+let looks = [];
+
+export const titleOf = (id) => {
+  const look = looks.find((each) => each.id === id);
+  return knows(`look.${id}`) ? say(`look.${id}`) : look?.title ?? id;
+};
+
+export const looksOnOffer = () => looks.map((look) => look.id);
+
+export async function fetchLooks() {
+  looks = await readLooks();
+  element("looks").replaceChildren(...looks.map((look, place) => choice(look, place === 0)));
+  await Promise.allSettled(looks.map(async (look) => showPicture(look.id, await picture(look.image))));
+}
+
+function choice(look, isFirst) {
+  const label = document.createElement("label");
+  const radio = Object.assign(document.createElement("input"), {
+    type: "radio", name: "reference_id", value: look.id, checked: isFirst, className: "unseen",
+  });
+  const image = Object.assign(document.createElement("img"), { alt: "", width: 96, height: 96 });
+  const title = document.createElement("span");
+  title.textContent = titleOf(look.id);
+  label.className = "look";
+  label.title = look.description;
+  label.append(radio, image, title);
+  label.dataset.look = look.id;
+  return label;
+}
+
+function showPicture(id, blob) {
+  const image = element("looks").querySelector(`[data-look="${CSS.escape(id)}"] img`);
+  image.src = URL.createObjectURL(blob);
+}
+
+export function wireLooks() {
+  const strength = element("strength");
+  const tellStrength = () => {
+    element("strength-told").textContent = share(strength.value / 100);
+    strength.disabled = element("auto").checked;
+  };
+  strength.addEventListener("input", tellStrength);
+  element("auto").addEventListener("change", tellStrength);
+  tellStrength();
+}
+
+// The fields of POST /v1/jobs that the form says.
+export function wishOfForm() {
+  const form = new FormData(element("wish"));
+  const wish = { reference_id: form.get("reference_id"), output_format: form.get("output_format") };
+  if (form.get("effort")) wish.effort = form.get("effort");
+  wish.strength = element("auto").checked ? "auto" : String(element("strength").value / 100);
+  return wish;
+}

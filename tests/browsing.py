@@ -1,0 +1,81 @@
+"""A real browser: the system's Chromium, driven by Playwright."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+OF_THE_NETWORK = "Failed to load resource"
+"""How Chromium's console tells of answers that are no 200; the tests look at those themselves."""
+
+
+@dataclass
+class Visit:
+    """A page in a browser, and what it asked the network for. complaints: what its console said of errors."""
+
+    page: Page
+    requests: list[Request] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def note(self, message: ConsoleMessage) -> None:
+        """Keep what the console says of errors; a violated security policy is one."""
+        if message.type == "error" and OF_THE_NETWORK not in message.text:
+            self.complaints.append(message.text)
+
+    def choose(self, *photos: bytes, name: str = "me.png") -> None:
+        """Choose files as a visitor does."""
+        files: list[Any] = [
+            {"name": name if len(photos) == 1 else f"{number}-{name}", "mimeType": "image/png", "buffer": photo}
+            for number, photo in enumerate(photos)
+        ]
+        self.page.set_input_files("#choose", files)
+
+    def wait_for(self, state: str, timeout_s: float = 60) -> None:
+        """Return once the photo that is shown is in that state."""
+        self.page.wait_for_selector(f"#work[data-state={state}]", timeout=1000 * timeout_s)
+
+    def origins(self) -> set[str]:
+        """Whom the page asked for anything; what it made itself is nobody's."""
+        asked = [urlsplit(request.url) for request in self.requests]
+        return {f"{url.scheme}://{url.netloc}" for url in asked if url.scheme not in ("blob", "data")}
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's browser; skips the test where there is none."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def visiting(browser: Browser, url: str, **context: Any) -> Iterator[Visit]:
+    """The page at that address, in a window of its own. context: of Playwright's `new_context`.
+
+    Whatever happened, it must have asked nobody else for anything and complained of nothing.
+    """
+    options: dict[str, Any] = {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}}
+    with browser.new_context(**options | context) as window:
+        visit = Visit(window.new_page())
+        visit.page.on("request", lambda request: visit.requests.append(request))  # it takes no builtin
+        visit.page.on("console", visit.note)
+        visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+        visit.page.goto(url)
+        visit.page.wait_for_selector(".look", state="attached")
+        yield visit
+        assert visit.origins() == {"{0.scheme}://{0.netloc}".format(urlsplit(url))}
+        assert visit.complaints == []
