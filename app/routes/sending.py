@@ -20,7 +20,7 @@ from diffam_client.contract.problem import FieldError
 from diffam_client.contract.wish import OutputFormat
 from jobs.access.undo_keys import draw_key, public_of
 from jobs.new_job import Accepted, NewJob, Once
-from model_store.catalog import Catalog
+from model_store.catalog import Catalog, StyleCard
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
 
@@ -73,7 +73,7 @@ async def _made(request: Request, service: Service, once: Once | None, sending: 
             return _Made(made, sent.accept().fields.store)
         catalog = service.catalog
         wait_s = wait_of(sending.prefer, service.settings) or 0
-        refused = _not_on_offer(service, catalog, sent.known)
+        refused = not_on_offer(service, catalog, sent.known)
         if not sent.known.get("store", True) and not wait_s:
             refused.append(FieldError(param="store", code="invalid_field", detail=NOT_WAITED_FOR))
         refused += await webhook_refusals(service.settings, service.owner, sent.known)
@@ -82,17 +82,22 @@ async def _made(request: Request, service: Service, once: Once | None, sending: 
         submission, terms = form.fields, form.fields.terms(sending.cancel_after, wait_s)
         style = catalog.style_for(submission.reference_id, submission.target_id)
         async with service.decoder.decode(form.uploads["photo"], submission.keep) as photo:
-            wish = submission.wish_of(photo.source)
-            _check_output(wish["output_format"], photo, submission.undo)
-            style_ids = {"reference_id": style.reference, "target_id": style.target}
             drawn = draw_key() if submission.undo and submission.undo_key is None else None
-            undo_key = submission.undo_key or drawn
-            besides = {"undo_to": public_of(undo_key) if undo_key else None, "kept": photo.kept}
-            asked = JobInput.model_validate(wish | style_ids | dict(stored(photo)) | besides)
-            if why := asked.misplaced(photo.width, photo.height):
-                raise Problem("invalid_field", why, param="eyes")
+            asked = asked_of(photo, submission, style, submission.undo_key or drawn)
             new = NewJob(asked, service.bundle, once=once, terms=terms)
             return _Made(await service.enqueue(new, photo.png), submission.store, drawn)
+
+
+def asked_of(photo: DecodedPhoto, submission: Submission, style: StyleCard, undo_key: str | None = None) -> JobInput:
+    """What a job is to do with a photo. undo_key: opens its undo files, if there are to be any. Raises Problem."""
+    wish = submission.wish_of(photo.source)
+    _check_output(wish["output_format"], photo, submission.undo)
+    style_ids = {"reference_id": style.reference, "target_id": style.target}
+    besides = {"undo_to": public_of(undo_key) if undo_key else None, "kept": photo.kept}
+    asked = JobInput.model_validate(wish | style_ids | dict(stored(photo)) | besides)
+    if why := asked.misplaced(photo.width, photo.height):
+        raise Problem("invalid_field", why, param="eyes")
+    return asked
 
 
 def stored(photo: DecodedPhoto) -> DetectInput:
@@ -101,7 +106,7 @@ def stored(photo: DecodedPhoto) -> DetectInput:
     return DetectInput(width=photo.width, height=photo.height, bytes=photo.size_bytes, source=source)
 
 
-def _not_on_offer(service: Service, catalog: Catalog, wish: Mapping[str, Any]) -> list[FieldError]:
+def not_on_offer(service: Service, catalog: Catalog, wish: Mapping[str, Any]) -> list[FieldError]:
     """What this service or its bundle cannot do. wish: the well-formed fields; others tell nothing."""
     refused: list[FieldError] = []
     target = _target_of(catalog, wish, refused)

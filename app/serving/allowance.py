@@ -8,7 +8,7 @@ from starlette.types import Scope
 
 from app.problem import Problem
 from app.serving.gate import job_of, makes_a_job
-from jobs.access.keys import Key
+from jobs.access.keys import Guest, Key
 from jobs.access.quotas import Left, Quotas
 from jobs.errors import TooManyJobs, UnknownJob
 from jobs.ledger import Ledger
@@ -16,7 +16,7 @@ from jobs.ledger import Ledger
 UNITS = {"requests": "requests", "bytes": "content-bytes"}
 
 
-async def admit(scope: Scope, key: Key, size_bytes: int) -> None:
+async def admit(scope: Scope, key: Key | Guest, size_bytes: int) -> None:
     """Count the request, and its upload of `size_bytes`, and note in the state the headers that tell what is left.
 
     Raises Problem where a quota is used up, TooManyJobs, UnknownJob where the job is another key's, RedisError.
@@ -25,7 +25,7 @@ async def admit(scope: Scope, key: Key, size_bytes: int) -> None:
     await run_in_threadpool(_admit, scope, service.quotas, service.ledger, key, size_bytes)
 
 
-def _admit(scope: Scope, quotas: Quotas, ledger: Ledger, key: Key, size_bytes: int) -> None:
+def _admit(scope: Scope, quotas: Quotas, ledger: Ledger, key: Key | Guest, size_bytes: int) -> None:
     is_in_time = quotas.use("requests", key, 1)
     requests, uploads = quotas.left("requests", key), quotas.left("bytes", key)
     scope["state"]["allowance"] = _headers((requests, uploads))

@@ -10,7 +10,7 @@ from limits.storage import RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 from redis import Redis
 
-from jobs.access.keys import Key
+from jobs.access.keys import Guest, Key
 from jobs.lua.scripts import load_scripts
 
 Name = Literal["requests", "bytes"]
@@ -35,16 +35,16 @@ class Quotas:
         self._windows = FixedWindowRateLimiter(storage)
         self._at_once = load_scripts(redis)["at_once"]
 
-    def jobs_at_once(self, key: Key) -> int:
+    def jobs_at_once(self, key: Key | Guest) -> int:
         """How many jobs of the key wait or run."""
         return int(self._at_once(args=[key.id]))
 
-    def use(self, name: Name, key: Key, cost: int) -> bool:
+    def use(self, name: Name, key: Key | Guest, cost: int) -> bool:
         """Count so many requests or bytes. False: so many are not left, and none is counted."""
         item = _item(name, key)
         return cost == 0 or (self._windows.test(item, key.id, cost=cost) and self._windows.hit(item, key.id, cost=cost))
 
-    def left(self, name: Name, key: Key) -> Left:
+    def left(self, name: Name, key: Key | Guest) -> Left:
         """What is left of a quota in its window."""
         item = _item(name, key)
         reset_at, remaining = self._windows.get_window_stats(item, key.id)
@@ -52,7 +52,7 @@ class Quotas:
         return Left(name, item.amount, window_s, remaining, min(max(0, ceil(reset_at - time.time())), window_s))
 
 
-def _item(name: Name, key: Key) -> RateLimitItem:
+def _item(name: Name, key: Key | Guest) -> RateLimitItem:
     if name == "bytes":
         return RateLimitItemPerDay(key.quota.bytes_per_day, namespace="bytes")
     return RateLimitItemPerMinute(key.quota.requests_per_minute, namespace="requests")
