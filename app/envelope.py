@@ -11,9 +11,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.problem import Problem, problem_response, to_problem
-from app.serving.allowance import admit
+from app.serving.allowance import admit, recognise
 from app.serving.door import Door
-from app.serving.gate import key_of
 from app.serving.stopping import Stopping
 from app.uploads import Place, Uploads
 from jobs.access.keys import Keyring
@@ -85,7 +84,7 @@ class Envelope:
         """Raises Problem before any of the body is read, if it is not to be."""
         _check_framing(headers)
         self._door.check(scope["method"], scope["path"], headers)
-        scope["state"]["key"] = key = key_of(self._keyring, scope["method"], scope["path"], headers)
+        scope["state"]["key"] = key = await recognise(scope, self._keyring)
         most_bytes = self._most_bytes(headers)
         if key:
             length = _length(headers)
