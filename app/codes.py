@@ -37,6 +37,9 @@ FACTS: Mapping[str, Fact] = {
     "missing_field": Fact(422, "A field that is needed was not sent."),
     "invalid_field": Fact(422, "A field has a value that it cannot have, was sent twice, or does not exist."),
     "rate_exceeded": Fact(429, "The key has made as many requests as it may in a minute.", is_retryable=True),
+    "wrong_keys_exceeded": Fact(
+        429, "More wrong keys came from this address than may in a minute; a right one is let in.", is_retryable=True
+    ),
     "bytes_exceeded": Fact(429, "The upload is more than the key may still upload on this day.", is_retryable=True),
     "too_many_jobs": Fact(429, "As many jobs of the key wait or run as may at once.", is_retryable=True),
     # A Mastodon instance behind this service

@@ -13,9 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.mastodon.refusals import refusal
 from app.problem import Problem, problem_response, to_problem
-from app.serving.allowance import admit
+from app.serving.allowance import admit, recognise
 from app.serving.door import Door
-from app.serving.gate import key_of
 from app.serving.guests import Guests
 from app.serving.stopping import Stopping
 from app.uploads import Place, Uploads
@@ -90,7 +89,7 @@ class Envelope:
         """Raises Problem before any of the body is read, if it is not to be."""
         _check_framing(headers)
         self._door.check(scope["method"], scope["path"], headers)
-        askers = self._askers(scope, headers)
+        askers = await self._askers(scope, headers)
         scope["state"]["key"] = askers[-1] if askers else None
         most_bytes = self._most_bytes(headers)
         for asker in askers:
@@ -105,11 +104,14 @@ class Envelope:
             if place:
                 place.give_back()
 
-    def _askers(self, scope: Scope, headers: Headers) -> Sequence[Key | Guest]:
-        """Whom the request counts for, who asks last; nobody where no key is asked for. Raises Problem, KeysDamaged."""
+    async def _askers(self, scope: Scope, headers: Headers) -> Sequence[Key | Guest]:
+        """Whom the request counts for, who asks last; nobody where no key is asked for.
+
+        Raises Problem, KeysDamaged, RedisError.
+        """
         if self._guests.are_asked_at(scope["path"]):
             return self._guests.of(scope, headers)
-        key = key_of(self._keyring, scope["method"], scope["path"], headers)
+        key = await recognise(scope, self._keyring)
         return [key] if key else []
 
     def _most_bytes(self, headers: Headers) -> int:

@@ -138,5 +138,5 @@ def choose_faces(
         raise LEFT_ALONE[code](FACE_CODES[code])
     if wish == "largest":
         largest = next((index for index in chosen if index not in marked), None)
-        return Chosen(tuple(index for index in chosen if index == largest or index in marked))
+        chosen = [index for index in chosen if index == largest or index in marked]
     return Chosen(tuple(chosen[:most]), tuple(chosen[len(chosen[:most]) :]))

@@ -35,7 +35,7 @@ Told = Iterator[tuple[str, object]]
 def read_kept(photo: Image.Image, words: Collection[str]) -> dict[str, str]:
     """What an open photo tells of `credit`, `copyright` and `date`, as far as `words` name them.
 
-    EXIF counts before XMP, and XMP before IPTC, as programs that write several of them agreed. A date is in ISO 8601:
+    EXIF counts before XMP, and XMP before IPTC, much as the Metadata Working Group advised. A date is in ISO 8601:
     to the second or the day, without a zone, which would tell of a place. A block that is damaged tells nothing.
     """
     kept: dict[str, str] = {}
@@ -100,7 +100,7 @@ def _bytes(value: object) -> object:
 
 
 def _line(value: object) -> str:
-    """A text without characters that print nothing, in one line, cut where it is too long; "" of what is no text."""
+    """A text without invisible characters, in one line, cut where it is too long; "" of what is no text."""
     text = _decoded(value) if isinstance(value, bytes) else value
     if not isinstance(text, str):
         return ""

@@ -122,9 +122,20 @@ def not_on_offer(service: Service, catalog: Catalog, wish: Mapping[str, Any]) ->
     if (wish.get("ttl_s") or 0) > most_s:
         detail = f"results are kept for {most_s} s at most"
         refused.append(FieldError(param="ttl_s", code="invalid_field", detail=detail))
+    refused += _too_many_faces(wish, service.settings.max_faces)
     with noted(refused):
         catalog.check_effort(wish.get("effort"))
     return refused + _unknown_judges(service.judges, wish.get("judges"))
+
+
+def _too_many_faces(wish: Mapping[str, Any], most: int) -> list[FieldError]:
+    """Faces that are marked by hand are all to be protected, with the largest where that is asked for."""
+    marked, is_largest = len(wish.get("eyes", ())) // 4, wish.get("faces") == "largest"
+    if not marked or marked + is_largest <= most:
+        return []
+    named = f"the largest face and {marked} that are marked" if is_largest else f"{marked} faces that are marked"
+    detail = f"{named} are more than the {most} that one job protects: mark fewer, and send a second job"
+    return [FieldError(param="eyes", code="invalid_field", detail=detail)]
 
 
 def _not_undone(form: Mapping[str, Any], may_come_again: bool) -> list[FieldError]:

@@ -7,13 +7,30 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from app.problem import Problem
-from app.serving.gate import job_of, makes_a_job
-from jobs.access.keys import Guest, Key
+from app.serving.gate import job_of, key_of, makes_a_job
+from jobs.access.keys import Guest, Key, Keyring
 from jobs.access.quotas import Left, Quotas
 from jobs.errors import TooManyJobs, UnknownJob
 from jobs.ledger import Ledger
 
 UNITS = {"requests": "requests", "bytes": "content-bytes"}
+
+
+async def recognise(scope: Scope, keyring: Keyring) -> Key | None:
+    """The key that may make this call; None where nobody needs one. A wrong one is counted for its address.
+
+    Raises Problem, also where more wrong ones came from there than may in a minute; KeysDamaged, RedisError.
+    """
+    try:
+        return key_of(keyring, scope["method"], scope["path"], Headers(scope=scope))
+    except Problem as refused:
+        if refused.code == "key_refused":
+            address = scope["client"][0] if scope.get("client") else ""
+            wait_s = await run_in_threadpool(scope["app"].state.service.quotas.try_wrong_key, address)
+            if wait_s is not None:
+                detail = f"too many wrong keys came from this address; ask again in {wait_s} s"
+                raise Problem("wrong_keys_exceeded", detail, headers={"Retry-After": str(wait_s)}) from refused
+        raise
 
 
 async def admit(scope: Scope, key: Key | Guest, size_bytes: int) -> None:

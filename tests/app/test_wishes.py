@@ -11,6 +11,7 @@ from redis import Redis
 
 from diffam_client.contract.job import JobInput
 from jobs.ledger import Ledger
+from jobs.settings import Settings
 from tests.app.test_problems import problem
 from tests.finished import FinishedPhoto, FinishedPicture
 from tests.told import SECRETS, exif_of
@@ -84,6 +85,23 @@ def test_an_impossible_wish_names_its_field(post: Post, redis: Redis, fields: di
     document = problem(post(**fields))
     assert (document.status, document.code, document.param) == (422, "invalid_field", param)
     assert not redis.keys("diffam:job:*")
+
+
+@pytest.mark.parametrize(("faces", "most"), [("largest", 15), ("all", 16), ("0", 16)])
+def test_no_more_faces_are_marked_than_one_job_protects(
+    serve: Callable[[Settings], Any], settings: Settings, redis: Redis, jpeg: bytes, faces: str, most: int
+) -> None:
+    redis.ping()
+
+    def eyes(count: int) -> dict[str, str]:
+        return {"reference_id": "rose", "faces": faces, "eyes": ",".join(["20,30,60,30"] * count)}
+
+    for max_faces, fits in ((16, most), (4, most - 12)):
+        with serve(settings.model_copy(update={"max_faces": max_faces})) as client:
+            assert client.post("/v1/jobs", files={"photo": jpeg}, data=eyes(fits)).status_code == 202
+            document = problem(client.post("/v1/jobs", files={"photo": jpeg}, data=eyes(fits + 1)))
+            assert (document.status, document.code, document.param) == (422, "invalid_field", "eyes")
+            assert fits + 1 > 16 or f"more than the {max_faces} that one job protects" in document.detail
 
 
 def test_the_client_reads_what_its_upload_was(post: Post) -> None:
