@@ -13,7 +13,6 @@ PhotoRejected
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
-from io import BytesIO
 
 from PIL import ExifTags, Image
 
@@ -30,6 +29,7 @@ from app.photo.formats import (
     tell_format,
 )
 from app.photo.kept import read_kept
+from app.photo.png import bare_png
 
 Image.MAX_IMAGE_PIXELS = None  # `_check_size` is stricter and knows our limits
 
@@ -151,7 +151,7 @@ def canonical_photo(upload: bytes, limits: PhotoLimits, keep: Collection[str] = 
         if alpha:
             photo = _veiled(photo, alpha)
         source = Source(photo_format, mode, bits, colour, is_turned, quality)
-        return CanonicalPhoto(_bare_png(photo), *photo.size, source, kept)
+        return CanonicalPhoto(bare_png(photo), *photo.size, source, kept)
     except MemoryError as error:
         raise PhotoTooLarge("the photo needs more memory than one upload may have") from error
 
@@ -215,11 +215,3 @@ def _veiled(photo: Image.Image, alpha: Image.Image) -> Image.Image:
     photo.paste("white", mask=alpha.point([255] + 255 * [0]))
     photo.putalpha(alpha)
     return photo
-
-
-def _bare_png(photo: Image.Image) -> bytes:
-    """Pixels and nothing else: EXIF, GPS, XMP, ICC, thumbnails and text stay behind."""
-    photo.info = {}
-    png = BytesIO()
-    photo.save(png, "PNG", compress_level=1)
-    return png.getvalue()
