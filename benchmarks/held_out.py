@@ -25,8 +25,8 @@ from cli.commit import commit
 from diffam_client.contract.wish import Treatment
 from diffam_core.faces.face import FoundFace
 from diffam_core.images import Photo, to_portrait
-from diffam_core.likeness import psnr_db, ssim
 from diffam_core.models import FalseAcceptRate
+from diffam_core.score import psnr_db, ssim
 from evaluation.judged.tasks import holding_out
 from jobs.settings import Settings
 from model_store.bundle import Bundle

@@ -11,12 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from diffam_core import likeness
 from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.images import Photo, shrink, to_portrait
 from diffam_core.models import Models
 from diffam_core.networks.parser import region
-from diffam_core.score import quality
+from diffam_core.score import psnr_db, quality, ssim
 from evaluation.subjects import Subjects
 from evaluation.treatments import Treatment, other_detector
 from model_store.bundle import Bundle, Reference
@@ -86,7 +85,7 @@ def visible_cost(models: Models, subjects: Subjects, finished: Sequence[Photo], 
     whole = []
     for before, after in zip(subjects.photos, finished, strict=True):
         pair = to_portrait(after), to_portrait(before)
-        whole.append((min(float(likeness.psnr_db(*pair)), 99.0), float(likeness.ssim(*pair))))
+        whole.append((min(float(psnr_db(*pair)), 99.0), float(ssim(*pair))))
     views = views.to(models.device)
     faces = [quality(models, a[None], b[None]) for a, b in zip(subjects.views, views, strict=True)]
     fid = FrechetInceptionDistance(feature=_ClipFeatures(models), normalize=False)

@@ -15,12 +15,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from diffam_core.faces.crops import Points
-from diffam_core.likeness import ssim
 from diffam_core.losses import VisualBar
 from diffam_core.models import FalseAcceptRate, Recogniser
 from diffam_core.refining.allowance import Budgets, Canvases, FaceRegions, allow
 from diffam_core.refining.shading import Shading, Touch
 from diffam_core.refining.wavering import wavering
+from diffam_core.score import ssim
 from diffam_core.views import random_handling
 
 PerFace = Float[Tensor, " batch"]

@@ -6,7 +6,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from diffam_core.images import to_portrait
-from diffam_core.likeness import psnr_db, ssim
+from diffam_core.score import psnr_db, ssim
 
 
 @pytest.mark.parametrize("brightness", [40, 200])
