@@ -33,14 +33,14 @@ def changed(redis: Redis, revisions: Mapping[str, int], patience_s: float) -> fr
     Raises RedisError.
     """
     records = [key("job", job_id) for job_id in revisions]
-    if cast("int", redis.exists(*records)) < len(records):
+    if redis.exists(*records) < len(records):
         pipeline = redis.pipeline(transaction=False)
         for record in records:
             pipeline.exists(record)
         return frozenset(job_id for job_id, is_there in zip(revisions, pipeline.execute(), strict=True) if not is_there)
     histories = {key("events", job_id): f"{revision}-0" for job_id, revision in revisions.items()}
     told = redis.xread(cast("dict[Any, Any]", histories), count=1, block=round(1000 * patience_s))
-    names = {name.decode() for name in dict(told or ())}
+    names = {cast("bytes", name).decode() for name in dict(told or ())}  # the client never decodes
     return frozenset(job_id for job_id in revisions if key("events", job_id) in names)
 
 
