@@ -21,7 +21,7 @@ from jobs.new_job import Accepted
 from jobs.settings import Settings
 
 UNDO_TYPE = "application/octet-stream"
-POLL_S = 0.2  # between two looks at the ledger while a client waits
+LOOK_S = 0.5  # between two looks at whether a client that waits may still do so
 PREFER_WAIT = re.compile(r"(?:^|[\s,;])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
 
 Prefer = Annotated[str, Header(description="`wait=n` holds the answer until the job is over, n seconds at most")]
@@ -95,8 +95,8 @@ async def settled(service: Service, job_id: str, prefer: str) -> tuple[Job, dict
         job = await run_in_threadpool(service.ledger.get, job_id)
         if job.is_over or service.stopping.has_begun or anyio.current_time() >= deadline:
             return job, {} if wait_s is None else {"Preference-Applied": f"wait={wait_s}"}
-        with service.stopping.patience(POLL_S):
-            await anyio.sleep_forever()
+        with service.stopping.patience(min(LOOK_S, deadline - anyio.current_time())):
+            await service.changes.after(job_id, job.revision)
 
 
 def job_response(job: Job, headers: Mapping[str, str], status: int = 200, if_none_match: str = "") -> Response:

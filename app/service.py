@@ -13,6 +13,7 @@ from fastapi import Depends, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
 from app.photo.decoder import Decoder
+from app.serving.changes import Changes
 from app.serving.gate import key_refused
 from app.serving.stopping import Stopping
 from app.spool import bytes_of
@@ -53,6 +54,7 @@ class Service:
     keyring: Keyring
     quotas: Quotas
     outbox: Outbox
+    changes: Changes
     key: Key | Guest | None = None
 
     @property
@@ -123,7 +125,7 @@ async def open_service(app: FastAPI, settings: Settings, stopping: Stopping, key
         await opened.enter_async_context(delivering(outbox, settings))
         app.state.service = Service(
             settings, choice.catalog, ledger, bells, Decoder(settings), stopping, choice.judging, keyring,
-            Quotas(redis), outbox,
+            Quotas(redis), outbox, Changes(ledger),
         )  # fmt: skip
         yield
 

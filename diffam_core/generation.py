@@ -13,7 +13,16 @@ from diffam_core.models import Models
 from diffam_core.styles import predictor, predictor_at
 
 OnStep = Callable[[int, int], None]
-"""`on_step(step, steps)` after each forward pass."""
+"""`on_step(step, steps)` after each forward pass; what it raises ends the work."""
+
+
+def silent(_step: int, _steps: int) -> None:
+    """Tell nobody."""
+
+
+def within(on_step: OnStep, part: int, parts: int) -> OnStep:
+    """Steps of one of several equal parts, counted in the whole."""
+    return lambda step, steps: on_step(part * steps + step, parts * steps)
 
 
 @cache

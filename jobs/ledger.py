@@ -5,7 +5,7 @@ A claim's `token` fences: whoever holds an older one can change nothing any more
 """
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, cast
 
@@ -30,7 +30,7 @@ from jobs.errors import BeingRead, NotRetryable, StoreFull, UnknownJob
 from jobs.finished import Protected, candidate_of
 from jobs.lua.scripts import Blob, key, load_scripts, needing_room
 from jobs.new_job import DIFFERS, UNKNOWN, Accepted, NewJob, Once, accepted
-from jobs.reading.history import events_after
+from jobs.reading.history import changed, events_after
 from jobs.reading.listing import Wanted, list_jobs
 from jobs.reading.record import read_job
 from jobs.settings import Settings
@@ -255,6 +255,10 @@ class Ledger:
     def events(self, job_id: str, after: int = 0) -> Sequence[Event]:
         """What happened to the job after that revision: the next changes, in order. Raises UnknownJob, ErasedJob."""
         return events_after(self._redis, job_id, after)
+
+    def changed(self, revisions: Mapping[str, int], patience_s: float) -> frozenset[str]:
+        """Those of some jobs that changed after their revision, or are gone; waits `patience_s` at most for one."""
+        return changed(self._redis, revisions, patience_s)
 
     def page(self, wanted: Wanted, before: str | None, limit: int) -> tuple[list[Job], str | None]:
         """A page of jobs, newest first, and where the next one begins, if there is one."""

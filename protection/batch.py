@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffam_core.faces.face import FoundFace, cut_portrait
-from diffam_core.generation import OnStep, autocast, generate, latents
+from diffam_core.generation import OnStep, autocast, generate, latents, silent, within
 from diffam_core.images import Photo
 from diffam_core.models import Models
 from diffam_core.networks.parser import region
@@ -19,10 +19,6 @@ MAX_ROWS = 16
 
 Residual = Float[Tensor, "1 3 size size"]
 """What a face's portrait gains: a latent denoised with a style minus the same without it."""
-
-
-def _silent(_step: int, _steps: int) -> None:
-    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,21 +51,23 @@ class Face:
 
 
 @torch.inference_mode()
-def invert(models: Models, uploads: Sequence[Upload], on_step: OnStep = _silent) -> list[Face]:
+def invert(models: Models, uploads: Sequence[Upload], on_step: OnStep = silent) -> list[Face]:
     """Cut out, invert, reconstruct and parse the chosen faces of all photos, in order."""
     faces = [(upload, index) for upload in uploads for index in upload.chosen]
     cut = [cut_portrait(upload.photo, upload.found[index], models.portrait_px) for upload, index in faces]
     parts = torch.cat(cut).to(models.device).split(MAX_ROWS)
     with autocast(models):
-        latent = torch.cat([latents(models, part, within(on_step, i, len(parts))) for i, part in enumerate(parts)])
-        reconstruction = torch.cat([generate(models, part, None) for part in latent.split(MAX_ROWS)])
+        inverting, rebuilding = within(on_step, 0, 2), within(on_step, 1, 2)
+        latent = torch.cat([latents(models, part, within(inverting, i, len(parts))) for i, part in enumerate(parts)])
+        known = enumerate(latent.split(MAX_ROWS))
+        rebuilt = [generate(models, part, None, within(rebuilding, i, len(parts))) for i, part in known]
         regions = torch.cat([models.parser(part).sigmoid() for part in parts])
-    rows = zip(latent.split(1), reconstruction.split(1), regions.split(1), strict=True)
+    rows = zip(latent.split(1), torch.cat(rebuilt).split(1), regions.split(1), strict=True)
     return [Face(*face, *row) for face, row in zip(faces, rows, strict=True)]
 
 
 @torch.inference_mode()
-def wear(models: Models, worn: Sequence[tuple[Face, str, float]], on_step: OnStep = _silent) -> list[Residual]:
+def wear(models: Models, worn: Sequence[tuple[Face, str, float]], on_step: OnStep = silent) -> list[Residual]:
     """What a style changes on a face, in the order given.
 
     worn: faces with the adapter's name of the style, and its strength. Equal styles share forward passes.
@@ -91,8 +89,3 @@ def wear(models: Models, worn: Sequence[tuple[Face, str, float]], on_step: OnSte
         for row, picture in zip(rows, made_up.split(1), strict=True):
             residuals[row] = picture - worn[row][0].reconstruction
     return [residuals[row] for row in range(len(worn))]
-
-
-def within(on_step: OnStep, part: int, parts: int) -> OnStep:
-    """Steps of one of several equal parts, counted in the whole."""
-    return lambda step, steps: on_step(part * steps + step, parts * steps)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from diffam_core.generation import OnStep
+from diffam_core.generation import OnStep, within
 from model_store.bundle import Bundle
-from protection.batch import Face, wear, within
+from protection.batch import Face, wear
 from protection.plan import Variant
 from protection.search import search_strengths
 from protection.strength import Choice, Wearing, choose_strength
@@ -33,7 +33,10 @@ def _searched(bundle: Bundle, wishes: Sequence[Asked], on_step: OnStep) -> dict[
     """The least strengths for those who asked for `auto`: by the bundle's recognisers, or by judges without such."""
     asked = [wish for wish in wishes if wish[1].strength == "auto"]
     if bundle.models.recognisers:
-        return {wish: choose_strength(bundle.models, *wish) for wish in asked}
+        return {
+            wish: choose_strength(bundle.models, *wish, within(on_step, number, len(asked)))
+            for number, wish in enumerate(asked)
+        }
     choices: dict[Asked, Choice] = {}
     variants = list(dict.fromkeys(variant for _, variant in asked))
     for number, variant in enumerate(variants):

@@ -16,11 +16,11 @@ import torch
 
 from diffam_client.contract.report import FaceReport, OnProgress, Progress, Stage
 from diffam_core.errors import DiffAMError
-from diffam_core.generation import OnStep
+from diffam_core.generation import OnStep, within
 from diffam_core.images import MEDIA_TYPES, Photo, decode_photo, decode_rgba, encode_photo
 from diffam_core.models import Models
 from model_store.bundle import Bundle
-from protection.batch import invert, within
+from protection.batch import invert
 from protection.comparison import draw_comparison
 from protection.compositing import composite
 from protection.makeup import make_up

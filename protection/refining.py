@@ -7,7 +7,7 @@ from math import log10
 import torch
 
 from diffam_client.contract.wish import Wish
-from diffam_core.generation import OnStep
+from diffam_core.generation import OnStep, within
 from diffam_core.images import Photo
 from diffam_core.models import Recogniser
 from diffam_core.refining.photo import Dressed, refine_photo
@@ -26,18 +26,18 @@ def is_thorough(bundle: Bundle, wish: Wish) -> bool:
 def refine_faces(bundle: Bundle, worn: Sequence[Wearing], photo: Photo, on_step: OnStep) -> Photo:
     """The photo of one candidate with the faces that wear it refined, each as strongly as its make-up.
 
-    on_step: told before each strength.
+    on_step: told before the first strength, and after each step.
     """
     style, original = worn[0].variant.style, worn[0].face.photo
     surrogates, aims = surrogates_of(bundle, style), aims_of(bundle, style)
     strengths = sorted({each.choice.strength for each in worn if each.choice.strength > 0})
+    on_step(0, 1)
     for number, strength in enumerate(strengths):
-        on_step(number, len(strengths))
         faces = [each.face for each in worn if each.choice.strength == strength]
         settings = at_strength(Refinement(), strength)
         found, regions = [face.found for face in faces], [face.regions for face in faces]
         dressed = Dressed(original, photo, found, regions, beside=len(worn) - len(faces))
-        photo = refine_photo(dressed, surrogates, settings, aims)
+        photo = refine_photo(dressed, surrogates, settings, aims, within(on_step, number, len(strengths)))
     return photo
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from diffam_core.generation import OnStep
+from diffam_core.generation import OnStep, within
 from diffam_core.images import Photo
 from diffam_core.score import DECISION_FAR
 from model_store.bundle import Bundle
@@ -44,8 +44,9 @@ def search_strengths(
     tried: list[list[Tried]] = [[] for _ in faces]
     strengths = sorted(grid)
     for number, strength in enumerate(strengths):
-        on_step(number, len(strengths))
-        finished = _finish(bundle, faces, variant, strength)
+        step = within(on_step, number, len(strengths))
+        step(0, 1)
+        finished = _finish(bundle, faces, variant, strength, step)
         for owner, trials in zip(owners, tried, strict=True):
             if owner.sight is not None:
                 trials.append(_judge(judges, owner.face, owner.sight, finished, strength))
@@ -61,17 +62,18 @@ def held_out_judges(bundle: Bundle, style: StyleCard) -> Judges | None:
     return bundle.judges.only([name for name in bundle.judges.recognisers if style.role_of(name) == "held_out"])
 
 
-def _finish(bundle: Bundle, faces: Sequence[Face], variant: Variant, strength: float) -> Photo:
+def _finish(bundle: Bundle, faces: Sequence[Face], variant: Variant, strength: float, on_step: OnStep) -> Photo:
     """The photo with that much on all of the faces, as a file would have it."""
     upload = faces[0].upload
     with torch.inference_mode():
-        residuals = wear(bundle.models, [(face, variant.style.adapter, strength) for face in faces])
+        rows = [(face, variant.style.adapter, strength) for face in faces]
+        residuals = wear(bundle.models, rows, within(on_step, 0, 2))
         photo = composite(upload.photo, list(zip(faces, residuals, strict=True)), upload.wish.regions)
     if not is_thorough(bundle, upload.wish):
         return photo
     choice = Choice(strength)
     worn = [Wearing(face, variant, residual, choice) for face, residual in zip(faces, residuals, strict=True)]
-    return refine_faces(bundle, worn, photo, lambda *_: None)
+    return refine_faces(bundle, worn, photo, within(on_step, 1, 2))
 
 
 def _judge(judges: Judges, face: Face, owner: Sight, finished: Photo, strength: float) -> Tried:

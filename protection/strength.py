@@ -15,6 +15,7 @@ from torch import Tensor
 
 from diffam_core.faces.face import FoundFace, cut_portrait, portrait_transform, shift_face
 from diffam_core.faces.paste import paste_change
+from diffam_core.generation import OnStep, silent
 from diffam_core.images import Photo
 from diffam_core.models import Models
 from diffam_core.score import DECISION_FAR
@@ -60,7 +61,9 @@ class Wearing:
 
 
 @torch.inference_mode()
-def choose_strength(models: Models, face: Face, variant: Variant, grid: Sequence[float] = GRID) -> Choice:
+def choose_strength(
+    models: Models, face: Face, variant: Variant, on_step: OnStep = silent, grid: Sequence[float] = GRID
+) -> Choice:
     """The least strength of `grid` at which every held-out recogniser fails to match the owner after JPEG 75.
 
     When none passes, all of the style and `passes=False`. Other faces of the photo are seen as they are.
@@ -68,7 +71,7 @@ def choose_strength(models: Models, face: Face, variant: Variant, grid: Sequence
     strengths = sorted(grid)
     surroundings, moved = around(face.photo, face.found)
     views = [cut_portrait(surroundings, moved, models.view_px)]
-    for residual in wear(models, [(face, variant.style.adapter, strength) for strength in strengths]):
+    for residual in wear(models, [(face, variant.style.adapter, strength) for strength in strengths], on_step):
         finished = treat(paste_change(surroundings, moved, change_of(face, residual, face.upload.wish.regions)), BAR)
         views.append(cut_portrait(finished, moved, models.view_px))
     tried = _judge(models, strengths, torch.cat(views).to(models.device), held_out_recognisers(models, variant.style))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from starlette.concurrency import run_in_threadpool
 
-from app.answers import POLL_S
+from app.answers import LOOK_S
 from app.problem import PROBLEMS, Problem, problem_response
 from app.service import Service, ServiceDep
 from diffam_client.contract.job import Event
@@ -53,11 +53,11 @@ async def event_response(request: Request, service: Service, job_id: str, last_e
 async def _stream(service: Service, job_id: str, read: int, request_id: str) -> AsyncIterator[bytes]:
     """The events after that revision, as they happen; ends early when the server stops."""
     yield format_sse_event(retry=RECONNECT_MS)
-    silent_since = anyio.current_time()
+    silent_since, is_due = anyio.current_time(), True
     while not service.stopping.has_begun:
         try:
             service.check_key()
-            events = await run_in_threadpool(service.ledger.events, job_id, read)
+            events = await run_in_threadpool(service.ledger.events, job_id, read) if is_due else ()
         except ErasedJob:
             problem = Problem("erased_job", "the job was erased or has expired")
             yield format_sse_event(event="erased", data_str=bytes(problem_response(problem, request_id).body).decode())
@@ -73,5 +73,6 @@ async def _stream(service: Service, job_id: str, read: int, request_id: str) -> 
             yield KEEPALIVE_COMMENT
             silent_since = anyio.current_time()
         if not events:
-            with service.stopping.patience(POLL_S):
-                await anyio.sleep_forever()
+            with service.stopping.patience(LOOK_S) as wait:
+                await service.changes.after(job_id, read)
+            is_due = not wait.cancelled_caught

@@ -13,6 +13,7 @@ from diffam_core.faces.canvas import CANVAS_PX, canvas_of, eyes_px, in_canvas, l
 from diffam_core.faces.face import FoundFace, portrait_transform, stack_portraits
 from diffam_core.faces.landmarks import five_points
 from diffam_core.faces.paste import paste_changes
+from diffam_core.generation import OnStep, silent, within
 from diffam_core.images import Photo
 from diffam_core.models import Recogniser
 from diffam_core.networks.parser import CHANNELS, DETAILS, region
@@ -43,18 +44,23 @@ class Dressed:
 
 
 def refine_photo(
-    dressed: Dressed, surrogates: Sequence[Recogniser], settings: Refinement, aims: Aims | None = None
+    dressed: Dressed,
+    surrogates: Sequence[Recogniser],
+    settings: Refinement,
+    aims: Aims | None = None,
+    on_step: OnStep = silent,
 ) -> Photo:
     """The photo in make-up with its faces refined away from their owners, and with `aims` towards a target.
 
-    No face's change depends on the others, but for how much the photo's bar leaves.
+    No face's change depends on the others, but for how much the photo's bar leaves.  on_step: after each step.
     """
     changes = []
-    for start in range(0, len(dressed.faces), AT_ONCE):
+    starts = range(0, len(dressed.faces), AT_ONCE)
+    for part, start in enumerate(starts):
         faces = dressed.faces[start : start + AT_ONCE]
         sitters = _sit(dressed, slice(start, start + AT_ONCE))
         chances = [torch.Generator().manual_seed(settings.seed) for _ in faces]
-        refined = refine(sitters, surrogates, chances, settings, aims)
+        refined = refine(sitters, surrogates, chances, settings, aims, within(on_step, part, len(starts)))
         changes += [(canvas_of(face), change) for face, change in zip(faces, refined.change, strict=True)]
     return paste_changes(dressed.made_up, changes)
 

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from diffam_core.faces.crops import Points
+from diffam_core.generation import OnStep, silent
 from diffam_core.losses import VisualBar
 from diffam_core.models import FalseAcceptRate, Recogniser
 from diffam_core.refining.allowance import Budgets, Canvases, FaceRegions, allow
@@ -90,10 +91,11 @@ def refine(
     generators: Sequence[torch.Generator],
     settings: Refinement,
     aims: Aims | None = None,
+    on_step: OnStep = silent,
 ) -> Refined:
     """Refine faces away from their owners, and with `aims` towards a target. No other recogniser is asked.
 
-    generators: one per face, so that nobody's result depends on whom a batch is shared with.
+    generators: one per face, so that nobody's result depends on whom a batch is shared with.  on_step: after each step.
     """
     faces = _Faces.read(sitters, surrogates, settings)
     latent, velocity, change = (torch.zeros_like(faces.made_up) for _ in range(3))
@@ -113,6 +115,7 @@ def refine(
             going = going[~_is_done(now, change[going], _Chase(surrogates, chances, settings, aims or {}))]
             if not len(going):
                 break
+        on_step(step, settings.steps)
     strength = strength_within(settings.bar, faces.original, faces.made_up, change, faces.share)
     return Refined(_added(faces.made_up, change, strength), steps)
 

@@ -2,28 +2,34 @@
 
 import json
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import httpx
+import psutil
 import pytest
 from redis import Redis
 
 from app.routes import events
-from diffam_client.contract.job import Job, JobError
+from diffam_client.contract.job import BundleName, DetectInput, Job, JobError
 from diffam_client.contract.report import Progress
 from jobs.finished import Protected
 from jobs.ledger import Ledger
+from jobs.new_job import NewJob
 from jobs.settings import Settings
+from tests.app.conftest import web_process
 from tests.app.test_problems import problem
 
 Post = Callable[..., httpx.Response]
 Finish = Callable[[str], None]
 SSE = {"Accept": "text/event-stream"}
 SEED, KILLS, STEPS = 7, 50, 400
+STREAMS, IDLE_S = 150, 2.0
+DETECTED, BUNDLE = DetectInput(width=64, height=64, bytes=3), BundleName(name="small", grade="demonstration")
 
 
 class Sent(NamedTuple):
@@ -155,6 +161,32 @@ def test_a_stream_does_not_keep_the_server_from_stopping(
     assert time.monotonic() - stopping < 2
     assert "data" in "".join(lines)  # what was under way came, and then its proper end
     own.close()
+
+
+def test_many_who_wait_cost_the_web_process_next_to_nothing(settings: Settings, ledger: Ledger) -> None:
+    job_ids = [ledger.accept(NewJob(DETECTED, BUNDLE), b"png").job_id for _ in range(3)]
+    with web_process(settings) as web, ExitStack() as opened:
+        streams = [opened.enter_context(web.connect()) for _ in range(STREAMS)]
+        for number, raw in enumerate(streams):
+            raw.sendall(f"GET /v1/jobs/{job_ids[number % 3]}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        for raw in streams:
+            assert b'"status":"queued"' in until(raw, b'"status":"queued"')
+        cpu = psutil.Process(web.process.pid).cpu_times()
+        time.sleep(IDLE_S)
+        now = psutil.Process(web.process.pid).cpu_times()
+        assert now.user + now.system - cpu.user - cpu.system < 0.3 * IDLE_S
+        for job_id in job_ids:
+            assert ledger.cancel(job_id)
+        for raw in streams:
+            assert b'"status":"canceled"' in until(raw, b'"status":"canceled"')
+
+
+def until(raw: socket.socket, word: bytes) -> bytes:
+    """What comes, up to that word at least."""
+    seen = b""
+    while word not in seen and (piece := raw.recv(65536)):
+        seen += piece
+    return seen
 
 
 def test_links_name_what_can_be_done_now_and_only_that(

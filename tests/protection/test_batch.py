@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from diffam_client.contract.wish import Wish
+from diffam_core.generation import within
 from diffam_core.images import Photo
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import group_scene
-from protection.batch import MAX_ROWS, Face, invert, wear, within
+from protection.batch import MAX_ROWS, Face, invert, wear
 from protection.plan import Upload
 
 STYLES = ("rose-aurora", "ember-bruno")

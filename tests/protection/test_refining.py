@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffam_client.contract.report import ProtectedFace
+from diffam_client.contract.report import Progress, ProtectedFace
 from diffam_client.contract.wish import Wish
 from diffam_core.images import Photo, decode_photo
 from model_store.bundle import Bundle
@@ -56,6 +56,19 @@ def thorough(refining: Bundle, photo: bytes) -> tuple[Candidate, ProtectedFace]:
 
 def pixels(candidate: Candidate) -> Photo:
     return decode_photo(candidate.photo)
+
+
+def test_a_refinement_tells_of_every_step_and_can_be_ended_there(refining: Bundle, photo: bytes) -> None:
+    told: list[Progress] = []
+
+    def stop(progress: Progress) -> None:
+        told.append(progress)
+        if (progress.stage, progress.step) == ("refine", 2):
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        protect_photos(refining, [Request(photo, Wish(reference_id="rose"))], stop)
+    assert [(each.step, each.steps) for each in told if each.stage == "refine"][-2:] == [(1, 28), (2, 28)]
 
 
 def test_surrogates_know_the_owner_less_than_after_the_make_up_alone(

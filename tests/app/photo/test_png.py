@@ -36,9 +36,9 @@ def test_it_is_written_in_a_fraction_of_pillow_s_time_and_no_larger(grainy: Imag
         grainy.save(file, "PNG", compress_level=1)
         return file.getvalue()
 
-    taken, sizes = [], []
+    taken, sizes = list[float](), list[int]()
     for write in (ours, pillow):
-        tries = []
+        tries = list[float]()
         for _ in range(3):
             started = process_time()
             sizes.append(len(write()))

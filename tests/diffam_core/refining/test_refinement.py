@@ -141,6 +141,19 @@ def test_without_success_a_refinement_ends_after_its_steps() -> None:
     assert refined().steps.tolist() == [6, 6]
 
 
+def test_whoever_is_told_of_a_step_can_end_the_work() -> None:
+    told = []
+
+    def stop(step: int, steps: int) -> None:
+        told.append((step, steps))
+        if step == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        refine(sitters(), surrogates(), chances(1, 2), ENDLESS, on_step=stop)
+    assert told == [(1, 6), (2, 6)]
+
+
 def test_a_face_does_not_depend_on_whom_it_shares_a_batch_with() -> None:
     """Up to how a batch rounds; over many steps a rounding may tip a pixel."""
     few = replace(ENDLESS, steps=2)
