@@ -3,7 +3,7 @@
 CliError
 ├── SiblingFailed   a process of the embedded stack cannot be kept alive
 ├── StackNotReady   it runs, but did not become ready in time
-├── AlreadyRunning  another stack uses the same data folder
+├── AlreadyRunning  another stack uses the same data folder, or another album the same out folder
 ├── HostRefused     DIFFAM_HOST would open the service to a network that nothing guards
 ├── NoServer        no embedded Valkey for this machine, and no DIFFAM_REDIS_URL
 ├── FileUnreadable  a photo of an album cannot be read

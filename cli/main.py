@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from cli.errors import plain_errors
+from cli.watch import watch
 
 # Before torch loads, and for the children too. Spinning OpenMP threads that compete for busy cores made small networks
 # up to 80 times slower: one photo on a 2-core machine under load, inversion 15.3 s, passive 0.19 s (torch 2.15).
@@ -148,6 +149,9 @@ def protect(
             from cli.protect import protect as protect_file
 
             protect_file(Console(), Settings(), PhotoOrder(photo, wish, out, undo, server), as_json)
+
+
+app.command()(watch)
 
 
 @app.command()

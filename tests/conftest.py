@@ -48,6 +48,7 @@ LONGEST = (
     "diffam_client/test_wheel.py",
     "app/webhooks/test_webhooks.py",
     "cli/stack/test_forgetting.py",
+    "cli/album/test_watch.py",
     "app/webhooks/test_processes.py",
     "cli/stack/test_stack.py",
     "app/mastodon/test_stack.py",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.photo.formats import tell_format
-from cli.errors import CliError
+from cli.errors import CliError, FileUnreadable
 
 HEADER_BYTES = 4096
 
@@ -32,13 +32,13 @@ def find_photos(folder: Path, out: Path) -> Album:
         within = path.relative_to(home)
         if any(part.startswith(".") for part in within.parts) or path.is_relative_to(here) or not path.is_file():
             continue
-        (photos if _is_photo(path) else others).append(within.as_posix())
+        (photos if is_photo(path) else others).append(within.as_posix())
     if not photos:
         raise CliError(f"no photo in {folder}; {len(others)} other files")
     return Album(home, here, photos, others)
 
 
-def _is_photo(path: Path) -> bool:
+def is_photo(path: Path) -> bool:
     """By its first bytes; one that cannot be read counts as a photo, which will fail with a reason."""
     try:
         with path.open("rb") as file:
@@ -52,3 +52,11 @@ def finished_names(photos: Sequence[str], suffix: str) -> dict[str, str]:
     stems = {photo: str(Path(photo).with_suffix("")) for photo in photos}
     shared = Counter(stem.lower() for stem in stems.values())
     return {photo: (stem if shared[stem.lower()] == 1 else photo) + suffix for photo, stem in stems.items()}
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file. Raises FileUnreadable."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FileUnreadable(f"{path.name} cannot be read: {error.strerror}") from error

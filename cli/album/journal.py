@@ -1,23 +1,27 @@
 """What became of each photo of an album, kept beside the results so that a run goes on where the last one ended.
 
-One JSON line per photo, written after its file is in place; a later line of a photo replaces an earlier one. A process
-that dies may leave half a line, which the next run ignores: that photo is made again. Similarities are in here, faces'
-embeddings are not.
+One JSON line per photo, written before its file can be seen; a later line of a photo replaces an earlier one. A process
+that dies may leave half a line, which the next run ignores, or a line whose file is not there: that photo is made
+again. Similarities are in here, faces' embeddings are not.
 """
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import IO, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from cli.errors import AlreadyRunning
 from diffam_client.contract.report import FaceReport
 from model_store.additions import finished
 
 NAME = ".diffam-album.jsonl"
+LOCK = ".diffam-album.lock"
 
 
 @dataclass(frozen=True)
@@ -46,30 +50,40 @@ ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
 
 
 class Journal:
-    """The entries so far, and the open file that the next ones go to."""
+    """The entries so far, and the open file that the next ones go to. Thread-safe."""
 
     def __init__(self, entries: dict[str, Entry], file: IO[str]) -> None:
         self.entries = entries
         self._file = file
+        self._lock = Lock()
 
     def write(self, entry: Entry) -> None:
         """Note an entry; it is on the disk when this returns."""
-        self._file.write(_line(entry))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self.entries[entry.photo] = entry
+        with self._lock:
+            self._file.write(_line(entry))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self.entries[entry.photo] = entry
 
 
 @contextmanager
 def open_journal(folder: Path) -> Iterator[Journal]:
-    """The journal of an out folder, which is made if need be; outdated and broken lines are dropped first."""
+    """The journal of an out folder, which is made if need be; outdated and broken lines are dropped first.
+
+    Raises AlreadyRunning: another run fills the folder, and both would make every photo.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
-    entries = {entry.photo: entry for entry in _read(path)}
-    with finished(path) as partial:
-        partial.write_text("".join(_line(entry) for entry in entries.values()), encoding="utf-8")
-    with path.open("a", encoding="utf-8") as file:
-        yield Journal(entries, file)
+    with (folder / LOCK).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunning(f"another album or `diffam watch` fills {folder}") from error
+        entries = {entry.photo: entry for entry in _read(path)}
+        with finished(path) as partial:
+            partial.write_text("".join(_line(entry) for entry in entries.values()), encoding="utf-8")
+        with path.open("a", encoding="utf-8") as file:
+            yield Journal(entries, file)
 
 
 def _line(entry: Entry) -> str:

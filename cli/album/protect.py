@@ -63,9 +63,10 @@ def protect_album(console: Console, settings: Settings, order: AlbumOrder, as_js
             Console(stderr=True).print("Who is on which photo is found out here; the service only makes the photos.")
         bar = held.enter_context(_progress())
         loading = bar.add_task("load models", total=None)
+        from cli.album.dealing import plan_work
         from cli.album.report import measure, write_report  # here, so that a wrong word is answered before torch loads
         from cli.album.sight import look_at
-        from cli.album.work import Maker, make_all, plan_work
+        from cli.album.work import Maker, make_all
         from model_store.opening import open_chosen
 
         wanted = wish.judges if client is None else here(choice.recognisers, wish.judges)

@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from app.photo.canonical import PhotoRejected, canonical_photo
+from cli.album.folder import read_file
 from cli.errors import FileUnreadable
 from cli.make import limits_of
 from diffam_core.images import Photo, decode_photo
@@ -45,14 +46,6 @@ def look_again(bundle: Bundle, path: Path, known: Sequence[KnownFace]) -> tuple[
     """The known faces as they are in the finished file at `path`, and its thumbnail."""
     photo = decode_photo(path.read_bytes())
     return know_again(bundle, photo, known), thumbnail(photo)
-
-
-def read_file(path: Path) -> bytes:
-    """The bytes of a file. Raises FileUnreadable."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise FileUnreadable(f"{path.name} cannot be read: {error.strerror}") from error
 
 
 def thumbnail(photo: Photo) -> bytes:
