@@ -29,7 +29,7 @@ def print_scores(console: Console, faces: Sequence[FaceReport]) -> None:
             console.print(_match_table(face.recognisers))
         scores = face.scores
         console.print(
-            f"Likeness of the photo: PSNR {scores.psnr_db:.1f} dB, SSIM {scores.ssim:.3f}, LPIPS {scores.lpips:.3f}"
+            f"Likeness of the face: PSNR {scores.psnr_db:.1f} dB, SSIM {scores.ssim:.3f}, LPIPS {scores.lpips:.3f}"
         )
         if face.judges:
             console.print(_judge_table(face.judges))

@@ -111,7 +111,7 @@ def test_what_real_recognisers_still_know_is_told_as_measured() -> None:
     (row,) = others["summary"]
     assert (others["faces"], others["seed"], others["bundle"]) == (20, 1, "portrait")
     fills = f"fills, in {100 * lfw['mean'][0]:.1f} %, at {lfw['psnr_db']:.1f} dB"
-    assert f"{fills} (twenty others: {100 * row['mean'][0]:.1f} %)" in told
+    assert f"{fills} (twenty drawn anew: {100 * row['mean'][0]:.1f} %)" in told
     sface = [100 * row["own_match_by"]["sface"][0] for row in (london, lfw)]
     assert f"SFace holds out longest: {sface[0]:.0f} % and {sface[1]:.0f} %" in told
     asked = {"method": "diffam", "role": "held_out", "query": "protected", "gallery": "bare"}

@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from app.problem import Problem
+from app.serving.addresses import digest_of
 from app.serving.gate import job_of, key_of, makes_a_job
 from jobs.access.keys import Guest, Key, Keyring
 from jobs.access.quotas import Left, Quotas
@@ -25,8 +26,7 @@ async def recognise(scope: Scope, keyring: Keyring) -> Key | None:
         return key_of(keyring, scope["method"], scope["path"], Headers(scope=scope))
     except Problem as refused:
         if refused.code == "key_refused":
-            address = scope["client"][0] if scope.get("client") else ""
-            wait_s = await run_in_threadpool(scope["app"].state.service.quotas.try_wrong_key, address)
+            wait_s = await run_in_threadpool(scope["app"].state.service.quotas.try_wrong_key, digest_of(scope))
             if wait_s is not None:
                 detail = f"too many wrong keys came from this address; ask again in {wait_s} s"
                 raise Problem("wrong_keys_exceeded", detail, headers={"Retry-After": str(wait_s)}) from refused

@@ -5,12 +5,12 @@ Whether a token is good, only the instance can tell. Here it tells whose a reque
 
 import hashlib
 import re
-import secrets
 from collections.abc import Sequence
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from app.serving.addresses import digest_of
 from diffam_client.contract.limits import Quota
 from jobs.access.keys import Guest
 from jobs.settings import Settings
@@ -23,11 +23,10 @@ PER_ADDRESS = Quota(requests_per_minute=3000, jobs_at_once=8, bytes_per_day=10 *
 
 
 class Guests:
-    """Knows addresses by a digest that nobody can take back once this process has ended; nothing of them is stored."""
+    """Those of the facade, where there is one."""
 
     def __init__(self, settings: Settings) -> None:
         self._is_open = settings.mastodon_url is not None
-        self._salt = secrets.token_bytes(32)
 
     def are_asked_at(self, path: str) -> bool:
         """Whether the address belongs to the facade, and there is one."""
@@ -35,10 +34,8 @@ class Guests:
 
     def of(self, scope: Scope, headers: Headers) -> Sequence[Guest]:
         """Whom a request counts for: its address, and after it its token, if it has one."""
-        host = (scope.get("client") or ("",))[0]
-        address = hashlib.blake2b(str(host).encode(), key=self._salt).hexdigest()
         token = token_of(headers)
-        guests = [Guest(f"address-{address[:32]}", PER_ADDRESS)]
+        guests = [Guest(f"address-{digest_of(scope)}", PER_ADDRESS)]
         return [*guests, Guest(f"guest-{_digest(token)}", PER_TOKEN)] if token else guests
 
 

@@ -4,10 +4,8 @@ And how many wrong keys an address has tried. A right one is let in whatever its
 who share it, behind a proxy or in an office. That no guess hits is due to the 256 random bits of a key.
 """
 
-import hashlib
 import time
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Literal
 
@@ -52,14 +50,12 @@ class Quotas:
         return cost == 0 or (self._windows.test(item, key.id, cost=cost) and self._windows.hit(item, key.id, cost=cost))
 
     def try_wrong_key(self, address: str) -> int | None:
-        """Count a wrong key of an address. None: it is within the bound; else seconds until the next one may be.
-
-        An IPv6 address counts as its /64, of which one host may use every address.
+        """Count a wrong key of an address, told by a digest. None: it is within the bound; else seconds until the next
+        one may be.
         """
-        where = _counted_as(address)
-        if self._windows.hit(WRONG_KEYS, where):
+        if self._windows.hit(WRONG_KEYS, address):
             return None
-        return max(1, ceil(self._windows.get_window_stats(WRONG_KEYS, where).reset_time - time.time()))
+        return max(1, ceil(self._windows.get_window_stats(WRONG_KEYS, address).reset_time - time.time()))
 
     def left(self, name: Name, key: Key | Guest) -> Left:
         """What is left of a quota in its window."""
@@ -67,18 +63,6 @@ class Quotas:
         reset_at, remaining = self._windows.get_window_stats(item, key.id)
         window_s = item.get_expiry()
         return Left(name, item.amount, window_s, remaining, min(max(0, ceil(reset_at - time.time())), window_s))
-
-
-def _counted_as(address: str) -> str:
-    """A digest: the store shows no address."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-        if isinstance(parsed, IPv6Address):
-            parsed = parsed.ipv4_mapped or ip_network((parsed, 64), strict=False).network_address
-        address = str(parsed)
-    except ValueError:  # a socket without addresses
-        pass
-    return hashlib.sha256(address.encode()).hexdigest()[:32]
 
 
 def _item(name: Name, key: Key | Guest) -> RateLimitItem:
