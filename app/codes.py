@@ -37,8 +37,20 @@ FACTS: Mapping[str, Fact] = {
     "missing_field": Fact(422, "A field that is needed was not sent."),
     "invalid_field": Fact(422, "A field has a value that it cannot have, was sent twice, or does not exist."),
     "rate_exceeded": Fact(429, "The key has made as many requests as it may in a minute.", is_retryable=True),
+    "wrong_keys_exceeded": Fact(
+        429, "More wrong keys came from this address than may in a minute; a right one is let in.", is_retryable=True
+    ),
     "bytes_exceeded": Fact(429, "The upload is more than the key may still upload on this day.", is_retryable=True),
     "too_many_jobs": Fact(429, "As many jobs of the key wait or run as may at once.", is_retryable=True),
+    # A Mastodon instance behind this service
+    "not_passed_on": Fact(
+        403, "This service protects pictures for a Mastodon instance, and does not pass this call on."
+    ),
+    "media_refused": Fact(422, "Pictures come one by one to /api/v2/media, where they are protected, or not at all."),
+    "film_refused": Fact(415, "GIFs, films and sound cannot be protected, and are not passed on.", "file"),
+    "media_not_ready": Fact(422, "A picture is still being protected; send this again in a moment.", is_retryable=True),
+    "media_failed": Fact(422, "The picture could not be protected, so the instance is not given it."),
+    "instance_unreachable": Fact(502, "The Mastodon instance does not answer as one.", is_retryable=True),
     # The photo
     "photo_too_large": Fact(413, "The photo has more pixels than the service decodes.", "photo"),
     "photo_format_unsupported": Fact(415, "The first bytes of the photo belong to no format that is taken.", "photo"),

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import secrets
+from collections.abc import Sequence
 from time import perf_counter
 
 import anyio
@@ -10,13 +11,14 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.mastodon.refusals import refusal
 from app.problem import Problem, problem_response, to_problem
-from app.serving.allowance import admit
+from app.serving.allowance import admit, recognise
 from app.serving.door import Door
-from app.serving.gate import key_of
+from app.serving.guests import Guests
 from app.serving.stopping import Stopping
 from app.uploads import Place, Uploads
-from jobs.access.keys import Keyring
+from jobs.access.keys import Guest, Key, Keyring
 from jobs.settings import Settings
 
 log = structlog.get_logger()
@@ -33,6 +35,7 @@ class Envelope:
         self._app = app
         self._keyring = keyring
         self._door = Door(settings)
+        self._guests = Guests(settings)
         self._uploads = Uploads(settings)
         self._stopping = stopping
         self._max_upload_bytes = settings.max_upload_bytes
@@ -60,7 +63,8 @@ class Envelope:
             await send(message)
 
         async def refuse(problem: Problem) -> None:
-            await problem_response(problem, request_id)(scope, receive, send_marked)
+            answer = refusal if self._guests.are_asked_at(scope["path"]) else problem_response
+            await answer(problem, request_id)(scope, receive, send_marked)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
@@ -85,12 +89,13 @@ class Envelope:
         """Raises Problem before any of the body is read, if it is not to be."""
         _check_framing(headers)
         self._door.check(scope["method"], scope["path"], headers)
-        scope["state"]["key"] = key = key_of(self._keyring, scope["method"], scope["path"], headers)
+        askers = await self._askers(scope, headers)
+        scope["state"]["key"] = askers[-1] if askers else None
         most_bytes = self._most_bytes(headers)
-        if key:
+        for asker in askers:
             length = _length(headers)
             size_bytes = most_bytes if length is None else length
-            await admit(scope, key, size_bytes if _is_form(headers) else 0)
+            await admit(scope, asker, size_bytes if _is_form(headers) else 0)
         place = self._place(headers, most_bytes)
         scope["state"]["place"] = place
         try:
@@ -98,6 +103,16 @@ class Envelope:
         finally:
             if place:
                 place.give_back()
+
+    async def _askers(self, scope: Scope, headers: Headers) -> Sequence[Key | Guest]:
+        """Whom the request counts for, who asks last; nobody where no key is asked for.
+
+        Raises Problem, KeysDamaged, RedisError.
+        """
+        if self._guests.are_asked_at(scope["path"]):
+            return self._guests.of(scope, headers)
+        key = await recognise(scope, self._keyring)
+        return [key] if key else []
 
     def _most_bytes(self, headers: Headers) -> int:
         """What the body may have. Raises Problem: it says itself that it has more."""

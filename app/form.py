@@ -116,15 +116,22 @@ async def read_form(
 
     Raises Problem where it is no form at all.
     """
-    form = await _parsed(request)
-    try:
+    async with parsed_form(request) as form:
         yield _checked(form, form_type, (required, *optional), max_photo_bytes)
+
+
+@asynccontextmanager
+async def parsed_form(request: Request, max_field_bytes: int = MAX_FIELD_BYTES) -> AsyncIterator[FormData]:
+    """The form as it came, its files on disk as long as the block. Raises Problem where it is no form at all."""
+    form = await _parsed(request, max_field_bytes)
+    try:
+        yield form
     finally:
         await form.close()
         request.state.place.give_back()
 
 
-async def _parsed(request: Request) -> FormData:
+async def _parsed(request: Request, max_field_bytes: int) -> FormData:
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind != b"multipart/form-data":
         raise Problem("media_type_unsupported", "send this as multipart/form-data")
@@ -137,7 +144,7 @@ async def _parsed(request: Request) -> FormData:
         # The boundary alone: a charset that decodes nothing ("undefined" is one) must not reach the parser.
         boundary = b'multipart/form-data; boundary="%s"' % options[b"boundary"]
         headers = Headers(raw=[(b"content-type", boundary)])
-        limits = {"max_files": MAX_FILES, "max_fields": MAX_FIELDS, "max_part_size": MAX_FIELD_BYTES}
+        limits = {"max_files": MAX_FILES, "max_fields": MAX_FIELDS, "max_part_size": max_field_bytes}
         parser = _Parser(headers, request.stream(), **limits)
         return await parser.parse()
     except KeyError as error:

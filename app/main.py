@@ -1,11 +1,14 @@
 """The application of the web process: `create_app(settings)`. Never imports torch."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from app.envelope import Envelope
+from app.mastodon import media, passing
+from app.mastodon.facade import open_facade
 from app.methods import HeadIsGet
 from app.once import each_parameter_once
 from app.problem import register_problems
@@ -47,8 +50,10 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
     """
     stopping, keyring = stopping or Stopping(), Keyring(settings.keys)
 
-    def lifespan(app: FastAPI) -> AbstractAsyncContextManager[None]:
-        return open_service(app, settings, stopping, keyring)
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_service(app, settings, stopping, keyring), open_facade(app, settings):
+            yield
 
     app = FastAPI(
         title="DiffAM",
@@ -74,6 +79,8 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
         sending, listing, jobs, events, pictures, deliveries, faces, catalog, limits, finetuning, health, problems,
     ):  # fmt: skip
         app.include_router(routes.router)
+    if settings.mastodon_url:  # beside the others: what holds for our own calls does not hold for Mastodon's
+        app.router.routes += [*media.router.routes, *passing.router.routes]
     add_page(app, settings)
     add_docs(app)
     tell_of_webhooks(app)

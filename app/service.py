@@ -18,7 +18,7 @@ from app.serving.stopping import Stopping
 from app.spool import bytes_of
 from app.webhooks.courier import delivering
 from diffam_client.contract.job import BundleName, Kind
-from jobs.access.keys import Key, Keyring
+from jobs.access.keys import Guest, Key, Keyring
 from jobs.access.quotas import Quotas
 from jobs.connect import connect
 from jobs.erasure import look_every_s, rewrite_when_due
@@ -53,7 +53,7 @@ class Service:
     keyring: Keyring
     quotas: Quotas
     outbox: Outbox
-    key: Key | None = None
+    key: Key | Guest | None = None
 
     @property
     def owner(self) -> str:
@@ -67,7 +67,7 @@ class Service:
 
     def check_key(self) -> None:
         """Raises Problem where the key was revoked since the request began, KeysDamaged."""
-        if self.key and not self.keyring.holds(self.key):
+        if isinstance(self.key, Key) and not self.keyring.holds(self.key):
             raise key_refused()
 
     @property
@@ -128,9 +128,9 @@ async def open_service(app: FastAPI, settings: Settings, stopping: Stopping, key
         yield
 
 
-async def _service(request: Request) -> Service:  # a plain function would take a thread to run in
+async def service_of(request: Request) -> Service:  # a plain function would take a thread to run in
     service: Service = request.app.state.service
     return replace(service, key=request.state.key)
 
 
-ServiceDep = Annotated[Service, Depends(_service)]
+ServiceDep = Annotated[Service, Depends(service_of)]

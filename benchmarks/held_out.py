@@ -26,6 +26,7 @@ from diffam_client.contract.wish import Treatment
 from diffam_core.faces.face import FoundFace
 from diffam_core.images import Photo, to_portrait
 from diffam_core.models import FalseAcceptRate
+from diffam_core.score import psnr_db, ssim
 from evaluation.judged.tasks import holding_out
 from jobs.settings import Settings
 from model_store.bundle import Bundle
@@ -78,11 +79,8 @@ def without(bundle: Bundle, judges: Judges, held_out: str) -> Bundle:
 
 def likeness(original: Photo, finished: Photo) -> tuple[float, float]:
     """PSNR in dB and SSIM of whole photos."""
-    from torchmetrics.functional.image import structural_similarity_index_measure
-
-    error = np.square(original.astype(np.float32) - finished).mean()
-    pair = ((to_portrait(photo) + 1) / 2 for photo in (finished, original))
-    return float(10 * np.log10(255**2 / error)), float(structural_similarity_index_measure(*pair, data_range=1.0))
+    pair = to_portrait(finished), to_portrait(original)
+    return float(psnr_db(*pair)), float(ssim(*pair))
 
 
 def known(bundle: Bundle, judges: Judges, sitters: Sequence[Sitter], photos: Sequence[Photo]) -> dict[str, Any]:

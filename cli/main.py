@@ -110,6 +110,7 @@ def protect(
     regions: Annotated[str, typer.Option(help="Where make-up may go.")] = "lips,eyes,skin",
     survival: Survival = "",
     judges: Judges = "all",
+    keep: Annotated[str, typer.Option(help="Of the photo's metadata: credit,copyright,date; all else goes.")] = "",
     candidates: Annotated[str, typer.Option(help="How many pictures to choose from: 1 to 3.")] = "1",
     vary: Annotated[str, typer.Option(help="What candidates differ in: strength or look.")] = "strength",
     file_format: Annotated[
@@ -134,7 +135,7 @@ def protect(
         wish = read_wish({
             "reference_id": reference, "target_id": target, "faces": which, "strength": strength, "regions": regions,
             "survival": survival, "candidates": candidates, "vary": vary, "judges": judges,
-            "effort": effort, "quality": quality, "skip": skip, "eyes": eyes,
+            "effort": effort, "quality": quality, "skip": skip, "eyes": eyes, "keep": keep,
             "output_format": file_format if is_album else format_of(out.suffix),
         })  # fmt: skip
         if is_album:
@@ -268,6 +269,7 @@ GROUPS = {
     "models": ("cli.bundles.models", "Pull, import, build, fine-tune, measure and verify model bundles"),
     "references": ("cli.references", "List make-up looks, add one from a picture, fine-tune its styles"),
     "keys": ("cli.stack.keys", "Say who may use a service: create, list, revoke keys"),
+    "jobs": ("cli.stack.jobs", "See the jobs of a service that wait or run, and cancel one"),
     "webhooks": ("cli.stack.webhooks", "Secrets that sign webhooks: show, rotate, remove"),
 }
 """Commands of commands: where each is, as `{name}_app`, and what it is for."""

@@ -12,8 +12,9 @@ from cli.wishes import asked
 from diffam_client import Client, ClientError, Job, NotOver
 from diffam_client import Event as Change
 from diffam_client import Picture as Made
+from diffam_client.contract.job import JobInput
 from diffam_client.contract.report import FaceReport, OnProgress
-from diffam_client.contract.wish import Wish
+from diffam_client.contract.wish import NOTHING_KEPT, Kept, Wish
 from jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ LOOK_UP_S = 2.0
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished file, what it wears, what became of every face, who made it, seconds by stage, and its undo file."""
+    """A finished file, what it wears, what became of every face, who made it, seconds by stage, its undo file, and what
+    it tells of the metadata that the photo came with."""
 
     photo: bytes
     reference: str
@@ -36,6 +38,7 @@ class Picture:
     bundle: dict[str, str]
     seconds: dict[str, float]
     undo: bytes | None = None
+    kept: Kept = NOTHING_KEPT
 
 
 Make = Callable[[bytes, str | None, OnProgress], list[Picture]]
@@ -58,14 +61,16 @@ def make_here(bundle: "Bundle", settings: Settings, wish: Wish, undo_to: str | N
     name = {"name": bundle.catalog.name, "grade": bundle.catalog.grade}
 
     def make(upload: bytes, target: str | None, on_progress: OnProgress) -> list[Picture]:
-        photo = canonical_photo(upload, limits_of(settings)).png
-        request = Request(photo, wish.model_copy(update={"target_id": target}), undo_to)
+        photo = canonical_photo(upload, limits_of(settings), wish.keep)
+        kept = Kept.model_validate(photo.kept)
+        request = Request(photo.png, wish.model_copy(update={"target_id": target}), undo_to, kept)
         (protected,) = protect_photos(bundle, [request], on_progress)
         if isinstance(protected, Exception):
             raise protected
         return [
             Picture(
-                each.photo, each.reference, each.target, each.strength, each.faces, name, protected.seconds, each.undo
+                each.photo, each.reference, each.target, each.strength, each.faces, name, protected.seconds, each.undo,
+                kept,
             )
             for each in protected.candidates
         ]  # fmt: skip
@@ -132,4 +137,5 @@ def _followed(client: Client, job: Job, on_progress: OnProgress, stop: Event) ->
 
 def _picture(job: Job, made: Made, undo: bytes | None) -> Picture:
     name, seconds = {"name": job.bundle.name, "grade": job.bundle.grade}, job.timings.stages_s or {}
-    return Picture(made.photo, made.reference, made.target, made.strength, list(made.faces), name, seconds, undo)
+    kept = job.input.kept if isinstance(job.input, JobInput) else NOTHING_KEPT
+    return Picture(made.photo, made.reference, made.target, made.strength, list(made.faces), name, seconds, undo, kept)

@@ -18,7 +18,7 @@ from cli.undo.sealing import UndoOrder
 from cli.wishes import check_looks
 from diffam_client.contract.report import FACES, OnProgress
 from diffam_client.contract.report import Progress as Told
-from diffam_client.contract.wish import Wish
+from diffam_client.contract.wish import Kept, Wish
 from jobs.settings import Settings
 from model_store.additions import with_additions
 
@@ -60,6 +60,8 @@ def protect(console: Console, settings: Settings, order: PhotoOrder, as_json: bo
     for path, picture in zip(saved, pictures, strict=True):
         print_scores(console, picture.faces)
         console.print(f"Saved {path}", soft_wrap=True)
+    if order.wish.keep:
+        console.print(told_of(order.wish, pictures[0].kept), soft_wrap=True, highlight=False, markup=False)
     for path in undoing:
         console.print(f"Saved {path}: `diffam undo` restores the original with it", soft_wrap=True)
     if undo and undo.is_drawn:
@@ -82,7 +84,16 @@ def as_facts(pictures: list[Picture], saved: list[Path]) -> dict[str, object]:
         for path, each in zip(saved, pictures, strict=True)
     ]  # fmt: skip
     candidates = {"candidates": rows} if len(rows) > 1 else {}
-    return {**rows[0], "seconds": pictures[0].seconds, "bundle": pictures[0].bundle, **candidates}
+    about = {"kept": pictures[0].kept.told, "seconds": pictures[0].seconds, "bundle": pictures[0].bundle}
+    return {**rows[0], **about, **candidates}
+
+
+def told_of(wish: Wish, kept: Kept) -> str:
+    """What of the photo's metadata the files tell, and what it did not tell itself."""
+    told = [f"{word} ({kept.told[word]})" for word in wish.keep if word in kept.told]
+    missing = [word for word in wish.keep if word not in kept.told]
+    lacking = f"The photo tells no {', no '.join(missing)}." if missing else ""
+    return " ".join(filter(None, [f"Kept {', '.join(told)}." if told else "", lacking]))
 
 
 def travel(settings: Settings, upload: bytes, wish: Wish, undo_to: str | None = None) -> list[Picture]:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from cli.errors import CliError
 from diffam_client import Asked
-from diffam_client.contract.wish import MAX_CANDIDATES, REGIONS, OutputFormat, Treatment, Vary, Wish
+from diffam_client.contract.wish import MAX_CANDIDATES, REGIONS, Keep, OutputFormat, Treatment, Vary, Wish
 from model_store.catalog import Catalog
 
 FORMATS: dict[str, OutputFormat] = {
@@ -21,6 +21,7 @@ MEANT = {
     "strength": "a number from 0 to 1, or auto",
     "regions": f"some of {','.join(REGIONS)}",
     "survival": f"some of {','.join(get_args(Treatment))}",
+    "keep": f"some of {','.join(get_args(Keep))}",
     "judges": "all, none, or names such as dlib,sface",
     "candidates": f"a number from 1 to {MAX_CANDIDATES}",
     "quality": "a number from 1 to 100",

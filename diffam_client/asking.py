@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, Required, TypedDict
 
 from diffam_client.contract.webhook import Event
-from diffam_client.contract.wish import Effort, OutputFormat, Region, Treatment, Vary
+from diffam_client.contract.wish import Effort, Keep, OutputFormat, Region, Treatment, Vary
 
 Photo = str | PathLike[str] | bytes | IO[bytes]
 """A path, the bytes of a file, or a file that is open for reading."""
@@ -31,6 +31,7 @@ class Asked(TypedDict, total=False):
     eyes: Sequence[float]
     regions: Sequence[Region]
     survival: Sequence[Treatment]
+    keep: Sequence[Keep]
     judges: Literal["all", "none"] | Sequence[str] | None
     candidates: int
     vary: Vary

@@ -1,13 +1,15 @@
 """The only place that knows bytes: photos as uint8 `(height, width, 3)` RGB arrays, portraits as floats in [-1, 1]."""
 
 import io
+from collections.abc import Mapping
 from typing import Any, Literal
+from xml.sax.saxutils import escape
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torch.nn import functional
@@ -41,6 +43,14 @@ Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/co
 </rdf:RDF></x:xmpmeta>
 <?xpacket end="r"?>"""
 """What IPTC says of a photo partly made by a trained model; it names neither person nor place nor time."""
+XMP_KEPT = {
+    "credit": "<dc:creator><rdf:Seq><rdf:li>{}</rdf:li></rdf:Seq></dc:creator>",
+    "copyright": '<dc:rights><rdf:Alt><rdf:li xml:lang="x-default">{}</rdf:li></rdf:Alt></dc:rights>',
+    "date": "<photoshop:DateCreated>{}</photoshop:DateCreated>",
+}
+"""Where XMP has what the owner of a photo keeps of its metadata."""
+XMP_NAMES = b' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/"'
+EXIF_KEPT = {"credit": ExifTags.Base.Artist, "copyright": ExifTags.Base.Copyright}
 
 
 def decode_photo(data: bytes) -> Photo:
@@ -64,10 +74,11 @@ def encode_photo(
     output_format: OutputFormat,
     quality: int = 92,
     alpha: Alpha | None = None,
-    is_marked: bool = False,
+    kept: Mapping[str, str] | None = None,
 ) -> bytes:
-    """The photo as a file. Its only metadata is, where `is_marked`, an XMP packet: partly made by a trained model.
+    """The photo as a file. It has no metadata; or where there is `kept`, this and XMP: partly made by a trained model.
 
+    kept: `credit`, `copyright`, `date` (ISO 8601, no zone), those that there are; XMP and EXIF tell them.
     quality: 0 to 100; PNG has none.  alpha: kept exactly by PNG and WebP, nearly by AVIF and HEIC, and laid on white by
     JPEG. Colour has full resolution (4:4:4), except in WebP. Raises PhotoUnwritable.
     """
@@ -78,7 +89,9 @@ def encode_photo(
         image = ground
     elif alpha is not None:
         image.putalpha(Image.fromarray(alpha))
-    options = OPTIONS[output_format] | _quality(output_format, quality) | (_mark(output_format) if is_marked else {})
+    options = OPTIONS[output_format] | _quality(output_format, quality)
+    if kept is not None:
+        options |= _told(output_format, _xmp(kept)) | _exif(kept)
     buffer = io.BytesIO()
     try:
         if output_format == "heic":
@@ -105,12 +118,33 @@ def _quality(output_format: OutputFormat, quality: int) -> dict[str, int]:
     return {} if output_format == "png" else {"quality": quality}
 
 
-def _mark(output_format: OutputFormat) -> dict[str, Any]:
+def _told(output_format: OutputFormat, xmp: bytes) -> dict[str, Any]:
     if output_format == "png":
         text = PngInfo()
-        text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+        text.add_itxt("XML:com.adobe.xmp", xmp.decode())
         return {"pnginfo": text}
-    return {"xmp": XMP}
+    return {"xmp": xmp}
+
+
+def _xmp(kept: Mapping[str, str]) -> bytes:
+    """The packet of a finished photo."""
+    if not kept:
+        return XMP
+    properties = "".join(XMP_KEPT[word].format(escape(text)) for word, text in kept.items()).encode()
+    before, after = XMP.split(b"/>\n")
+    return before + XMP_NAMES + b">" + properties + b"</rdf:Description>\n" + after
+
+
+def _exif(kept: Mapping[str, str]) -> dict[str, bytes]:
+    """The same for programs that read no XMP. EXIF cannot tell a day without a time."""
+    exif = Image.Exif()
+    for word, tag in EXIF_KEPT.items():
+        if word in kept:
+            exif[tag] = kept[word].encode()
+    if "T" in kept.get("date", ""):
+        day, _, time = kept["date"].partition("T")
+        exif[ExifTags.IFD.Exif] = {ExifTags.Base.DateTimeOriginal: f"{day.replace('-', ':')} {time}"}
+    return {"exif": exif.tobytes()} if len(exif) else {}
 
 
 def to_portrait(pixels: Photo) -> Float[Tensor, "1 3 height width"]:

@@ -201,7 +201,7 @@ def psnr_hinge(after: Images, before: Images, bar_db: float) -> Mean:
 
 
 def ssim_hinge(after: Images, before: Images, bar: float) -> Mean:
-    """How far pictures lie below a structural similarity, in hundredths."""
+    """How far pictures lie below a structural similarity, in hundredths; on [-1, 1], where shades count more."""
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     ssim = structural_similarity_index_measure(after, before, data_range=2.0, reduction="none")

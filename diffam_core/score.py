@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor
 from diffam_core.images import shrink
 from diffam_core.models import FalseAcceptRate, Models, Recogniser
 
+Pictures = Float[Tensor, "batch 3 height width"]
+PerPicture = Float[Tensor, " batch"]
 DECISION_FAR: FalseAcceptRate = "0.01"
 """The false accept rate at which `dodged` and `impersonated` are decided, as in the paper."""
 VIEWS = 50
@@ -121,12 +123,26 @@ def quality(
     models: Models, original: Float[Tensor, "1 3 size size"], protected: Float[Tensor, "1 3 size size"]
 ) -> Quality:
     """Visual distance between two views of a face in [-1, 1]."""
-    from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
-
-    ssim = structural_similarity_index_measure(protected, original, data_range=2.0)
     small = [shrink(x, models.portrait_px) for x in (original, protected)]
     return Quality(
-        psnr_db=float(peak_signal_noise_ratio(protected, original, data_range=2.0)),
-        ssim=float(ssim if isinstance(ssim, Tensor) else ssim[0]),
+        psnr_db=float(psnr_db(protected, original)),
+        ssim=float(ssim(protected, original)),
         lpips=float(models.perceptual(*small)),
     )
+
+
+def psnr_db(one: Pictures, other: Pictures) -> PerPicture:
+    """Peak signal-to-noise ratio of pictures in [-1, 1]; infinite between those that are the same."""
+    error = (one - other).square().mean(dim=(1, 2, 3))
+    return 10 * (4 / error).log10()
+
+
+def ssim(one: Pictures, other: Pictures) -> PerPicture:
+    """Structural similarity (Wang et al., IEEE TIP 2004) of pictures in [-1, 1]; 1 between those that are the same.
+
+    It is taken on [0, 1], as the field does: around 0 the measure takes shades for structure.
+    """
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    pair = ((one + 1) / 2, (other + 1) / 2)
+    return cast(Tensor, structural_similarity_index_measure(*pair, data_range=1.0, reduction="none"))

@@ -9,14 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from diffam_core.faces.face import FoundFace, cut_portrait
 from diffam_core.images import Photo, shrink, to_portrait
 from diffam_core.models import Models
 from diffam_core.networks.parser import region
-from diffam_core.score import quality
+from diffam_core.score import psnr_db, quality, ssim
 from evaluation.subjects import Subjects
 from evaluation.treatments import Treatment, other_detector
 from model_store.bundle import Bundle, Reference
@@ -86,10 +85,7 @@ def visible_cost(models: Models, subjects: Subjects, finished: Sequence[Photo], 
     whole = []
     for before, after in zip(subjects.photos, finished, strict=True):
         pair = to_portrait(after), to_portrait(before)
-        psnr_db = float(peak_signal_noise_ratio(*pair, data_range=2.0))
-        whole.append(
-            (min(psnr_db, 99.0), float(torch.as_tensor(structural_similarity_index_measure(*pair, data_range=2.0))))
-        )
+        whole.append((min(float(psnr_db(*pair)), 99.0), float(ssim(*pair))))
     views = views.to(models.device)
     faces = [quality(models, a[None], b[None]) for a, b in zip(subjects.views, views, strict=True)]
     fid = FrechetInceptionDistance(feature=_ClipFeatures(models), normalize=False)

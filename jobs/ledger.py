@@ -44,6 +44,7 @@ REAP_LIMIT = 200  # jobs per kind and sweep: a script must not hold Redis for lo
 
 WORKER_LOST = JobError(code="worker_lost", message="the workers that held this job all died", retryable=True)
 CANCELED = JobError(code="canceled", message="somebody canceled this job", retryable=True)
+BY_OPERATOR = JobError(code="canceled", message="the operator of the service canceled this job", retryable=True)
 NOT_BEGUN = JobError(code="deadline_passed", message="no worker was free in the time that was set", retryable=True)
 NOT_OVER = JobError(code="deadline_passed", message="it was not over in the time that was set", retryable=True)
 QUEUE_TIMEOUT = JobError(code="queue_timeout", message="no worker was free in time", retryable=True)
@@ -193,7 +194,8 @@ class Ledger:
         """
         ttl_s, tombstone_s, retry_s = self._ends
         ends = (ttl_s, tombstone_s, 0 if by == "user" else retry_s)
-        answer = int(self._run("cancel", job_id, by, CANCELED.model_dump_json(), *ends))
+        why = BY_OPERATOR if by == "operator" else CANCELED
+        answer = int(self._run("cancel", job_id, by, why.model_dump_json(), *ends))
         if answer < 0:
             raise UnknownJob(job_id)
         return answer == 1

@@ -3,13 +3,47 @@
 Built in `main()` and handed down; nothing reads the environment later. `.env.example` mirrors the defaults.
 """
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from diffam_client.contract.wish import Wish
+
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _origin(url: str) -> str:
+    """Of a server that people's tokens are sent to. Raises ValueError."""
+    parts = urlsplit(url.rstrip("/"))
+    has_name_alone = bool(parts.hostname) and url.rstrip("/") == f"{parts.scheme}://{parts.netloc}" and "@" not in url
+    if parts.scheme not in ("https", "http") or not has_name_alone:
+        raise ValueError("write the instance as https://social.example.org, without a path")
+    if parts.scheme == "http" and not _is_here(str(parts.hostname)):
+        raise ValueError("tokens go to the instance, so it must be reached by https; http is for this machine alone")
+    return url.rstrip("/")
+
+
+def _is_here(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
 
 
 class Settings(BaseSettings):
@@ -71,6 +105,13 @@ class Settings(BaseSettings):
     webhook_retry_s: PositiveFloat = 3  # before the second attempt; each pause is twice the one before
     webhook_loopback: bool = False  # True: also this machine's own addresses, by HTTP: to try things out
 
+    # Mastodon's media API in front of an instance (docs/mastodon.md)
+    mastodon_url: Origin | None = None  # https://social.example.org; None: there is no such address here
+    mastodon_wish: dict[str, str] = {}  # fields of POST /v1/jobs; what is not said is as there
+    mastodon_films: Literal["refuse", "pass"] = "refuse"  # GIFs, films and sound, which nothing here protects
+    mastodon_other: Literal["pass", "refuse"] = "pass"  # calls that are not about pictures
+    mastodon_timeout_s: PositiveFloat = 30
+
     # How a worker runs
     device: str = "cpu"
     batch_size: PositiveInt = 4
@@ -98,6 +139,12 @@ class Settings(BaseSettings):
     aliyun_access_key_id: SecretStr | None = None
     aliyun_access_key_secret: SecretStr | None = None
     aliyun_per_second: PositiveFloat = 2
+
+    @field_validator("mastodon_wish")
+    @classmethod
+    def _is_a_wish(cls, fields: dict[str, str]) -> dict[str, str]:
+        Wish.model_validate({"reference_id": "any"} | fields)
+        return fields
 
     @model_validator(mode="after")
     def _has_room_for_an_upload(self) -> Self:

@@ -100,7 +100,8 @@ def open_photo(models: Models, max_faces: int | None, request: Request) -> Uploa
     most = None if max_faces is None else min(max_faces, max(1, max_faces * AUTO_ROWS // rows_per_face(request.wish)))
     found, chosen = find_faces(models.detector, photo, request.wish, most)
     seconds = round(perf_counter() - started, 4)
-    return Upload(request.wish, photo, alpha, found, chosen.within, chosen.beyond, seconds, request.undo_to)
+    besides = (request.undo_to, request.kept)
+    return Upload(request.wish, photo, alpha, found, chosen.within, chosen.beyond, seconds, *besides)
 
 
 def make_photos_up(bundle: Bundle, uploads: Sequence[Upload], on_progress: OnProgress) -> list[MadeUp]:
@@ -162,7 +163,7 @@ def _composite(upload: Upload, worn: Sequence[Wearing]) -> Photo:
 
 def _write(upload: Upload, photo: Photo) -> bytes:
     """The finished file of one candidate."""
-    return encode_photo(photo, upload.wish.output_format, upload.wish.quality, upload.alpha, is_marked=True)
+    return encode_photo(photo, upload.wish.output_format, upload.wish.quality, upload.alpha, upload.kept.told)
 
 
 def _score(bundle: Bundle, upload: Upload, worn: Sequence[Wearing], photo: Photo, on_step: OnStep) -> Candidate:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffam_client.contract.wish import Wish
+from diffam_client.contract.wish import NOTHING_KEPT, Kept, Wish
 from diffam_core.errors import EyesMisplaced, FaceInProfile, FaceTooSmall, FaceUnknown, NoFaceFound, NoFaceLeft
 from diffam_core.faces.detection import Detector
 from diffam_core.faces.face import FACE_CODES, FoundFace
@@ -27,11 +27,13 @@ class Request(NamedTuple):
     """An encoded photo and what to do with it; without a target, the first one its reference was trained for.
 
     undo_to: the public key to which an undo file is sealed; None: there is to be none.
+    kept: of the metadata that the photo came with, what goes into the finished file.
     """
 
     photo: bytes
     wish: Wish
     undo_to: str | None = None
+    kept: Kept = NOTHING_KEPT
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,7 @@ class Upload:
     beyond: tuple[int, ...]
     seconds: float
     undo_to: str | None = None
+    kept: Kept = NOTHING_KEPT
 
     @property
     def rows(self) -> int:
@@ -135,5 +138,5 @@ def choose_faces(
         raise LEFT_ALONE[code](FACE_CODES[code])
     if wish == "largest":
         largest = next((index for index in chosen if index not in marked), None)
-        return Chosen(tuple(index for index in chosen if index == largest or index in marked))
+        chosen = [index for index in chosen if index == largest or index in marked]
     return Chosen(tuple(chosen[:most]), tuple(chosen[len(chosen[:most]) :]))

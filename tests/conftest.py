@@ -50,6 +50,7 @@ LONGEST = (
     "cli/stack/test_forgetting.py",
     "app/webhooks/test_processes.py",
     "cli/stack/test_stack.py",
+    "app/mastodon/test_stack.py",
     "story/test_demo.py",
     "story/test_finetune.py",
     "cli/stack/test_telling.py",

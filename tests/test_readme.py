@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -95,31 +96,40 @@ def test_the_readme_is_short_and_its_figures_are_those_that_were_measured() -> N
 def test_what_real_recognisers_still_know_is_told_as_measured() -> None:
     told = " ".join(README.split())
     owners = {}
-    for people in ("london", "lfw"):
-        measured = json.loads((ROOT / f"docs/measurements/portrait_{people}.json").read_text())
+    for people, faces in (("london", 50), ("lfw", 100)):
+        measured = _measured(people)
         rows = {line["method"]: line for line in measured["summary"]}
-        assert min(rows[name]["mean"][0] for name in ("nothing", "makeup")) > 0.99
-        assert (measured["faces"], measured["seed"], measured["bundle"]) == (50, 0, "portrait")
+        assert min(rows[name]["mean"][0] for name in ("nothing", "makeup")) > 0.98
+        assert (measured["faces"], measured["seed"], measured["bundle"]) == (faces, 0, "portrait")
         assert f"commit `{measured['commit']}`" in told
         owners[people] = rows["diffam"]
     london, lfw = owners["london"], owners["lfw"]
     assert f"known in {100 * london['mean'][0]:.1f} % of the cases at FAR .01" in told
-    assert f"at {london['psnr_db']:.1f} dB; LFW's" in told
-    others = json.loads((ROOT / "docs/measurements/portrait_lfw_seed1.json").read_text())
+    likeness = f"{london['ssim']:.3f}".removeprefix("0")
+    assert f"at {london['psnr_db']:.1f} dB, SSIM {likeness}; LFW's" in told
+    others = _measured("lfw_seed1")
     (row,) = others["summary"]
     assert (others["faces"], others["seed"], others["bundle"]) == (20, 1, "portrait")
     fills = f"fills, in {100 * lfw['mean'][0]:.1f} %, at {lfw['psnr_db']:.1f} dB"
-    assert f"{fills} (an earlier version, on twenty others: {100 * row['mean'][0]:.1f} %)" in told
+    assert f"{fills} (twenty others: {100 * row['mean'][0]:.1f} %)" in told
     sface = [100 * row["own_match_by"]["sface"][0] for row in (london, lfw)]
     assert f"SFace holds out longest: {sface[0]:.0f} % and {sface[1]:.0f} %" in told
+    asked = {"method": "diffam", "role": "held_out", "query": "protected", "gallery": "bare"}
+    searches = [row for row in _measured("london")["identification"] if asked.items() <= row.items()]
+    first = sum(row["rank_1"] for row in searches) / len(searches)
+    assert f"A search among {searches[0]['persons']} people names {100 * first:.1f} % of the owners first" in told
+
+
+def _measured(what: str) -> Any:
+    return json.loads((ROOT / f"docs/measurements/portrait_{what}.json").read_text())
 
 
 def test_noise_on_real_people_is_told_as_measured() -> None:
     told = " ".join(README.split())
-    measured = json.loads((ROOT / "docs/measurements/portrait_noise.json").read_text())
+    measured = _measured("noise")
     assert (measured["faces"], measured["seed"], measured["bundle"]) == (4, 0, "portrait")
     share = {line["method"]: line["mean"][0] for line in measured["summary"]}
     noise = ("pgd", "mi_fgsm", "ti_dim", "tip_im")
     assert {share[name] for name in noise} == {1.0}
     least = min(share[f"{name}_psnr"] for name in noise)
-    assert f"left {100 * least:.1f} % or more known at its PSNR; it left {100 * share['diffam']:.1f} %" in told
+    assert f"left {100 * least:.1f} % or more known at our PSNR; we left {100 * share['diffam']:.1f} %" in told

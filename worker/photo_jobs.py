@@ -256,4 +256,4 @@ def request_of(claim: Claim) -> Request:
     """What the photo's owner asked for. Raises TypeError for a job of another kind, which has its own queue."""
     if not isinstance(claim.input, JobInput):
         raise TypeError(f"job {claim.job_id} is not about a photo")
-    return Request(claim.photo, claim.input, claim.input.undo_to)
+    return Request(claim.photo, claim.input, claim.input.undo_to, claim.input.kept)

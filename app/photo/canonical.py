@@ -10,16 +10,15 @@ PhotoRejected
 └── PhotoTransparent        nothing of it can be seen
 """
 
-import struct
-import zlib
+from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, field
 
 from PIL import ExifTags, Image
 
 from app.photo.colour import Declared, reduce_to_8_bits, split_alpha, to_srgb
 from app.photo.formats import (
+    ODDITIES,
     Extra,
     Format,
     bits_per_channel,
@@ -29,14 +28,11 @@ from app.photo.formats import (
     open_photo,
     tell_format,
 )
+from app.photo.kept import read_kept
+from app.photo.png import bare_png
 
 Image.MAX_IMAGE_PIXELS = None  # `_check_size` is stricter and knows our limits
 
-# What Pillow raises on odd files, besides OSError: seen in its issue tracker and on the malformed test files.
-ODDITIES = (
-    *(ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError),
-    *(TypeError, ValueError, struct.error, zlib.error),
-)
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -129,21 +125,24 @@ class CanonicalPhoto:
     """`png` holds pixels only, `width` by `height`: RGB, or RGBA where the upload shows something through.
 
     Where alpha is 0 the pixels are white, so that no picture travels unseen.
+    kept: what its owner keeps of its metadata, by `credit`, `copyright` and `date`.
     """
 
     png: bytes
     width: int
     height: int
     source: Source
+    kept: dict[str, str] = field(default_factory=dict)
 
 
-def canonical_photo(upload: bytes, limits: PhotoLimits) -> CanonicalPhoto:
-    """Decode `upload` once and write its pixels anew. Raises PhotoRejected."""
+def canonical_photo(upload: bytes, limits: PhotoLimits, keep: Collection[str] = ()) -> CanonicalPhoto:
+    """Decode `upload` once and write its pixels anew. keep: what to read of its metadata. Raises PhotoRejected."""
     photo_format = _allowed_format(upload, limits)
     try:
         photo = _decoded(upload, photo_format, limits)
         bits, mode = bits_per_channel(photo, upload, photo_format), MODES.get(photo.mode, photo.mode)
         quality = jpeg_quality(photo) if photo_format == "jpeg" else None
+        kept = read_kept(photo, keep)
         says_srgb = photo_format == "png" and "srgb" in photo.info
         declared = Declared(photo.info.get("icc_profile"), coded_primaries(upload, photo_format), says_srgb)
         photo, is_turned = _upright(reduce_to_8_bits(photo, bits))
@@ -152,7 +151,7 @@ def canonical_photo(upload: bytes, limits: PhotoLimits) -> CanonicalPhoto:
         if alpha:
             photo = _veiled(photo, alpha)
         source = Source(photo_format, mode, bits, colour, is_turned, quality)
-        return CanonicalPhoto(_bare_png(photo), *photo.size, source)
+        return CanonicalPhoto(bare_png(photo), *photo.size, source, kept)
     except MemoryError as error:
         raise PhotoTooLarge("the photo needs more memory than one upload may have") from error
 
@@ -216,11 +215,3 @@ def _veiled(photo: Image.Image, alpha: Image.Image) -> Image.Image:
     photo.paste("white", mask=alpha.point([255] + 255 * [0]))
     photo.putalpha(alpha)
     return photo
-
-
-def _bare_png(photo: Image.Image) -> bytes:
-    """Pixels and nothing else: EXIF, GPS, XMP, ICC, thumbnails and text stay behind."""
-    photo.info = {}
-    png = BytesIO()
-    photo.save(png, "PNG", compress_level=1)
-    return png.getvalue()

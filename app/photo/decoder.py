@@ -1,6 +1,6 @@
 """Decoding in a process of its own, so that no upload can exhaust, hang or crash the web process."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import IO
@@ -27,6 +27,7 @@ class DecodedPhoto:
     width: int
     height: int
     source: Source
+    kept: dict[str, str]
 
 
 class Decoder:
@@ -42,14 +43,14 @@ class Decoder:
         self._large = CapacityLimiter(max(1, settings.decode_processes - 1))
 
     @asynccontextmanager
-    async def decode(self, upload: IO[bytes]) -> AsyncIterator[DecodedPhoto]:
-        """The canonical photo of an open file, for as long as the block lasts.
+    async def decode(self, upload: IO[bytes], keep: Collection[str] = ()) -> AsyncIterator[DecodedPhoto]:
+        """The canonical photo of an open file, for as long as the block lasts. keep: what to read of its metadata.
 
         Raises PhotoRejected, also when the child dies over it or takes too long.
         """
         upload.flush()
         with open_spool() as png:
-            arguments = (path_of(upload), path_of(png), self._limits, self._settings.decode_timeout_s)
+            arguments = (path_of(upload), path_of(png), self._limits, self._settings.decode_timeout_s, keep)
             async with AsyncExitStack() as held:
                 if is_large(size_of(upload), self._settings):
                     await held.enter_async_context(self._large)

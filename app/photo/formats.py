@@ -4,6 +4,8 @@ AVIF and HEIC are opened only where `DIFFAM_EXTRA_FORMATS` names them: each is o
 reads bytes of strangers. Nothing here decodes pixels.
 """
 
+import struct
+import zlib
 from io import BytesIO
 from typing import Literal
 
@@ -12,6 +14,11 @@ from PIL import Image
 Extra = Literal["avif", "heic"]
 Format = Literal["jpeg", "png", "webp"] | Extra
 
+# What Pillow raises on odd files, besides OSError: seen in its issue tracker and on the malformed test files.
+ODDITIES = (
+    *(ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError),
+    *(TypeError, ValueError, struct.error, zlib.error),
+)
 SIGNATURES: dict[bytes, Format] = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
 AVIF_BRANDS = {b"avif", b"avis"}
 HEVC_FILM_BRANDS = {b"hevc", b"hevx", b"hevm", b"hevs"}

@@ -20,7 +20,7 @@ from diffam_client.contract.problem import FieldError
 from diffam_client.contract.wish import OutputFormat
 from jobs.access.undo_keys import draw_key, public_of
 from jobs.new_job import Accepted, NewJob, Once
-from model_store.catalog import Catalog
+from model_store.catalog import Catalog, StyleCard
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
 
@@ -73,7 +73,7 @@ async def _made(request: Request, service: Service, once: Once | None, sending: 
             return _Made(made, sent.accept().fields.store)
         catalog = service.catalog
         wait_s = wait_of(sending.prefer, service.settings) or 0
-        refused = _not_on_offer(service, catalog, sent.known)
+        refused = not_on_offer(service, catalog, sent.known)
         if not sent.known.get("store", True) and not wait_s:
             refused.append(FieldError(param="store", code="invalid_field", detail=NOT_WAITED_FOR))
         refused += await webhook_refusals(service.settings, service.owner, sent.known)
@@ -81,18 +81,23 @@ async def _made(request: Request, service: Service, once: Once | None, sending: 
         form = sent.accept(refused)
         submission, terms = form.fields, form.fields.terms(sending.cancel_after, wait_s)
         style = catalog.style_for(submission.reference_id, submission.target_id)
-        async with service.decoder.decode(form.uploads["photo"]) as photo:
-            wish = submission.wish_of(photo.source)
-            _check_output(wish["output_format"], photo, submission.undo)
-            style_ids = {"reference_id": style.reference, "target_id": style.target}
+        async with service.decoder.decode(form.uploads["photo"], submission.keep) as photo:
             drawn = draw_key() if submission.undo and submission.undo_key is None else None
-            undo_key = submission.undo_key or drawn
-            undo_to = {"undo_to": public_of(undo_key) if undo_key else None}
-            asked = JobInput.model_validate(wish | style_ids | dict(stored(photo)) | undo_to)
-            if why := asked.misplaced(photo.width, photo.height):
-                raise Problem("invalid_field", why, param="eyes")
+            asked = asked_of(photo, submission, style, submission.undo_key or drawn)
             new = NewJob(asked, service.bundle, once=once, terms=terms)
             return _Made(await service.enqueue(new, photo.png), submission.store, drawn)
+
+
+def asked_of(photo: DecodedPhoto, submission: Submission, style: StyleCard, undo_key: str | None = None) -> JobInput:
+    """What a job is to do with a photo. undo_key: opens its undo files, if there are to be any. Raises Problem."""
+    wish = submission.wish_of(photo.source)
+    _check_output(wish["output_format"], photo, submission.undo)
+    style_ids = {"reference_id": style.reference, "target_id": style.target}
+    besides = {"undo_to": public_of(undo_key) if undo_key else None, "kept": photo.kept}
+    asked = JobInput.model_validate(wish | style_ids | dict(stored(photo)) | besides)
+    if why := asked.misplaced(photo.width, photo.height):
+        raise Problem("invalid_field", why, param="eyes")
+    return asked
 
 
 def stored(photo: DecodedPhoto) -> DetectInput:
@@ -101,7 +106,7 @@ def stored(photo: DecodedPhoto) -> DetectInput:
     return DetectInput(width=photo.width, height=photo.height, bytes=photo.size_bytes, source=source)
 
 
-def _not_on_offer(service: Service, catalog: Catalog, wish: Mapping[str, Any]) -> list[FieldError]:
+def not_on_offer(service: Service, catalog: Catalog, wish: Mapping[str, Any]) -> list[FieldError]:
     """What this service or its bundle cannot do. wish: the well-formed fields; others tell nothing."""
     refused: list[FieldError] = []
     target = _target_of(catalog, wish, refused)
@@ -117,9 +122,20 @@ def _not_on_offer(service: Service, catalog: Catalog, wish: Mapping[str, Any]) -
     if (wish.get("ttl_s") or 0) > most_s:
         detail = f"results are kept for {most_s} s at most"
         refused.append(FieldError(param="ttl_s", code="invalid_field", detail=detail))
+    refused += _too_many_faces(wish, service.settings.max_faces)
     with noted(refused):
         catalog.check_effort(wish.get("effort"))
     return refused + _unknown_judges(service.judges, wish.get("judges"))
+
+
+def _too_many_faces(wish: Mapping[str, Any], most: int) -> list[FieldError]:
+    """Faces that are marked by hand are all to be protected, with the largest where that is asked for."""
+    marked, is_largest = len(wish.get("eyes", ())) // 4, wish.get("faces") == "largest"
+    if not marked or marked + is_largest <= most:
+        return []
+    named = f"the largest face and {marked} that are marked" if is_largest else f"{marked} faces that are marked"
+    detail = f"{named} are more than the {most} that one job protects: mark fewer, and send a second job"
+    return [FieldError(param="eyes", code="invalid_field", detail=detail)]
 
 
 def _not_undone(form: Mapping[str, Any], may_come_again: bool) -> list[FieldError]:

@@ -7,8 +7,8 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from app.problem import Problem
-from app.serving.gate import job_of, makes_a_job
-from jobs.access.keys import Key
+from app.serving.gate import job_of, key_of, makes_a_job
+from jobs.access.keys import Guest, Key, Keyring
 from jobs.access.quotas import Left, Quotas
 from jobs.errors import TooManyJobs, UnknownJob
 from jobs.ledger import Ledger
@@ -16,7 +16,24 @@ from jobs.ledger import Ledger
 UNITS = {"requests": "requests", "bytes": "content-bytes"}
 
 
-async def admit(scope: Scope, key: Key, size_bytes: int) -> None:
+async def recognise(scope: Scope, keyring: Keyring) -> Key | None:
+    """The key that may make this call; None where nobody needs one. A wrong one is counted for its address.
+
+    Raises Problem, also where more wrong ones came from there than may in a minute; KeysDamaged, RedisError.
+    """
+    try:
+        return key_of(keyring, scope["method"], scope["path"], Headers(scope=scope))
+    except Problem as refused:
+        if refused.code == "key_refused":
+            address = scope["client"][0] if scope.get("client") else ""
+            wait_s = await run_in_threadpool(scope["app"].state.service.quotas.try_wrong_key, address)
+            if wait_s is not None:
+                detail = f"too many wrong keys came from this address; ask again in {wait_s} s"
+                raise Problem("wrong_keys_exceeded", detail, headers={"Retry-After": str(wait_s)}) from refused
+        raise
+
+
+async def admit(scope: Scope, key: Key | Guest, size_bytes: int) -> None:
     """Count the request, and its upload of `size_bytes`, and note in the state the headers that tell what is left.
 
     Raises Problem where a quota is used up, TooManyJobs, UnknownJob where the job is another key's, RedisError.
@@ -25,7 +42,7 @@ async def admit(scope: Scope, key: Key, size_bytes: int) -> None:
     await run_in_threadpool(_admit, scope, service.quotas, service.ledger, key, size_bytes)
 
 
-def _admit(scope: Scope, quotas: Quotas, ledger: Ledger, key: Key, size_bytes: int) -> None:
+def _admit(scope: Scope, quotas: Quotas, ledger: Ledger, key: Key | Guest, size_bytes: int) -> None:
     is_in_time = quotas.use("requests", key, 1)
     requests, uploads = quotas.left("requests", key), quotas.left("bytes", key)
     scope["state"]["allowance"] = _headers((requests, uploads))

@@ -48,7 +48,8 @@ def job_of(path: str) -> str | None:
 
 def makes_a_job(method: str, path: str) -> bool:
     """Whether the call makes a job; a PUT or a retry may find one instead."""
-    return method == "POST" and scope_of(method, path) in ("submit", "references")
+    at_the_facade = re.fullmatch("/api/v[12]/media", path) is not None
+    return method == "POST" and (at_the_facade or scope_of(method, path) in ("submit", "references"))
 
 
 def key_of(keyring: Keyring, method: str, path: str, headers: Headers) -> Key | None:

@@ -19,7 +19,7 @@ from typing import NoReturn, TextIO
 import httpx
 
 from app.serving.door import DoorOpen, check_address, is_loopback
-from cli.errors import AlreadyRunning, HostRefused, StackNotReady
+from cli.errors import AlreadyRunning, CliError, HostRefused, StackNotReady
 from cli.stack.supervisor import Sibling, Supervisor
 from cli.stack.valkey import APPEND_ONLY, answers, forget_erased, sweep_leftovers, valkey_command
 from jobs.access.keys import Keyring
@@ -93,6 +93,21 @@ def running_stack(
         supervisor = held.enter_context(Supervisor(siblings, report))
         held.callback(ignore_stop_signals)
         yield Stack(url_of(listener), logs, supervisor)
+
+
+def store_of(settings: Settings) -> Settings:
+    """The settings with the address of their store: what they say, or that of the stack which runs on their data
+    folder. Raises CliError."""
+    if settings.redis_url:
+        return settings
+    lock = settings.data_dir / "lock"
+    folder = lock.read_text().strip() if lock.is_file() else ""
+    socket_path = Path(folder) / SOCKET
+    if not folder or not answers(socket_path)():
+        raise CliError(
+            f"no stack runs on {settings.data_dir}; set DIFFAM_DATA_DIR or DIFFAM_REDIS_URL to the service's"
+        )
+    return settings.model_copy(update={"redis_url": f"unix://{socket_path}"})
 
 
 def who_may_enter(settings: Settings) -> str:

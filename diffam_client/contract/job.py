@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from diffam_client.contract.report import FaceReport, Progress
 from diffam_client.contract.webhook import Webhook
-from diffam_client.contract.wish import Strength, Wish
+from diffam_client.contract.wish import NOTHING_KEPT, Kept, Strength, Wish
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
 Kind = Literal["protect", "finetune", "detect"]
@@ -48,6 +48,7 @@ class JobInput(Wish):
     height: Pixels
     bytes: Bytes
     source: MaybeSource = None
+    kept: Kept = Field(NOTHING_KEPT, description="What `keep` found in the upload; it goes into the finished file")
     undo_to: str | None = Field(None, description="The public half of the key that opens its undo file")
 
 

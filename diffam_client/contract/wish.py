@@ -26,6 +26,7 @@ REGIONS: tuple[Region, ...] = ("lips", "eyes", "skin")
 Vary = Literal["strength", "look"]
 Effort = Literal["quick", "thorough"]
 Treatment = Literal["jpeg75", "jpeg50", "half", "blur", "screenshot", "messenger"]
+Keep = Literal["credit", "copyright", "date"]
 MAX_CANDIDATES = 3
 MAX_FACES = 64
 MAX_MARKED = 16
@@ -102,7 +103,33 @@ Regions = Annotated[tuple[Region, ...], Field(min_length=1), Words, _list_of(REG
 Judges = Annotated[
     tuple[Id, ...] | None, BeforeValidator(_judges), _spelled("(all|none|[a-z0-9_]+(,[a-z0-9_]+)*)"), SEVERAL
 ]
+Keeps = Annotated[tuple[Keep, ...], Words, _list_of(get_args(Keep)), SEVERAL]
 Treatments = Annotated[tuple[Treatment, ...], Words, _list_of(get_args(Treatment)), SEVERAL]
+
+
+Line = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class Kept(BaseModel):
+    """What was kept of an upload's metadata. null: it was not to be, or the upload does not tell it legibly."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    credit: Line | None = Field(None, description="Who made the photo")
+    copyright: Line | None = Field(None, description="Its copyright notice")
+    date: str | None = Field(
+        None,
+        pattern=r"^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?$",
+        description="When it was taken: `2024-05-31T17:02:09` by the camera's clock, or the day alone",
+    )
+
+    @property
+    def told(self) -> dict[str, str]:
+        """Those that there are, by their names."""
+        return {name: text for name, text in self if text is not None}
+
+
+NOTHING_KEPT = Kept()
 
 
 class Wish(BaseModel):
@@ -141,6 +168,9 @@ class Wish(BaseModel):
         description="Measure also by recognisers of libraries: `all` that are here, `none`, or `dlib,sface`",
     )
     survival: Treatments = Field((), description="Measure the finished file again after each of these treatments")
+    keep: Keeps = Field(
+        (), description="Of the upload's metadata: `credit,copyright,date`, or some of these; all else is dropped"
+    )
 
     @field_validator("candidates")
     @classmethod

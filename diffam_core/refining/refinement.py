@@ -8,7 +8,7 @@ networks that waver are in the spirit of DFANet (Zhong and Deng, IEEE TIFS 2021)
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -20,6 +20,7 @@ from diffam_core.models import FalseAcceptRate, Recogniser
 from diffam_core.refining.allowance import Budgets, Canvases, FaceRegions, allow
 from diffam_core.refining.shading import Shading, Touch
 from diffam_core.refining.wavering import wavering
+from diffam_core.score import ssim
 from diffam_core.views import random_handling
 
 PerFace = Float[Tensor, " batch"]
@@ -271,9 +272,5 @@ def strength_within(bar: VisualBar, original: Canvases, made_up: Canvases, chang
 
 def _spent(bar: VisualBar, original: Canvases, worn: Canvases, share: PerFace) -> PerFace:
     """What a change costs of what the bar leaves for a whole photo; about as the square of its strength."""
-    from torchmetrics.functional.image import structural_similarity_index_measure
-
     error = (worn - original).square().mean(dim=(1, 2, 3)) * share
-    zero_to_one = ((worn + 1) / 2, (original + 1) / 2)  # around 0 the measure takes shades for structure
-    ssim = cast(Tensor, structural_similarity_index_measure(*zero_to_one, data_range=1.0, reduction="none"))
-    return torch.maximum(error / (4 * 10 ** (-bar.psnr_db / 10)), (1 - ssim) * share / (1 - bar.ssim))
+    return torch.maximum(error / (4 * 10 ** (-bar.psnr_db / 10)), (1 - ssim(worn, original)) * share / (1 - bar.ssim))

@@ -6,6 +6,7 @@ A file, so that a Redis that lost everything leaves no door open, and a first ke
 import hashlib
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -38,6 +39,14 @@ class Key(BaseModel):
     def may(self, scope: Scope | None) -> bool:
         """Whether it may do what needs that scope; None: whatever any key may."""
         return scope is None or scope in self.scopes or "admin" in self.scopes
+
+
+@dataclass(frozen=True)
+class Guest:
+    """Somebody for whom another service vouches, so that no key of ours is asked of them. id: tells whose a job is."""
+
+    id: str
+    quota: Quota
 
 
 KEYS = TypeAdapter(tuple[Key, ...])

@@ -1,6 +1,7 @@
 """Where there are keys, nobody asks without one, and each sees its own jobs alone, in every call there is."""
 
 import re
+import secrets
 import select
 import threading
 import time
@@ -216,6 +217,38 @@ def test_a_refused_upload_is_answered_before_its_body_is_read(
     expected = {"wrong scope": 403, "oversized": 413, "foreign job": 404}.get(case, 401)
     assert status == expected
     assert count < MOST_READ_BYTES
+
+
+def test_wrong_keys_are_bounded_by_address_and_lock_nobody_out(
+    holder: Callable[..., Holder], closed: httpx.Client, redis: Redis
+) -> None:
+    who = holder()
+
+    def guess(address: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer diffam_{secrets.token_urlsafe(8)}", "X-Forwarded-For": address}
+        return closed.get("/v1/jobs", headers=headers)
+
+    assert {closed.get("/v1/jobs").status_code for _ in range(40)} == {401}  # no key is no guess
+    for one, same, other in (
+        ("203.0.113.7", "::ffff:203.0.113.7", "203.0.113.8"),
+        ("2001:db8:1:2::7", "2001:db8:1:2:ffff::8", "2001:db8:1:3::7"),
+    ):
+        assert [guess(one).status_code for _ in range(31)] == [401] * 30 + [429]
+        refused = guess(same)
+        assert (problem(refused).code, refused.status_code) == ("wrong_keys_exceeded", 429)
+        assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert problem(guess(other)).code == "key_refused"
+        assert who.ask("GET", "/v1/jobs", headers={"X-Forwarded-For": one}).status_code == 200
+    assert not [name for name in redis.scan_iter("*") if b"203.0.113" in name or b"2001" in name]
+    for _ in range(30):
+        guess("127.0.0.1")
+    head = b"POST /v1/jobs HTTP/1.1\r\n" + FORM + b"Authorization: Bearer diffam_wrong\r\n"
+    status, sent = sent_before_the_answer(closed, head)
+    assert (status, sent < MOST_READ_BYTES) == (429, True)
+    for window in redis.scan_iter("diffam:limits*wrong_keys*"):
+        assert 0 < redis.ttl(window) <= 60
+        redis.delete(window)  # as it goes when it ends
+    assert problem(guess("203.0.113.7")).code == "key_refused"
 
 
 def test_a_revoked_key_stops_at_once_also_in_what_it_waits_for(

@@ -9,9 +9,12 @@ import pytest
 from PIL import Image
 from redis import Redis
 
+from diffam_client.contract.job import JobInput
 from jobs.ledger import Ledger
+from jobs.settings import Settings
 from tests.app.test_problems import problem
 from tests.finished import FinishedPhoto, FinishedPicture
+from tests.told import SECRETS, exif_of
 
 Post = Callable[..., httpx.Response]
 
@@ -24,6 +27,7 @@ Post = Callable[..., httpx.Response]
         ("faces", "0", [0]),
         ("faces", " 0, 2,2 ", [0, 2]),
         ("skip", "1, 0", [1, 0]),
+        ("keep", "date, credit,date", ["date", "credit"]),
         ("eyes", "20,30.5, 60,30.5", [20.0, 30.5, 60.0, 30.5]),
         ("eyes", "20,20,60,20,30,60,60,60", [20.0, 20.0, 60.0, 20.0, 30.0, 60.0, 60.0, 60.0]),
         ("strength", "0.35", 0.35),
@@ -64,6 +68,8 @@ def test_a_wish_is_understood(post: Post, field: str, text: str, meaning: object
         ({"eyes": "20,30,20,80"}, "eyes"),
         ({"eyes": "20,30,60,30,20,30,31,30"}, "eyes"),
         ({"eyes": "10,30,80,30"}, "eyes"),
+        ({"keep": "place"}, "keep"),
+        ({"keep": "all"}, "keep"),
         ({"regions": "ears"}, "regions"),
         ({"regions": ","}, "regions"),
         ({"survival": "fax"}, "survival"),
@@ -79,6 +85,23 @@ def test_an_impossible_wish_names_its_field(post: Post, redis: Redis, fields: di
     document = problem(post(**fields))
     assert (document.status, document.code, document.param) == (422, "invalid_field", param)
     assert not redis.keys("diffam:job:*")
+
+
+@pytest.mark.parametrize(("faces", "most"), [("largest", 15), ("all", 16), ("0", 16)])
+def test_no_more_faces_are_marked_than_one_job_protects(
+    serve: Callable[[Settings], Any], settings: Settings, redis: Redis, jpeg: bytes, faces: str, most: int
+) -> None:
+    redis.ping()
+
+    def eyes(count: int) -> dict[str, str]:
+        return {"reference_id": "rose", "faces": faces, "eyes": ",".join(["20,30,60,30"] * count)}
+
+    for max_faces, fits in ((16, most), (4, most - 12)):
+        with serve(settings.model_copy(update={"max_faces": max_faces})) as client:
+            assert client.post("/v1/jobs", files={"photo": jpeg}, data=eyes(fits)).status_code == 202
+            document = problem(client.post("/v1/jobs", files={"photo": jpeg}, data=eyes(fits + 1)))
+            assert (document.status, document.code, document.param) == (422, "invalid_field", "eyes")
+            assert fits + 1 > 16 or f"more than the {max_faces} that one job protects" in document.detail
 
 
 def test_the_client_reads_what_its_upload_was(post: Post) -> None:
@@ -156,3 +179,58 @@ def test_the_same_format_of_what_tells_no_quality_is_that_format(post: Post, sen
 @pytest.mark.parametrize("quality", ["0", "101", "good"])
 def test_a_quality_that_no_encoder_has_is_refused(post: Post, quality: str) -> None:
     assert problem(post(quality=quality)).param == "quality"
+
+
+def told_jpeg(**said: str | bytes) -> bytes:
+    photo = BytesIO()
+    Image.effect_noise((96, 80), 50).convert("RGB").save(photo, "JPEG", exif=exif_of(**said))
+    return photo.getvalue()
+
+
+def everything_stored(redis: Redis) -> bytes:
+    """Every value in Redis, of whatever kind, and every name."""
+    return b"".join(name + (redis.dump(name) or b"") for name in redis.scan_iter("*"))
+
+
+def test_what_is_kept_is_told_handed_to_the_worker_and_erased_with_the_job(
+    client: httpx.Client, post: Post, ledger: Ledger, redis: Redis
+) -> None:
+    redis.config_set("rdbcompression", "no")  # so that DUMP shows texts as they are
+    photo = told_jpeg(artist="Ada Lovelace", copyright="(c) 1843 by her", date="2024:05:31 17:02:09")
+    job = post(photo, keep="credit,date").json()
+    kept = {"credit": "Ada Lovelace", "copyright": None, "date": "2024-05-31T17:02:09"}
+    assert (job["input"]["keep"], job["input"]["kept"]) == (["credit", "date"], kept)
+    claim = ledger.claim(job["id"])
+    assert claim is not None
+    assert isinstance(claim.input, JobInput)
+    assert claim.input.kept.model_dump() == kept
+    stored = everything_stored(redis)
+    assert b"Ada Lovelace" in stored
+    for secret in (*SECRETS, "1843"):
+        assert secret.encode() not in stored + claim.photo
+    assert ledger.commit(claim, FinishedPhoto(), batch_size=1)
+    assert client.get(job["links"]["self"]).json()["input"]["kept"] == kept
+    assert client.delete(job["links"]["self"]).status_code == 204
+    assert b"Lovelace" not in everything_stored(redis)
+
+
+def test_nothing_is_kept_unasked(post: Post, redis: Redis) -> None:
+    redis.config_set("rdbcompression", "no")
+    job = post(told_jpeg(artist="Ada Lovelace", date="2024:05:31 17:02:09")).json()
+    assert set(job["input"]["kept"].values()) == {None}
+    assert b"Lovelace" not in everything_stored(redis)
+
+
+@pytest.mark.parametrize("damage", ["cut", "noise", "loop"])
+def test_metadata_that_cannot_be_read_keep_nothing_and_refuse_nothing(post: Post, damage: str) -> None:
+    block = exif_of(artist="Ada", date="2024:05:31 17:02:09").tobytes()
+    damaged = {
+        "cut": block[:40],
+        "noise": block[:14] + b"\xff" * (len(block) - 14),
+        "loop": block[:14] + bytes.fromhex("0001 8769 0004 00000001 00000008") + block[28:],
+    }
+    photo = BytesIO()
+    Image.effect_noise((96, 80), 50).convert("RGB").save(photo, "JPEG", exif=damaged[damage])
+    answer = post(photo.getvalue(), keep="credit,copyright,date")
+    assert answer.status_code == 202
+    assert answer.json()["input"]["kept"] == {"credit": None, "copyright": None, "date": None}

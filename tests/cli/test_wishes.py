@@ -21,6 +21,7 @@ WRONG = {
     "--eyes": "left",
     "--strength": "2",
     "--regions": "lips,nose",
+    "--keep": "place",
     "--survival": "fax",
     "--candidates": "4",
     "--vary": "mood",

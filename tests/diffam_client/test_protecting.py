@@ -65,7 +65,7 @@ def test_a_photo_is_a_path_bytes_or_an_open_file(call: Caller, photo: bytes, tmp
 def test_every_wish_reaches_the_service(call: Caller, photo: bytes) -> None:
     wish: dict[str, Any] = {
         "reference": "rose", "target": "ada", "strength": 0.5, "effort": "quick", "faces": [0, 2],
-        "regions": ["lips", "eyes"], "survival": ["jpeg75", "half"], "judges": [], "candidates": 2,
+        "regions": ["lips", "eyes"], "survival": ["jpeg75", "half"], "judges": [], "candidates": 2, "keep": ["date"],
         "output_format": "webp", "quality": 80, "ttl_s": 60, "expires_in_s": 50, "cancel_after_s": 40,
     }  # fmt: skip
     job = call("submit", photo, **wish)

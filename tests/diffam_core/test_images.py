@@ -7,9 +7,20 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from PIL import ExifTags
 
 from diffam_core.errors import PhotoUnreadable, PhotoUnwritable
-from diffam_core.images import MEDIA_TYPES, XMP, Alpha, OutputFormat, Photo, decode_photo, decode_rgba, encode_photo
+from diffam_core.images import (
+    MEDIA_TYPES,
+    XMP,
+    Alpha,
+    OutputFormat,
+    Photo,
+    _open,
+    decode_photo,
+    decode_rgba,
+    encode_photo,
+)
 
 FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
 SOURCE = b"http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -94,12 +105,46 @@ def test_a_file_holds_the_picture_and_where_marked_its_provenance_and_nothing_el
     plane = alpha if has_alpha else None
     bare = parts(encode_photo(photo, output_format, alpha=plane), output_format)
     assert {name for name, _ in bare} <= PICTURE[output_format]
-    file = encode_photo(photo, output_format, alpha=plane, is_marked=True)
+    file = encode_photo(photo, output_format, alpha=plane, kept={})
     marked = [(name, body) for name, body in parts(file, output_format) if name not in PICTURE[output_format]]
     assert [name for name, _ in marked] == [MARK[output_format]]
     assert file.count(b"<x:xmpmeta") == file.count(SOURCE) == 1
     assert b"Exif" not in file
     assert b"colrprof" not in file
+
+
+EXIF: dict[OutputFormat, bytes] = {
+    "png": b"eXIf",
+    "jpeg": b"\xff\xe1",
+    "webp": b"EXIF",
+    "avif": b"Exif",
+    "heic": b"Exif",
+}
+KEPT = {"credit": "Zoë <ada & sons>", "copyright": "© 2024 Zoë", "date": "2024-05-31T17:02:09"}
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_what_is_kept_stands_beside_the_provenance_in_xmp_and_exif(output_format: OutputFormat, photo: Photo) -> None:
+    file = encode_photo(photo, output_format, kept=KEPT)
+    blocks = sorted(name for name, _ in parts(file, output_format) if name not in PICTURE[output_format])
+    assert blocks == sorted([MARK[output_format], EXIF[output_format]])
+    assert file.count(b"<x:xmpmeta") == file.count(SOURCE) == 1
+    assert np.array_equal(decode_photo(file), decode_photo(encode_photo(photo, output_format)))
+    with _open(file) as picture:
+        packet, exif = picture.info["xmp"], picture.getexif()
+    description = ET.fromstring(packet)[0][0]  # noqa: S314 our own text
+    told = {element.tag.rpartition("}")[2]: "".join(element.itertext()) for element in description}
+    assert told == {"creator": KEPT["credit"], "rights": KEPT["copyright"], "DateCreated": KEPT["date"]}
+    assert exif.pop(ExifTags.Base.Artist).encode("latin-1").decode() == KEPT["credit"]
+    assert exif.pop(ExifTags.Base.Copyright).encode("latin-1").decode() == KEPT["copyright"]
+    assert exif.get_ifd(ExifTags.IFD.Exif) == {ExifTags.Base.DateTimeOriginal: "2024:05:31 17:02:09"}
+    assert set(exif) == {ExifTags.IFD.Exif}
+
+
+def test_a_day_without_a_time_is_told_where_it_can_be(photo: Photo) -> None:
+    file = encode_photo(photo, "jpeg", kept={"date": "2024-05-31"})
+    assert b"<photoshop:DateCreated>2024-05-31</photoshop:DateCreated>" in file
+    assert b"Exif" not in file
 
 
 def test_the_mark_is_xml_that_names_the_source_and_nothing_else() -> None:

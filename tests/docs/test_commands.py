@@ -15,6 +15,7 @@ from app.main import create_app
 from cli.bundles.models import models_app
 from cli.main import app
 from cli.references import references_app
+from cli.stack.jobs import jobs_app
 from cli.stack.keys import keys_app
 from cli.stack.webhooks import webhooks_app
 from diffam_client.client import KEY, SERVER
@@ -29,7 +30,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 PAGES += sorted((ROOT / "docs/journey").glob("*.md"))
 TEXTS = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PAGES}
 EVERYTHING = "\n".join(TEXTS.values())
-GROUPS = {"models": models_app, "references": references_app, "keys": keys_app, "webhooks": webhooks_app}
+GROUPS = {"models": models_app, "references": references_app, "keys": keys_app}
+GROUPS |= {"jobs": jobs_app, "webhooks": webhooks_app}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`]+)`")
 

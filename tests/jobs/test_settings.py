@@ -14,7 +14,7 @@ def test_the_example_file_names_every_setting_with_its_default() -> None:
     assignments = [line.removeprefix("# ") for line in EXAMPLE.read_text().splitlines() if "DIFFAM_" in line]
     named = {line.partition("=")[0]: line.partition("=")[2].split(" ")[0] for line in assignments}
     expected = {
-        f"DIFFAM_{name.upper()}": {None: "", (): "[]"}.get(info.default, str(info.default))
+        f"DIFFAM_{name.upper()}": "" if info.default is None else "[]" if info.default == () else str(info.default)
         for name, info in Settings.model_fields.items()
     }
     assert named == expected

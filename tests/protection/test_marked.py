@@ -66,6 +66,11 @@ def test_whoever_is_beyond_the_limit_is_told_of_those_that_were_not_left_out() -
     assert choose_faces([FACE] * 4, "all", 2, (), (0,)) == Chosen((1, 2), (3,))
 
 
+def test_the_largest_and_the_marked_ones_are_bounded_as_all_others_are() -> None:
+    assert choose_faces([FACE] * 5, "largest", 3, (1, 2, 3, 4)) == Chosen((0, 1, 2), (3, 4))
+    assert choose_faces([FACE] * 5, "largest", 5, (1, 2, 3, 4)) == Chosen((0, 1, 2, 3, 4))
+
+
 def test_leaving_out_everybody_or_nobody_is_an_error() -> None:
     with pytest.raises(NoFaceLeft, match="of 2 faces"):
         choose_faces([FACE] * 2, "all", None, (), (0, 1))

@@ -17,6 +17,7 @@ from cli.demo import demo_photo
 from diffam_client.contract.wish import Wish
 from model_store.rendered.scenes import group_scene
 from tests.story.conftest import Service, png
+from tests.told import exif_of
 
 pytestmark = pytest.mark.xdist_group("service")
 
@@ -107,6 +108,8 @@ def test_every_command_of_the_page_is_answered_as_it_shows(service: Service, tmp
     if not (shutil.which("curl") and shutil.which("bash")):
         pytest.skip("the commands of the page need curl and bash")
     (tmp_path / "me.png").write_bytes(demo_photo())
+    exif = exif_of(artist="Ada Example", date="2024:05:31 17:02:09")
+    Image.open(tmp_path / "me.png").convert("RGB").save(tmp_path / "credited.jpg", exif=exif)
     friends = group_scene(11, 640, 400, faces=2, tilt_deg=10, box_widths=(100, 140))[0]
     (tmp_path / "friends.png").write_bytes(png(Image.fromarray(friends)))
     known: dict[str, str] = {}

@@ -5,24 +5,28 @@ from time import sleep
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
+from diffam_client.contract.job import JobInput
 from diffam_client.contract.report import ProtectedFace
-from diffam_client.contract.wish import Wish
+from diffam_client.contract.wish import Kept, Wish
 from model_store.bundle import Bundle
 from model_store.rendered.scenes import group_scene
 from protection.pipeline import finish_photo, make_photos_up, open_photo
 from protection.plan import Request
 from tests.story.conftest import Service, png
 from tests.story.test_journey import pixels
+from tests.told import SECRETS, exif_of
 
 pytestmark = pytest.mark.xdist_group("service")
 
 
 @pytest.fixture(scope="module")
 def friends() -> bytes:
-    """Two people, as PNG bytes."""
-    return png(Image.fromarray(group_scene(11, 640, 400, faces=2, tilt_deg=10, box_widths=(100, 140))[0]))
+    """Two people, as PNG bytes; the file tells who took the picture, and much besides."""
+    photo, file = Image.fromarray(group_scene(11, 640, 400, faces=2, tilt_deg=10, box_widths=(100, 140))[0]), BytesIO()
+    photo.save(file, "PNG", exif=exif_of(artist="Ada", copyright="(c) nobody"))
+    return file.getvalue()
 
 
 def test_looking_first_tells_whom_one_can_choose(service: Service, friends: bytes) -> None:
@@ -32,8 +36,10 @@ def test_looking_first_tells_whom_one_can_choose(service: Service, friends: byte
 
     done = service.api.protect(
         friends, reference="rose", target="aurora", faces=[1], candidates=2, survival=["messenger"],
-        output_format="webp",
+        output_format="webp", keep=["credit", "date"],
     )  # fmt: skip
+    assert isinstance(done.job.input, JobInput)
+    assert done.job.input.kept == Kept(credit="Ada")
     left_alone, protected = done.faces
     assert (left_alone.status, left_alone.code) == ("left_alone", "face_not_chosen")
     assert isinstance(protected, ProtectedFace)
@@ -43,7 +49,9 @@ def test_looking_first_tells_whom_one_can_choose(service: Service, friends: byte
     strengths, amounts = [], []
     for picture in done.pictures:
         assert picture.media_type == "image/webp"
-        assert Image.open(BytesIO(picture.photo)).size == (640, 400)
+        with Image.open(BytesIO(picture.photo)) as opened:
+            assert (opened.size, dict(opened.getexif())) == ((640, 400), {ExifTags.Base.Artist: "Ada"})
+        assert [secret for secret in (*SECRETS, "nobody") if secret.encode() in picture.photo] == []
         x, y, w, h = protected.box
         change = np.abs(pixels(picture.photo) - pixels(friends))[y : y + h, x : x + w]
         strengths.append(picture.strength)

@@ -30,7 +30,8 @@ NEVER_MET = {
     "deadline_passed", "store_unwritable", "core_error", "store_error", "bundle_damaged", "unknown_bundle",
     "recognisers_missing", "recipe_invalid", "dataset_error", "dataset_missing", "dataset_damaged",
     "dataset_too_small", "reference_refused", "reference_grey", "reference_without_makeup",
-    "reference_region_too_small",
+    "reference_region_too_small", "not_passed_on", "media_refused", "film_refused", "media_not_ready", "media_failed",
+    "instance_unreachable",
 }  # fmt: skip
 """Codes of calls that the page does not make, of mistakes that it cannot make, and of what only an operator can mend:
 it passes on the service's own words."""
