@@ -37,7 +37,7 @@ def test_a_photo_is_protected_in_three_actions_and_deleted_in_one_more(
         assert downloading.value.suggested_filename == "me-protected.png"
         assert Image.open(BytesIO(taken)).size == Image.open(BytesIO(scene)).size
 
-        (job_id,) = {request.url.split("/")[5] for request in visit.requests if "/result" in request.url}
+        (job_id,) = {request.url.split("/")[5] for request in visit.requests if request.url.endswith("/result")}
         told = service.api.get(job_id)
         assert told.output is not None
         assert told.output.photo is not None

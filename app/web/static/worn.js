@@ -6,7 +6,7 @@ import { makeOnce } from "./service.js";
 import { say } from "./texts.js";
 
 const SIDE_PX = 320;
-const ROOM = 2.2; // of the face's box: enough around a face for it to be found again
+const ROOM = 1.6; // of the face's box: enough around a face for it to be found again
 const worn = new Map(); // by file: the addresses of pictures, by look
 let isAtWork = false;
 
