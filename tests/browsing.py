@@ -63,10 +63,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def visiting(browser: Browser, url: str, **context: Any) -> Iterator[Visit]:
-    """The page at that address, in a window of its own. context: of Playwright's `new_context`.
+def visiting(browser: Browser, url: str, awaited: str = ".look", **context: Any) -> Iterator[Visit]:
+    """The page at that address, in a window of its own.
 
-    Whatever happened, it must have asked nobody else for anything and complained of nothing.
+    awaited: what shows that it is there. context: of Playwright's `new_context`. Whatever happened, the page must have
+    asked nobody else for anything and complained of nothing.
     """
     options: dict[str, Any] = {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}}
     with browser.new_context(**options | context) as window:
@@ -75,7 +76,7 @@ def visiting(browser: Browser, url: str, **context: Any) -> Iterator[Visit]:
         visit.page.on("console", visit.note)
         visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
         visit.page.goto(url)
-        visit.page.wait_for_selector(".look", state="attached")
+        visit.page.wait_for_selector(awaited, state="attached")
         yield visit
         assert visit.origins() == {"{0.scheme}://{0.netloc}".format(urlsplit(url))}
         assert visit.complaints == []

@@ -9,7 +9,9 @@ from app.serving.door import PROBES
 from jobs.access.keys import Key, Keyring, Scope
 
 BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
-OPEN_TO_ALL = re.compile(r"/|/page/.*|/docs(/.*)?|/openapi\.json|/problems(/.*)?")
+OPEN_TO_ALL = re.compile(
+    r"/|/page/.*|/manifest\.webmanifest|/service-worker\.js|/share|/docs(/.*)?|/openapi\.json|/problems(/.*)?"
+)
 """What tells about the service and nothing about anybody. Whatever is not named here needs a key."""
 
 ONE = "[^/]+"

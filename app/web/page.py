@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Query, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -49,6 +49,49 @@ def add_page(app: FastAPI, settings: Settings) -> None:
     ) -> Response:
         return HTMLResponse(rendered(chosen(lang, accept_language), settings), headers=headers)
 
+    @app.get("/manifest.webmanifest", include_in_schema=False)
+    async def installable(lang: Annotated[str, Query(max_length=35)] = "") -> Response:
+        told = manifest(chosen(lang, ""), settings)
+        return JSONResponse(told, headers={"Cache-Control": REVALIDATED}, media_type="application/manifest+json")
+
+    @app.get("/service-worker.js", include_in_schema=False)  # at the top, for it serves what lies below it alone
+    async def service_worker() -> Response:
+        return FileResponse(STATIC / "service-worker.js", headers={"Cache-Control": REVALIDATED})
+
+    @app.post("/share", include_in_schema=False)
+    async def shared_past_the_worker() -> Response:
+        """The service worker takes what is shared; where it does not run yet, nothing of the photo is read here."""
+        return RedirectResponse("/?shared", status_code=303)
+
+
+def manifest(language: str, settings: Settings) -> Mapping[str, Any]:
+    """What a phone needs to install the page, and to offer it in its share sheet."""
+    say = saying(language)
+    return {
+        "id": "/",
+        "name": say("title"),
+        "short_name": "DiffAM",
+        "description": say("start.lead"),
+        "lang": language,
+        "start_url": f"/?lang={language}",
+        "scope": "/",
+        "display": "standalone",
+        "background_color": "#faf7f5",
+        "theme_color": "#6d2a5b",
+        "icons": [{"src": "/page/icon.svg", "sizes": "any", "type": "image/svg+xml", "purpose": "any"}],
+        "share_target": {
+            "action": "/share",
+            "method": "POST",
+            "enctype": "multipart/form-data",
+            "params": {"files": [{"name": "photo", "accept": accepted(settings)}]},
+        },
+    }
+
+
+def accepted(settings: Settings) -> list[str]:
+    """The types of photos that may be chosen."""
+    return [f"image/{kind}" for kind in ("jpeg", "png", "webp", *settings.extra_formats)]
+
 
 def rendered(language: str, settings: Settings) -> str:
     """The page as HTML."""
@@ -57,7 +100,7 @@ def rendered(language: str, settings: Settings) -> str:
         say=say,
         language=language,
         languages=languages(),
-        accept=",".join(f"image/{kind}" for kind in ("jpeg", "png", "webp", *settings.extra_formats)),
+        accept=",".join(accepted(settings)),
         kept_for=lasting(settings.result_ttl_s, say),
     )
 
@@ -70,6 +113,8 @@ def guarding(settings: Settings) -> Mapping[str, str]:
         "style-src": "'self'",
         "img-src": "'self' blob: data:",
         "connect-src": "'self'",
+        "manifest-src": "'self'",
+        "worker-src": "'self'",
         "base-uri": "'none'",
         "form-action": "'self'",
         "frame-ancestors": " ".join(("'self'", *settings.allowed_origins)),

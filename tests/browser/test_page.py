@@ -129,7 +129,7 @@ def test_what_was_stopped_is_deleted_and_can_be_sent_again(visit: Visiting, scen
         page.click("summary >> nth=-1")
         page.check("#auto")
         page.click("#protect")
-        page.wait_for_function("document.getElementById('stage').textContent.includes('face')")
+        page.wait_for_function("() => document.getElementById('stage').textContent.includes('face')")
         with page.expect_request(lambda request: request.method == "DELETE"):
             page.click("#cancel")
         visitor.wait_for("failed")
@@ -168,7 +168,7 @@ def test_before_and_after_slide_and_zoom(visit: Visiting, scene: bytes) -> None:
         slider = page.locator("#slider")
         slider.focus()
         page.keyboard.down("ArrowRight")
-        page.wait_for_function("Number(document.getElementById('slider').getAttribute('aria-valuenow')) > 60")
+        page.wait_for_function("() => Number(document.getElementById('slider').getAttribute('aria-valuenow')) > 60")
         page.keyboard.up("ArrowRight")
         plain = slider.bounding_box()
         page.click("#zoom [value='4']")
@@ -246,6 +246,7 @@ def test_the_keyboard_is_enough(visit: Visiting, scene: bytes, tmp_path: Path) -
                     return
             raise AssertionError(f"{target} cannot be reached")
 
+        page.on("filechooser", lambda _: None)  # Playwright begins to look out for one when somebody listens
         tab_to("choose")
         with page.expect_file_chooser() as choosing:
             page.keyboard.press("Enter")

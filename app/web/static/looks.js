@@ -5,6 +5,7 @@ import { knows, say, share } from "./texts.js";
 
 const element = (id) => document.getElementById(id);
 let looks = [];
+const onOthers = new Map(); // the addresses of their own pictures, by look
 
 export const titleOf = (id) => {
   const look = looks.find((each) => each.id === id);
@@ -16,7 +17,10 @@ export const looksOnOffer = () => looks.map((look) => look.id);
 export async function fetchLooks() {
   looks = await readLooks();
   element("looks").replaceChildren(...looks.map((look, place) => choice(look, place === 0)));
-  await Promise.allSettled(looks.map(async (look) => showPicture(look.id, await picture(look.image))));
+  await Promise.allSettled(looks.map(async ({ id, image }) => {
+    onOthers.set(id, URL.createObjectURL(await picture(image)));
+    showPicture(id, onOthers.get(id));
+  }));
 }
 
 function choice(look, isFirst) {
@@ -34,9 +38,13 @@ function choice(look, isFirst) {
   return label;
 }
 
-function showPicture(id, blob) {
-  const image = element("looks").querySelector(`[data-look="${CSS.escape(id)}"] img`);
-  image.src = URL.createObjectURL(blob);
+export function showPicture(id, address) {
+  element("looks").querySelector(`[data-look="${CSS.escape(id)}"] img`).src = address;
+}
+
+// Every look on one's own face, as far as there are pictures of it. own: addresses by look.
+export function showPictures(own = new Map()) {
+  for (const [id, address] of onOthers) showPicture(id, own.get(id) ?? address);
 }
 
 export function wireLooks() {

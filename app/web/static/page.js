@@ -4,12 +4,14 @@ import { download, showAlbum, wireAlbum } from "./album.js";
 import { endMarking, showFaces, wireFaces } from "./faces.js";
 import { askForKey } from "./key.js";
 import { fetchLooks, wireLooks, wishOfForm } from "./looks.js";
+import { listenToThePhone } from "./phone.js";
 import { add, changes, choose, chosen, chosenFaces, copyOf, erase, limits, look, photos, protect, stop, tell } from "./photos.js";
 import { sentenceOf } from "./problems.js";
 import { learn, showProgress } from "./progress.js";
 import { fileOf, showComparison, showResult, wireComparison } from "./result.js";
 import { onKeyNeeded, readLimits } from "./service.js";
 import { clock, say } from "./texts.js";
+import { showWorn, wearLooks } from "./worn.js";
 
 const element = (id) => document.getElementById(id);
 const AT_WORK = ["waiting", "working"];
@@ -41,8 +43,9 @@ function show(photo) {
   element("before").hidden = state === "done";
   if (isNew && element("photo").getAttribute("src") !== photo.url) element("photo").src = photo.url;
   for (const id of ["progress", "result", "erased", "failed", "wish"]) element(id).hidden = !parts(state).includes(id);
-  if (state !== "done") showFaces(photo);
+  if (state !== "done" && (isNew || !AT_WORK.includes(state))) showFaces(photo);
   if (AT_WORK.includes(state)) showProgress(photo);
+  if (shown.photo !== photo) showWorn(photo);
   if (isNew) showState(photo);
   showSend(photo);
   if (isNew && shown.photo === photo) moveFocus(state);
@@ -83,8 +86,9 @@ function showSend(photo) {
 
 // To what is new: where the keyboard was is hidden now, and a screen reader begins there.
 function moveFocus(state) {
-  const title = { working: "progress-title", done: "verdict", failed: "failed-title", erased: "erased-title" }[state];
-  if (title && [document.body, null].includes(document.activeElement)) element(title).focus();
+  const at = document.activeElement;
+  const titles = { waiting: "progress-title", working: "progress-title", done: "verdict", failed: "failed-title", erased: "erased-title" };
+  if (titles[state] && (!at || at === document.body || !at.checkVisibility())) element(titles[state]).focus();
 }
 
 function send(photo) {
@@ -163,12 +167,17 @@ async function begin() {
   element("photo").addEventListener("load", () => { element("unseen-photo").hidden = true; });
   element("photo").addEventListener("error", () => { element("unseen-photo").hidden = false; });
   changes.addEventListener("change", ({ detail: photo }) => {
-    if (photo.state === "done") learn(photo.job);
+    if (photo.state === "done" && !photo.isKnown) {
+      photo.isKnown = true;
+      learn(photo.job);
+      setTimeout(wearLooks, 0, photo); // once its place among those at work is free
+    }
     if (photo === chosen()) show(photo);
     else if (chosen()) showSend(chosen());
     showAlbum();
   });
   setInterval(() => photos.filter((photo) => photo.state === "working").forEach(tell), 500);
+  listenToThePhone(takeIn, () => notice(say("share.missed")));
   try {
     limits.current = await readLimits();
     await fetchLooks();

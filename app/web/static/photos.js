@@ -10,26 +10,26 @@ export const limits = { current: null };
 let current = null;
 
 // state: looking, ready, waiting, working, done, failed, erased.
-export function add(file, name = file.name) {
+function listed(file, name, known) {
   const photo = {
-    file, name, url: URL.createObjectURL(file), state: "looking",
-    width: 0, height: 0, faces: [], skip: new Set(), marked: [],
-    look: null, wish: null, job: null, event: null, times: {}, result: null, isTaken: false, error: null, proof: null,
+    file, name, url: null, state: "looking", width: 0, height: 0, faces: [], skip: new Set(), marked: [],
+    look: null, wish: null, key: null, sentAs: null, stopping: null, job: null, event: null, times: {},
+    result: null, resultUrl: null, isKnown: false, isTaken: false, error: null, proof: null, ...known,
   };
   photos.push(photo);
-  photo.looked = look(photo);
+  return photo;
+}
+
+export function add(file) {
+  const photo = listed(file, file.name, { url: URL.createObjectURL(file) });
+  look(photo);
   return photo;
 }
 
 // The same photo once more, for another look: its faces, and what was said about them, are known.
-export function copyOf(photo) {
-  const { faces, width, height, name, file } = photo;
-  const copy = {
-    ...photo, file, name, faces, width, height, skip: new Set(photo.skip), marked: [...photo.marked], state: "ready",
-    look: null, wish: null, job: null, event: null, times: {}, result: null, isTaken: false, error: null, proof: null,
-  };
-  photos.push(copy);
-  return copy;
+export function copyOf({ file, name, url, width, height, faces, skip, marked }) {
+  const known = { url, width, height, faces, skip: new Set(skip), marked: [...marked], state: "ready" };
+  return listed(file, name, known);
 }
 
 export const chosen = () => current;

@@ -118,3 +118,27 @@ def test_its_files_are_installed_with_it() -> None:
     }
     data = {file for file in WEB.rglob("*") if file.is_file() and file.suffix not in (".py", ".pyc")}
     assert data <= installed
+
+
+def test_a_phone_can_install_it_and_share_with_it(client: httpx.Client) -> None:
+    manifest = client.get("/manifest.webmanifest?lang=zh-Hans").json()
+    assert manifest["lang"] == "zh-Hans"
+    assert manifest["share_target"]["params"]["files"] == [
+        {"name": "photo", "accept": ["image/jpeg", "image/png", "image/webp"]}
+    ]
+    for address in (manifest["start_url"], manifest["icons"][0]["src"], "/service-worker.js"):
+        assert client.get(address).status_code == 200
+
+
+def test_what_is_shared_before_the_worker_runs_is_not_read_and_the_page_says_so(
+    client: httpx.Client, jpeg: bytes
+) -> None:
+    answer = client.post("/share", files={"photo": ("me.jpg", jpeg)}, headers={"Sec-Fetch-Site": "none"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?shared")
+
+
+def test_the_worker_keeps_every_file_of_the_page_and_no_other() -> None:
+    worker = (WEB / "static/service-worker.js").read_text("utf-8")
+    (listed,) = re.findall(r"const FILES = \[(.*?)\];", worker, re.DOTALL)
+    files = {file.relative_to(WEB / "static").as_posix() for file in (WEB / "static").rglob("*") if file.is_file()}
+    assert set(re.findall(r'"(.*?)"', listed)) == files - {"service-worker.js", "vendor/LICENSE"}
