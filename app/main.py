@@ -8,6 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 from app.envelope import Envelope
 from app.methods import HeadIsGet
 from app.once import each_parameter_once
+from app.openapi.document import complete_document
 from app.problem import register_problems
 from app.routes import (
     catalog,
@@ -23,7 +24,7 @@ from app.routes import (
     problems,
     sending,
 )
-from app.routes.docs import add_docs, tell_of_keys, tell_of_webhooks
+from app.routes.docs import add_docs
 from app.service import open_service
 from app.serving.stopping import Stopping
 from jobs.access.keys import Keyring
@@ -74,6 +75,5 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
     ):  # fmt: skip
         app.include_router(routes.router)
     add_docs(app)
-    tell_of_webhooks(app)
-    tell_of_keys(app)
+    complete_document(app)
     return app
