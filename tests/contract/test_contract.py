@@ -24,7 +24,15 @@ TEN_MINUTES_S = 600
 
 def asked(served: Served, *how: str) -> "subprocess.CompletedProcess[str]":
     """Schemathesis once through; what it told."""
-    command = [SCHEMATHESIS, "--no-color", "--config-file", CONFIG, "run", f"{served.url}/openapi.json", *how]
+    command: list[str | Path] = [
+        SCHEMATHESIS,
+        "--no-color",
+        "--config-file",
+        CONFIG,
+        "run",
+        f"{served.url}/openapi.json",
+        *how,
+    ]
     env = os.environ | {"DIFFAM_API_KEY": served.key, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
     return subprocess.run(command, cwd=ROOT, env=env, timeout=1800, check=False, capture_output=True, text=True)
 
