@@ -18,6 +18,7 @@ from app.serving.stopping import Stopping
 from app.uploads import Place, Uploads
 from jobs.access.keys import Keyring
 from jobs.settings import Settings
+from jobs.tracing import traced, traceparent_of
 
 log = structlog.get_logger()
 
@@ -45,7 +46,10 @@ class Envelope:
         headers = Headers(scope=scope)
         offered = headers.get("x-request-id", "")
         request_id = offered if REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)
-        scope.setdefault("state", {}).update(request_id=request_id, is_head=False, allowance={})
+        traceparent = traceparent_of(headers.getlist("traceparent"))
+        scope.setdefault("state", {}).update(
+            request_id=request_id, traceparent=traceparent, is_head=False, allowance={}
+        )
         started, status = perf_counter(), None
 
         async def send_marked(message: Message) -> None:
@@ -62,7 +66,7 @@ class Envelope:
         async def refuse(problem: Problem) -> None:
             await problem_response(problem, request_id)(scope, receive, send_marked)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with structlog.contextvars.bound_contextvars(request_id=request_id, **traced(traceparent)):
             try:
                 await self._admitted(scope, headers, receive, send_marked)
             except Exception as error:  # every request must be answered, whatever happened

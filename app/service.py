@@ -41,7 +41,10 @@ DEADLINES_S = 0.5
 
 @dataclass(frozen=True)
 class Service:
-    """The open doors of the web process, and for whom they are open. key: of the request; None: nobody needs one."""
+    """The open doors of the web process, and for whom they are open. key: of the request; None: nobody needs one.
+
+    traceparent: of the request, too; "" where none came.
+    """
 
     settings: Settings
     shipped: Catalog
@@ -54,6 +57,7 @@ class Service:
     quotas: Quotas
     outbox: Outbox
     key: Key | None = None
+    traceparent: str = ""
 
     @property
     def owner(self) -> str:
@@ -91,7 +95,7 @@ class Service:
         photo, twin: open files of PNG bytes, if the job has any. Raises Problem, LedgerError, RedisError.
         """
         self.check_key()
-        new = replace(new, owner=self.owner, most_at_once=self.most_at_once)
+        new = replace(new, owner=self.owner, most_at_once=self.most_at_once, traceparent=self.traceparent)
         with ExitStack() as held:
             pictures = [held.enter_context(bytes_of(file)) if file else None for file in (photo, twin)]
             made = await run_in_threadpool(self.ledger.accept, new, *pictures)
@@ -130,7 +134,7 @@ async def open_service(app: FastAPI, settings: Settings, stopping: Stopping, key
 
 async def _service(request: Request) -> Service:  # a plain function would take a thread to run in
     service: Service = request.app.state.service
-    return replace(service, key=request.state.key)
+    return replace(service, key=request.state.key, traceparent=request.state.traceparent)
 
 
 ServiceDep = Annotated[Service, Depends(_service)]

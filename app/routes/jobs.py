@@ -72,7 +72,7 @@ async def retry_job(job_id: str, service: ServiceDep, prefer: Prefer = "") -> Re
     For a job that failed where another time may be better, or was canceled by a deadline, until its `retry_before`.
     Whoever asks again gets the same new job.
     """
-    made = await run_in_threadpool(service.ledger.retry, job_id, service.most_at_once)
+    made = await run_in_threadpool(service.ledger.retry, job_id, service.most_at_once, service.traceparent)
     await service.ring(made, await run_in_threadpool(service.ledger.kind, made.job_id))
     return await accepted(service, made, prefer)
 

@@ -126,8 +126,9 @@ def _resolved(document: Schema, schema: Schema) -> Schema:
 def _types(document: Schema, schema: Schema) -> set[str]:
     """Of values; none where anything goes."""
     schema = _resolved(document, schema)
-    choices = schema.get("anyOf", schema.get("oneOf"))
-    return {kind for each in choices for kind in _types(document, each)} if choices else {schema.get("type", "")} - {""}
+    choices = schema.get("anyOf", schema.get("oneOf", ()))
+    kinds = {kind for each in choices for kind in _types(document, each)}
+    return kinds if choices else {schema.get("type", "")} - {""}
 
 
 def _words(schema: Schema) -> set[Any]:
