@@ -10,6 +10,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.openapi.deprecation import deprecation_headers
 from app.problem import Problem, problem_response, to_problem
 from app.serving.allowance import admit
 from app.serving.door import Door
@@ -48,7 +49,7 @@ class Envelope:
         request_id = offered if REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)
         traceparent = traceparent_of(headers.getlist("traceparent"))
         scope.setdefault("state", {}).update(
-            request_id=request_id, traceparent=traceparent, is_head=False, allowance={}
+            request_id=request_id, traceparent=traceparent, is_head=False, allowance={}, deprecation={}
         )
         started, status = perf_counter(), None
 
@@ -61,6 +62,8 @@ class Envelope:
                 marked["X-Content-Type-Options"] = "nosniff"
                 marked.setdefault("Cache-Control", "no-store")
                 marked.update(scope["state"]["allowance"])
+                marked.update(deprecation_headers(getattr(scope.get("route"), "openapi_extra", None)))
+                marked.update(scope["state"]["deprecation"])
             await send(message)
 
         async def refuse(problem: Problem) -> None:

@@ -35,8 +35,8 @@ Send a face photo and name a make-up reference; get the photo back wearing it: n
 its owner by face-recognition systems. `POST /v1/jobs`, watch `GET /v1/jobs/{id}`, fetch `GET /v1/jobs/{id}/result`.
 """
 TOLD_TO_PAGES = (
-    "ETag", "Idempotent-Replayed", "Link", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy",
-    "Retry-After", "WWW-Authenticate", "X-Request-ID",
+    "Deprecation", "ETag", "Idempotent-Replayed", "Link", "Location", "Preference-Applied", "RateLimit",
+    "RateLimit-Policy", "Retry-After", "Sunset", "WWW-Authenticate", "X-Request-ID",
 )  # fmt: skip
 
 

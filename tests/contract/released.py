@@ -88,8 +88,8 @@ def _lost(place: str, then: Schema, now: Schema, pair: tuple[Schema, Schema], se
         yield from _lost(f"{place}.{field}", then, now, (schema, is_["properties"][field]), seen)
     if "items" in was and "items" in is_:
         yield from _lost(f"{place}[]", then, now, (was["items"], is_["items"]), seen)
-    for choice in was.get("anyOf", was.get("oneOf", ())):
-        same = [each for each in is_.get("anyOf", is_.get("oneOf", (is_,))) if _kind(each) == _kind(choice)]
+    for choice in _choices(was):
+        same = [each for each in _choices(is_) or [is_] if _kind(each) == _kind(choice)]
         if not same and "$ref" in choice:
             yield f"{place} is never {choice['$ref'].rsplit('/', 1)[-1]}"
         for each in same[:1]:
@@ -123,10 +123,14 @@ def _resolved(document: Schema, schema: Schema) -> Schema:
     return document["components"]["schemas"][name.rsplit("/", 1)[-1]] | schema if name else schema
 
 
+def _choices(schema: Schema) -> list[Schema]:
+    return schema.get("anyOf") or schema.get("oneOf") or []
+
+
 def _types(document: Schema, schema: Schema) -> set[str]:
     """Of values; none where anything goes."""
     schema = _resolved(document, schema)
-    choices = schema.get("anyOf", schema.get("oneOf", ()))
+    choices = _choices(schema)
     kinds = {kind for each in choices for kind in _types(document, each)}
     return kinds if choices else {schema.get("type", "")} - {""}
 
