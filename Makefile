@@ -18,7 +18,7 @@ TARGET ?=
 WORKERS ?= 2
 SPREAD := --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help demo serve test test-browser durations rehearsal chaos check fix clean
+.PHONY: help demo serve test test-browser durations rehearsal chaos contract check fix clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make test-browser   the page at / in a real browser: every way through it"
 	@echo "make durations    the test suite, and what each file costs (docs/tests.md)"
 	@echo "make rehearsal    pull, import, protect and evaluate on networks of the published sizes, and find faces without YuNet: minutes, 5 GB of disk"
+	@echo "make contract    ten minutes of all kinds of requests, each answered as the OpenAPI document says"
 	@echo "make check   lint, format, types, import directions        make fix   what can be fixed by itself"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -59,6 +60,9 @@ rehearsal: $(STAMP)
 
 chaos: $(STAMP)
 	$(BIN)/pytest -m chaos
+
+contract: $(STAMP)
+	$(BIN)/pytest -s -m slow tests/contract
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.mastodon.refusals import refusal
+from app.openapi.deprecation import deprecation_headers
 from app.problem import Problem, problem_response, to_problem
 from app.serving.allowance import admit, recognise
 from app.serving.door import Door
@@ -20,6 +21,7 @@ from app.serving.stopping import Stopping
 from app.uploads import Place, Uploads
 from jobs.access.keys import Guest, Key, Keyring
 from jobs.settings import Settings
+from jobs.tracing import traced, traceparent_of
 
 log = structlog.get_logger()
 
@@ -48,7 +50,10 @@ class Envelope:
         headers = Headers(scope=scope)
         offered = headers.get("x-request-id", "")
         request_id = offered if REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)
-        scope.setdefault("state", {}).update(request_id=request_id, is_head=False, allowance={})
+        traceparent = traceparent_of(headers.getlist("traceparent"))
+        scope.setdefault("state", {}).update(
+            request_id=request_id, traceparent=traceparent, is_head=False, allowance={}, deprecation={}
+        )
         started, status = perf_counter(), None
 
         async def send_marked(message: Message) -> None:
@@ -60,13 +65,15 @@ class Envelope:
                 marked["X-Content-Type-Options"] = "nosniff"
                 marked.setdefault("Cache-Control", "no-store")
                 marked.update(scope["state"]["allowance"])
+                marked.update(deprecation_headers(getattr(scope.get("route"), "openapi_extra", None)))
+                marked.update(scope["state"]["deprecation"])
             await send(message)
 
         async def refuse(problem: Problem) -> None:
             answer = refusal if self._guests.are_asked_at(scope["path"]) else problem_response
             await answer(problem, request_id)(scope, receive, send_marked)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with structlog.contextvars.bound_contextvars(request_id=request_id, **traced(traceparent)):
             try:
                 await self._admitted(scope, headers, receive, send_marked)
             except Exception as error:  # every request must be answered, whatever happened

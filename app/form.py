@@ -13,6 +13,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from app.openapi.deprecation import deprecation_headers
 from app.problem import Problem, field_error, field_problem
 from app.spool import open_spool, size_of
 from diffam_client.contract.problem import FieldError
@@ -117,6 +118,8 @@ async def read_form(
     Raises Problem where it is no form at all.
     """
     async with parsed_form(request) as form:
+        for name in form_type.model_fields.keys() & form.keys():
+            request.state.deprecation |= deprecation_headers(form_type.model_fields[name].json_schema_extra)
         yield _checked(form, form_type, (required, *optional), max_photo_bytes)
 
 

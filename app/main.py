@@ -11,6 +11,7 @@ from app.mastodon import media, passing
 from app.mastodon.facade import open_facade
 from app.methods import HeadIsGet
 from app.once import each_parameter_once
+from app.openapi.document import complete_document
 from app.problem import register_problems
 from app.routes import (
     catalog,
@@ -26,7 +27,7 @@ from app.routes import (
     problems,
     sending,
 )
-from app.routes.docs import add_docs, tell_of_keys, tell_of_webhooks
+from app.routes.docs import add_docs
 from app.service import open_service
 from app.serving.stopping import Stopping
 from app.web.page import add_page
@@ -38,8 +39,8 @@ Send a face photo and name a make-up reference; get the photo back wearing it: n
 its owner by face-recognition systems. `POST /v1/jobs`, watch `GET /v1/jobs/{id}`, fetch `GET /v1/jobs/{id}/result`.
 """
 TOLD_TO_PAGES = (
-    "ETag", "Idempotent-Replayed", "Link", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy",
-    "Retry-After", "WWW-Authenticate", "X-Request-ID",
+    "Deprecation", "ETag", "Idempotent-Replayed", "Link", "Location", "Preference-Applied", "RateLimit",
+    "RateLimit-Policy", "Retry-After", "Sunset", "WWW-Authenticate", "X-Request-ID",
 )  # fmt: skip
 
 
@@ -83,6 +84,5 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
         app.router.routes += [*media.router.routes, *passing.router.routes]
     add_page(app, settings)
     add_docs(app)
-    tell_of_webhooks(app)
-    tell_of_keys(app)
+    complete_document(app)
     return app

@@ -20,12 +20,12 @@ class HeadIsGet:
             return
 
         async def send_bodiless(message: Message) -> None:
+            scope["route"] = as_get.get("route")  # for what is logged and told of it
             await send(dict(message) | {"body": b""} if message["type"] == "http.response.body" else message)
 
         scope["state"]["is_head"] = True  # what would go on and on is not begun
         as_get = dict(scope) | {"method": "GET"}
         await self._app(as_get, receive, send_bodiless)
-        scope["route"] = as_get.get("route")  # for the log
 
 
 def allowed_methods(request: Request) -> list[str]:

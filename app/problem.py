@@ -38,22 +38,23 @@ class Problem(Exception):
     errors: Sequence[FieldError] = ()
 
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "default": {
-        "description": "What went wrong, as a problem document",
-        "content": {"application/problem+json": {"schema": ProblemDocument.model_json_schema()}},
-    }
-}
-
-
 def problem_response(problem: Problem, request_id: str) -> Response:
     """The answer to send for `problem`."""
+    fact, document = FACTS[problem.code], document_of(problem, request_id)
+    headers = dict(problem.headers)
+    if fact.is_retryable and fact.status in RETRY_AFTER_S:
+        headers.setdefault("Retry-After", str(RETRY_AFTER_S[fact.status]))
+    return Response(document.model_dump_json(), fact.status, headers, "application/problem+json")
+
+
+def document_of(problem: Problem, request_id: str) -> ProblemDocument:
+    """What is said of `problem`."""
     fact = FACTS[problem.code]
     param = problem.param or fact.param
     errors = list(problem.errors)
     if param and not errors:
         errors = [FieldError(param=param, code=problem.code, detail=problem.detail)]
-    document = ProblemDocument(
+    return ProblemDocument(
         type=address_of(problem.code),
         title=title_of(problem.code),
         status=fact.status,
@@ -64,10 +65,6 @@ def problem_response(problem: Problem, request_id: str) -> Response:
         request_id=request_id,
         errors=errors,
     )
-    headers = dict(problem.headers)
-    if fact.is_retryable and fact.status in RETRY_AFTER_S:
-        headers.setdefault("Retry-After", str(RETRY_AFTER_S[fact.status]))
-    return Response(document.model_dump_json(), fact.status, headers, "application/problem+json")
 
 
 def field_problem(errors: Sequence[FieldError]) -> Problem:

@@ -42,7 +42,10 @@ DEADLINES_S = 0.5
 
 @dataclass(frozen=True)
 class Service:
-    """The open doors of the web process, and for whom they are open. key: of the request; None: nobody needs one."""
+    """The open doors of the web process, and for whom they are open. key: of the request; None: nobody needs one.
+
+    traceparent: of the request, too; "" where none came.
+    """
 
     settings: Settings
     shipped: Catalog
@@ -56,6 +59,7 @@ class Service:
     outbox: Outbox
     changes: Changes
     key: Key | Guest | None = None
+    traceparent: str = ""
 
     @property
     def owner(self) -> str:
@@ -93,7 +97,7 @@ class Service:
         photo, twin: open files of PNG bytes, if the job has any. Raises Problem, LedgerError, RedisError.
         """
         self.check_key()
-        new = replace(new, owner=self.owner, most_at_once=self.most_at_once)
+        new = replace(new, owner=self.owner, most_at_once=self.most_at_once, traceparent=self.traceparent)
         with ExitStack() as held:
             pictures = [held.enter_context(bytes_of(file)) if file else None for file in (photo, twin)]
             made = await run_in_threadpool(self.ledger.accept, new, *pictures)
@@ -132,7 +136,7 @@ async def open_service(app: FastAPI, settings: Settings, stopping: Stopping, key
 
 async def service_of(request: Request) -> Service:  # a plain function would take a thread to run in
     service: Service = request.app.state.service
-    return replace(service, key=request.state.key)
+    return replace(service, key=request.state.key, traceparent=request.state.traceparent)
 
 
 ServiceDep = Annotated[Service, Depends(service_of)]

@@ -1,11 +1,12 @@
 """What comes with a request that makes a job: headers, and the forms that are not about a photo to protect
-(`diffam_client.contract.wish`); and how OpenAPI describes a form."""
+(`diffam_client.contract.wish`)."""
 
 import re
 from typing import Annotated, Any, Literal
 
 from fastapi import Header
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.config import JsonDict
 
 from app.photo.canonical import Source
 from app.webhooks.url import WebhookUrl
@@ -15,6 +16,11 @@ from jobs.access.undo_keys import KEY_PATTERN
 from jobs.new_job import Terms
 
 DURATION = re.compile(r"(?=\d)(?:(\d{1,3})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s?)?")
+SPELLED: JsonDict = {
+    "type": "string",
+    "pattern": "^(?=[1-9])([0-9]{1,3}h)?([0-9]{1,5}m)?([0-9]{1,6}s?)?$",
+    "examples": ["30s", "2m"],
+}
 DAY_S = 24 * 3600
 UNSTORED_S = 10  # life of what is not to be stored, should the process end that waits for it
 
@@ -28,9 +34,10 @@ def _seconds(text: object) -> object:
     return (hours * 60 + minutes) * 60 + seconds
 
 
-Duration = Annotated[
-    int, Field(ge=1, le=DAY_S), BeforeValidator(_seconds), WithJsonSchema({"type": "string", "examples": ["30s", "2m"]})
-]
+Duration = Annotated[int, Field(ge=1, le=DAY_S), BeforeValidator(_seconds), WithJsonSchema(SPELLED)]
+
+
+NewName = Annotated[Id, WithJsonSchema({"type": "string", "pattern": "^[a-z0-9_]{1,40}$", "examples": ["copper"]})]
 
 
 class SendingHeaders(BaseModel):
@@ -117,15 +124,6 @@ class ReferenceSubmission(Told):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    reference_id: Id = Field(description="Its id: lower-case letters, digits, underscores")
+    reference_id: NewName = Field(description="Its id: lower-case letters, digits, underscores")
     title: str = Field("", max_length=80, description="What people read")
     description: str = Field("", max_length=300, description="One sentence")
-
-
-def form_schema(form: type[BaseModel], files: dict[str, str], required: list[str]) -> dict[str, Any]:
-    """A form as OpenAPI describes it: file parts by name, with what they are, and the fields."""
-    schema = form.model_json_schema()
-    parts = {name: {"type": "string", "format": "binary", "description": text} for name, text in files.items()}
-    schema["properties"] = {**parts, **schema["properties"]}
-    schema["required"] = [*required, *schema.get("required", [])]
-    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}

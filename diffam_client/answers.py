@@ -1,5 +1,6 @@
 """Requests and what comes back: a model of the contract, or an error that says what is wrong."""
 
+import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -49,7 +50,11 @@ def reaching(request: httpx.Request) -> Iterator[None]:
 
 
 def checked(response: httpx.Response) -> httpx.Response:
-    """The response, unless it is a problem. Raises Refused."""
+    """The response, unless it is a problem; warns where the service says that the call will go. Raises Refused."""
+    if since := response.headers.get("Deprecation"):
+        request, sunset = response.request, response.headers.get("Sunset", "a day that is not known yet")
+        told = f"{request.method} {request.url.path}, or a field of it, is deprecated ({since}) until {sunset}"
+        warnings.warn(told, DeprecationWarning, stacklevel=2)
     if response.is_success:
         return response
     raise refusal(_problem(response), retry_after_s(response))

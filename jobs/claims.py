@@ -9,7 +9,7 @@ from diffam_client.contract.job import AnyInput
 class Claim:
     """The right to work on a job, until the lease runs out. `token` is the fencing token, `photo` PNG bytes.
 
-    attempt: counts the claims under which work on it began, this one included.
+    attempt: counts the claims under which work on it began, this one included.  traceparent: of its request, or "".
     """
 
     job_id: str
@@ -17,6 +17,7 @@ class Claim:
     attempt: int
     input: AnyInput
     photo: bytes = field(repr=False, compare=False)
+    traceparent: str = field(default="", compare=False)
 
     @property
     def is_suspect(self) -> bool:

@@ -79,7 +79,8 @@ class Ledger:
             "input": new.input.model_dump_json(), "bundle": new.bundle.model_dump_json(), "kind": new.kind,
             "max_attempts": limits.max_attempts,
         }  # fmt: skip
-        record |= terms.noted() | ({"owner": new.owner} if new.owner else {})
+        ours = {"owner": new.owner, "traceparent": new.traceparent}
+        record |= terms.noted() | {name: value for name, value in ours.items() if value}
         pictures: tuple[tuple[Blob, bytes | memoryview | None], ...] = (("photo", photo), ("twin", twin))
         staged = {key(blob, staged_as): data for blob, data in pictures if data is not None}
         once = new.once or Once("")
@@ -99,7 +100,7 @@ class Ledger:
             raise
         return accepted(once, answer, job_id)
 
-    def retry(self, job_id: str, most_at_once: int | None = None) -> Accepted:
+    def retry(self, job_id: str, most_at_once: int | None = None, traceparent: str = "") -> Accepted:
         """A new job of the same wish and photo, for one that failed or was canceled; asked again, the same new one.
 
         Ring only afterwards. Raises UnknownJob, ErasedJob, NotRetryable, QueueFull, TooManyJobs, StoreFull.
@@ -109,7 +110,7 @@ class Ledger:
             answer, made = self._run(
                 "retry",
                 *(job_id, secrets.token_hex(16), limits.max_queued, limits.ring_again_s, self._live_s),
-                *(once.name, self._once_s, most_at_once or ""),
+                *(once.name, self._once_s, most_at_once or "", traceparent),
             )
         if answer == UNKNOWN:
             raise UnknownJob(job_id)
@@ -137,9 +138,9 @@ class Ledger:
         claimed = self._run("claim", job_id, self._settings.lease_s, NOT_BEGUN.model_dump_json(), *self._ends)
         if not claimed:
             return None
-        token, attempt, job_input = claimed
+        token, attempt, asked, traceparent = claimed
         photo = self.blob("photo", job_id)
-        claim = Claim(job_id, int(token), int(attempt), INPUT.validate_json(job_input), photo or b"")
+        claim = Claim(job_id, int(token), int(attempt), INPUT.validate_json(asked), photo or b"", traceparent.decode())
         if photo is None and not isinstance(claim.input, StyleInput):
             self.fail(claim, PHOTO_EXPIRED)
             return None

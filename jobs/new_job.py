@@ -77,7 +77,7 @@ class Terms:
 class NewJob:
     """A request to write down. owner: the id of the key that sent it, "" where none is asked for.
 
-    most_at_once: jobs of theirs that may wait or run; None: any number.
+    most_at_once: jobs of theirs that may wait or run; None: any number.  traceparent: of the request, "" if none came.
     """
 
     input: AnyInput
@@ -87,6 +87,7 @@ class NewJob:
     terms: Terms = Terms()
     owner: str = ""
     most_at_once: int | None = None
+    traceparent: str = ""
     job_id: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def __post_init__(self) -> None:

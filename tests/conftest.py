@@ -46,6 +46,7 @@ LONGEST = (
     "diffam_client/test_watching.py",
     "diffam_client/test_retrying.py",
     "diffam_client/test_wheel.py",
+    "contract/test_contract.py",
     "app/webhooks/test_webhooks.py",
     "cli/stack/test_forgetting.py",
     "cli/album/test_watch.py",

@@ -22,6 +22,7 @@ from diffam_client.contract.job import DetectInput, JobInput, Output
 from diffam_client.contract.report import FaceReport, OnProgress, Progress
 from jobs.claims import Claim
 from jobs.ledger import Ledger
+from jobs.tracing import traced
 from protection.pipeline import MadeUp, ProtectedPhoto
 from protection.plan import Request, Upload
 from worker.batcher import Batcher
@@ -126,7 +127,7 @@ def photo_job(crew: Crew, job_id: str) -> None:
         return
     with (
         crew.heartbeat.holding(claim) as lost,
-        structlog.contextvars.bound_contextvars(job_id=job_id, attempt=claim.attempt),
+        structlog.contextvars.bound_contextvars(job_id=job_id, attempt=claim.attempt, **traced(claim.traceparent)),
     ):
         try:
             if isinstance(claim.input, DetectInput):

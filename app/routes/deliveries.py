@@ -4,15 +4,17 @@ from fastapi import APIRouter, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.answers import job_response, settled
-from app.problem import PROBLEMS, Problem
+from app.openapi.examples import shown
+from app.openapi.problems import ANY_JOB, problems
+from app.problem import Problem
 from app.service import ServiceDep
 from diffam_client.contract.job import Job
 from diffam_client.contract.webhook import Deliveries
 
-router = APIRouter(prefix="/v1/jobs", tags=["webhooks"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/jobs", tags=["webhooks"])
 
 
-@router.get("/{job_id}/deliveries")
+@router.get("/{job_id}/deliveries", responses=shown(200, "deliveries") | problems(*ANY_JOB, "not_found"))
 def read_deliveries(job_id: str, service: ServiceDep, response: Response) -> Deliveries:
     """Every message, its attempts and when the next one is due. 404 `not_found` where the job has no webhook.
 
@@ -25,7 +27,12 @@ def read_deliveries(job_id: str, service: ServiceDep, response: Response) -> Del
     return told
 
 
-@router.post("/{job_id}/redeliver", status_code=202, response_model=Job)
+@router.post(
+    "/{job_id}/redeliver",
+    status_code=202,
+    response_model=Job,
+    responses=shown(202, "succeeded_job") | problems(*ANY_JOB, "not_redeliverable"),
+)
 async def redeliver(job_id: str, service: ServiceDep) -> Response:
     """Send every message again, in their order and at once, with ten retries as before and the same `webhook-id`s.
 

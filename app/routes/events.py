@@ -1,7 +1,7 @@
 """A job's changes as they happen: server-sent events, each once, resumed where a connection broke."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import anyio
 from fastapi import APIRouter, Header, Request, Response
@@ -9,12 +9,13 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from starlette.concurrency import run_in_threadpool
 
 from app.answers import LOOK_S
-from app.problem import PROBLEMS, Problem, problem_response
+from app.openapi.examples import STREAM
+from app.openapi.problems import ANY_JOB, problems
+from app.problem import Problem, problem_response
 from app.service import Service, ServiceDep
-from diffam_client.contract.job import Event
 from jobs.errors import ErasedJob
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 HEARTBEAT_S = 10.0
 RECONNECT_MS = 1000
@@ -23,16 +24,9 @@ UNBUFFERED = {"X-Accel-Buffering": "no"}  # what nginx needs to be told
 LastEventId = Annotated[
     str, Header(pattern=r"^[0-9]{0,15}$", description="The `id` of the last event that was read: go on after it")
 ]
-STREAM: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "`id`: the revision; `event`: `status`, `progress`, or `erased` with a problem; `data`: JSON",
-        "content": {"text/event-stream": {"itemSchema": Event.model_json_schema()}},
-    },
-    204: {"description": "The job is over, and its last event was read"},
-}
 
 
-@router.get("/{job_id}/events", response_class=Response, responses=STREAM)
+@router.get("/{job_id}/events", response_class=Response, responses=STREAM | problems(*ANY_JOB))
 async def read_events(job_id: str, request: Request, service: ServiceDep, last_event_id: LastEventId = "") -> Response:
     """Every change of the job's state, stage and step, once each and in order, from its beginning or after
     `Last-Event-ID`. The stream ends with the job; a job that is erased meanwhile ends it with the event `erased`.

@@ -5,16 +5,18 @@ from pydantic import BaseModel, ConfigDict
 
 from app.answers import accepted
 from app.form import read_form
-from app.problem import PROBLEMS
+from app.openapi.examples import shown
+from app.openapi.forms import form_schema
+from app.openapi.problems import PHOTO, SENT_ONCE, problems
 from app.repeats import by_key, read_once, recognised_form
 from app.routes.sending import stored
 from app.service import Service, ServiceDep
-from app.submission import Sending, form_schema
+from app.submission import Sending
 from diffam_client.contract.job import Job
 from jobs.new_job import Accepted, NewJob, Once, Terms
 from jobs.queue import DETECT
 
-router = APIRouter(prefix="/v1/faces", tags=["faces"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/faces", tags=["faces"])
 
 
 class Nothing(BaseModel):
@@ -25,9 +27,14 @@ class Nothing(BaseModel):
 
 FORM = form_schema(Nothing, {"photo": "A photo"}, ["photo"])
 WAIT = "wait=10"
+FOUND = (
+    shown(202, "faces_queued", description="It still waits, or runs")
+    | shown(200, "faces_found", description="The faces", model=Job)
+    | problems(*SENT_ONCE, *PHOTO, "idempotency_key_reused")
+)
 
 
-@router.post("", status_code=202, response_model=Job, openapi_extra=FORM)
+@router.post("", status_code=202, response_model=Job, openapi_extra=FORM, responses=FOUND)
 async def find_faces(request: Request, service: ServiceDep, sending: Sending) -> Response:
     """Find the faces of a photo: boxes and landmarks in its pixels, once it is upright, largest face first.
 

@@ -8,10 +8,13 @@ from pydantic import ConfigDict, Field
 from app.answers import accepted
 from app.form import ReadForm, read_form
 from app.once import StrictJson
-from app.problem import PROBLEMS, Problem, field_problem, noted
+from app.openapi.examples import shown
+from app.openapi.forms import form_schema
+from app.openapi.problems import PHOTO, SENT_ONCE, WEBHOOK, problems
+from app.problem import Problem, field_problem, noted
 from app.repeats import by_key, read_once, recognised, recognised_form
 from app.service import Service, ServiceDep
-from app.submission import ReferenceSubmission, Sending, SendingHeaders, Told, form_schema
+from app.submission import ReferenceSubmission, Sending, SendingHeaders, Told
 from app.webhooks.asking import webhook_refusals
 from diffam_client.contract.job import Job, ReferenceInput, StyleInput
 from diffam_client.contract.problem import FieldError
@@ -21,16 +24,22 @@ from jobs.queue import FINETUNE
 from model_store.additions import Objective, StyleOrder, check_name, check_order, refusals
 from model_store.catalog import Mode
 
-router = APIRouter(
-    prefix="/v1/references",
-    tags=["finetuning"],
-    responses=PROBLEMS,
-    route_class=StrictJson,
-)
+router = APIRouter(prefix="/v1/references", tags=["finetuning"], route_class=StrictJson)
 FORM = form_schema(
     ReferenceSubmission,
     {"picture": "One face wearing the make-up", "bare": "The same face without make-up; made by the model if absent"},
     ["picture"],
+)
+ASKED = (*SENT_ONCE, *WEBHOOK, "idempotency_key_reused")
+ADDED = (
+    shown(202, "reference_queued", description="It waits, or runs")
+    | shown(200, "reference_added", description="It is over", model=Job)
+    | problems(*ASKED, *PHOTO, "reference_exists", "name_invalid")
+)
+FINE_TUNED = (
+    shown(202, "finetune_queued", description="It waits, or runs")
+    | shown(200, "finetune_canceled", description="It is over", model=Job)
+    | problems(*ASKED, "not_found", "unknown_target", "unknown_recogniser", "held_out_attacked", "style_exists")
 )
 
 
@@ -39,14 +48,14 @@ class Finetune(Told):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    target_id: Id = Field(description="Whom to resemble: an id from /v1/targets")
-    held_out: Id = Field(description="The recogniser that is not attacked, and judges")
+    target_id: Id = Field(description="Whom to resemble: an id from /v1/targets", examples=["aurora"])
+    held_out: Id = Field(description="The recogniser that is not attacked, and judges", examples=["ir152"])
     surrogates: list[Id] = Field([], description="Whom to attack; default: all others that may be attacked")
     mode: Mode = Field("lora", description="Half a megabyte, or all weights as in the paper")
     objective: Objective = Field("both", description="Towards the target, away from the owner")
 
 
-@router.post("", status_code=202, response_model=Job, openapi_extra=FORM)
+@router.post("", status_code=202, response_model=Job, openapi_extra=FORM, responses=ADDED)
 async def add_reference(request: Request, service: ServiceDep, sending: Sending) -> Response:
     """Make a reference of a picture with make-up. The job fails with a code when the picture cannot serve as one."""
     once, limit = by_key(service, sending.idempotency_key), service.settings.max_upload_bytes
@@ -80,7 +89,7 @@ async def _reference_job(
         return await service.enqueue(new, picture.png, bare.png if bare else None)
 
 
-@router.post("/{reference_id}/finetune", status_code=202, response_model=Job)
+@router.post("/{reference_id}/finetune", status_code=202, response_model=Job, responses=FINE_TUNED)
 async def fine_tune_style(
     reference_id: str, order: Finetune, request: Request, service: ServiceDep, sending: Sending
 ) -> Response:

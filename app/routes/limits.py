@@ -4,8 +4,9 @@ from typing import get_args
 
 from fastapi import APIRouter
 
+from app.openapi.examples import shown
+from app.openapi.problems import problems
 from app.photo.formats import Extra
-from app.problem import PROBLEMS
 from app.service import Service, ServiceDep
 from diffam_client.contract.limits import JobLimits, KeyQuota, Limits, PhotoLimits, Retention
 from diffam_client.contract.wish import MAX_CANDIDATES, OutputFormat
@@ -13,10 +14,10 @@ from jobs.ledger import ONCE_S
 from jobs.queue import PROTECT
 from jobs.settings import Settings
 
-router = APIRouter(prefix="/v1", tags=["catalog"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1", tags=["catalog"])
 
 
-@router.get("/limits")
+@router.get("/limits", responses=shown(200, "limits") | problems())
 def read_limits(service: ServiceDep) -> Limits:
     """Sizes, formats, retention, and how long a photo takes."""
     settings = service.settings

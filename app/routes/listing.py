@@ -8,12 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from app.answers import told
-from app.problem import PROBLEMS, Problem
+from app.openapi.examples import shown
+from app.openapi.problems import problems
+from app.problem import Problem
 from app.service import ServiceDep
 from diffam_client.contract.job import Jobs, Kind, Status
 from jobs.reading.listing import Wanted
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,12}\.[0-9]{6}$")]
 
@@ -30,7 +32,7 @@ class JobsQuery(BaseModel):
     cursor: Cursor | None = Field(None, description="Where to go on; `Link` of the page before has it")
 
 
-@router.get("", response_model=Jobs)
+@router.get("", response_model=Jobs, responses=shown(200, "jobs") | problems("listing_closed"))
 async def list_jobs(service: ServiceDep, query: Annotated[JobsQuery, Query()]) -> Response:
     """Your jobs that are there, newest first; `Link: <…>; rel="next"` has the next page.
 

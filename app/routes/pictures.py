@@ -5,16 +5,21 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 
 from app.answers import UNDO_TYPE, IfNoneMatch, etag, matches
-from app.problem import PROBLEMS, Problem
+from app.openapi.examples import UNCHANGED, files
+from app.openapi.problems import ANY_JOB, problems
+from app.problem import Problem
 from app.service import Service, ServiceDep
 from jobs.errors import ErasedJob
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+LEFT = UNCHANGED | problems(*ANY_JOB, "job_failed", "result_not_ready", "not_found")
+PICTURE = files("image/png", "image/jpeg", "image/webp", "image/avif", "image/heic") | LEFT
 
 CandidateNumber = Annotated[int, Query(ge=0, description="Which of several pictures to choose from")]
 
 
-@router.get("/{job_id}/result", response_class=Response)
+@router.get("/{job_id}/result", response_class=Response, responses=PICTURE)
 def read_result(
     job_id: str, service: ServiceDep, candidate: CandidateNumber = 0, if_none_match: IfNoneMatch = ""
 ) -> Response:
@@ -22,7 +27,7 @@ def read_result(
     return _picture_response(service, job_id, "result", candidate, if_none_match)
 
 
-@router.get("/{job_id}/comparison", response_class=Response)
+@router.get("/{job_id}/comparison", response_class=Response, responses=files("image/jpeg") | LEFT)
 def read_comparison(
     job_id: str, service: ServiceDep, candidate: CandidateNumber = 0, if_none_match: IfNoneMatch = ""
 ) -> Response:
@@ -30,7 +35,7 @@ def read_comparison(
     return _picture_response(service, job_id, "comparison", candidate, if_none_match)
 
 
-@router.get("/{job_id}/undo", response_class=Response)
+@router.get("/{job_id}/undo", response_class=Response, responses=files(UNDO_TYPE) | LEFT)
 def read_undo(
     job_id: str, service: ServiceDep, candidate: CandidateNumber = 0, if_none_match: IfNoneMatch = ""
 ) -> Response:

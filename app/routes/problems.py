@@ -8,12 +8,15 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel
 
 from app.codes import FACTS, address_of, title_of
-from app.problem import PROBLEMS, Problem
+from app.openapi.examples import shown
+from app.openapi.problems import problems
+from app.problem import Problem
 
-router = APIRouter(prefix="/problems", tags=["problems"], responses=PROBLEMS)
+router = APIRouter(prefix="/problems", tags=["problems"])
 
 Accept = Annotated[str, Header(description="`text/html` for a page")]
 VARY = {"Vary": "Accept"}
+PAGES = {"text/html": {"schema": {"type": "string"}}}
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <body style="font: 1rem/1.5 sans-serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem">
@@ -41,7 +44,7 @@ class Explanations(BaseModel):
     problems: list[Explanation]
 
 
-@router.get("", response_model=Explanations)
+@router.get("", response_model=Explanations, responses=shown(200, "problems", others=PAGES) | problems())
 async def list_problems(accept: Accept = "") -> Response:
     """Every code that this service answers with."""
     all_of_them = [_explanation(code) for code in FACTS]
@@ -51,7 +54,9 @@ async def list_problems(accept: Accept = "") -> Response:
     return _page("Problems", "<dl>\n" + "\n".join(rows) + "\n</dl>")
 
 
-@router.get("/{code}", response_model=Explanation)
+@router.get(
+    "/{code}", response_model=Explanation, responses=shown(200, "problem", others=PAGES) | problems("not_found")
+)
 async def explain_problem(code: str, accept: Accept = "") -> Response:
     """What a code means, and whether the same request may succeed later."""
     if code not in FACTS:

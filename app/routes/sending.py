@@ -8,12 +8,15 @@ from fastapi import APIRouter, Request, Response
 
 from app.answers import accepted, answered_once, wait_of
 from app.form import read_form
+from app.openapi.examples import JOB_MADE
+from app.openapi.forms import form_schema
+from app.openapi.problems import PHOTO, SENT_ONCE, WEBHOOK, problems
 from app.photo.decoder import DecodedPhoto
 from app.photo.formats import LONGEST_SIDE_PX
-from app.problem import PROBLEMS, Problem, noted
+from app.problem import Problem, noted
 from app.repeats import NewId, by_key, read_once, recognised_form
 from app.service import Service, ServiceDep
-from app.submission import Sending, SendingHeaders, Submission, form_schema
+from app.submission import Sending, SendingHeaders, Submission
 from app.webhooks.asking import webhook_refusals
 from diffam_client.contract.job import DetectInput, Job, JobInput, Source
 from diffam_client.contract.problem import FieldError
@@ -22,15 +25,25 @@ from jobs.access.undo_keys import draw_key, public_of
 from jobs.new_job import Accepted, NewJob, Once
 from model_store.catalog import Catalog, StyleCard
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 KEY_LOST = "a request that may come again is told no key: bring one, 64 random hexadecimal digits"
 NO_UNDO = "only png keeps every pixel: without it no file can bring the original back; ask for output_format=png"
 NOT_WAITED_FOR = "what is not stored is in the answer alone: send Prefer: wait=n, with n of 1 or more"
 FORM = form_schema(Submission, {"photo": "A JPEG, PNG or WebP photo with a face"}, ["photo"])
+REFUSED = (
+    *SENT_ONCE, *PHOTO, *WEBHOOK, "judge_missing", "unknown_reference", "unknown_target", "effort_unavailable",
+    "style_not_trained", "not_in_time",
+)  # fmt: skip
 
 
-@router.post("", status_code=202, response_model=Job, openapi_extra=FORM)
+@router.post(
+    "",
+    status_code=202,
+    response_model=Job,
+    openapi_extra=FORM,
+    responses=JOB_MADE | problems(*REFUSED, "idempotency_key_reused"),
+)
 async def create_job(request: Request, service: ServiceDep, sending: Sending) -> Response:
     """Protect a photo. Answers 202 and the job to watch, or 200 if `Prefer: wait=n` saw it end.
 
@@ -42,7 +55,13 @@ async def create_job(request: Request, service: ServiceDep, sending: Sending) ->
     return await (accepted if made.is_stored else answered_once)(service, made.job, sending.prefer, made.undo_key)
 
 
-@router.put("/{job_id}", status_code=202, response_model=Job, openapi_extra=FORM)
+@router.put(
+    "/{job_id}",
+    status_code=202,
+    response_model=Job,
+    openapi_extra=FORM,
+    responses=JOB_MADE | problems(*REFUSED, "job_exists"),
+)
 async def put_job(job_id: NewId, request: Request, service: ServiceDep, sending: Sending) -> Response:
     """Protect a photo in a job whose id the client chose, so that sending it again makes no second one.
 

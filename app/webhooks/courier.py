@@ -17,6 +17,7 @@ from app.webhooks.sending import Sender
 from diffam_client.contract.webhook import Attempt
 from jobs.errors import LedgerError
 from jobs.settings import Settings
+from jobs.tracing import traced
 from jobs.webhooks.delivery import Delivery, Outcome
 from jobs.webhooks.outbox import Outbox
 from jobs.webhooks.secrets import read_secrets
@@ -94,7 +95,7 @@ async def _one(outbox: Outbox, sender: Sender, secrets_file: Path, delivery: Del
     told = outcome.attempt
     log.info(
         "webhook_attempted", job_id=delivery.job_id, event_type=delivery.type, ending=outcome.ending,
-        status=told.status_code, error=told.error, seconds=told.seconds,
+        status=told.status_code, error=told.error, seconds=told.seconds, **traced(delivery.traceparent),
     )  # fmt: skip
 
 

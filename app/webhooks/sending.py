@@ -57,31 +57,32 @@ class Sender:
         if not signing:
             return outcome("again", Answer(None, "no_secret"))
         if not delivery.is_verified:
-            answer = await self._challenge(delivery.webhook.url, signing)
+            answer = await self._challenge(delivery, signing)
             if answer.error:
                 return outcome("gone" if answer.error == "gone" else "unverified", answer)
             is_proven = True
         message = event_message(delivery, self.public_url)
-        answer = await self._post(delivery.webhook.url, delivery.message_id, message, signing)
+        answer = await self._post(delivery, delivery.message_id, message, signing)
         if answer.error is None:
             is_proven = True
             return outcome("delivered", answer)
         return outcome("gone" if answer.error == "gone" else "again", answer)
 
-    async def _challenge(self, url: str, signing: Sequence[str]) -> Answer:
+    async def _challenge(self, delivery: Delivery, signing: Sequence[str]) -> Answer:
         """Whether the endpoint wants our messages: only who reads this one can answer it."""
         challenge = secrets.token_urlsafe(CHALLENGE_BYTES)
         message_id = f"msg_{secrets.token_hex(16)}"
-        answer = await self._post(url, message_id, challenge_message(challenge), signing, MOST_ANSWER_BYTES)
+        answer = await self._post(delivery, message_id, challenge_message(challenge), signing, MOST_ANSWER_BYTES)
         if answer.error is None and not _is_answered(challenge, answer.text):
             return Answer(answer.status_code, "challenge")
         return answer
 
     async def _post(
-        self, url: str, message_id: str, message: BaseModel, signing: Sequence[str], read_bytes: int = 0
+        self, delivery: Delivery, message_id: str, message: BaseModel, signing: Sequence[str], read_bytes: int = 0
     ) -> Answer:
-        body = message.model_dump_json()
+        url, body = delivery.webhook.url, message.model_dump_json()
         headers = headers_of(message_id, body, signing) | UNREAD
+        headers |= {"traceparent": delivery.traceparent} if delivery.traceparent else {}
         try:
             async with asyncio.timeout(self.timeout_s):
                 async with self.client.stream("POST", url, content=body.encode(), headers=headers) as response:

@@ -40,7 +40,7 @@ Point = tuple[float, float]
 SEVERAL = object()
 """Stands in the annotation of a field that is a list: sent more than once in a form, it means all of them."""
 
-Id = Annotated[str, Field(max_length=64)]
+Id = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 def _words(text: object) -> object:
@@ -71,37 +71,44 @@ def _judges(text: object) -> object:
     return {"all": None, "none": ()}.get(text.strip(), _words(text)) if isinstance(text, str) else text
 
 
-def _spelled(pattern: str) -> WithJsonSchema:
+def _spelled(pattern: str, example: str) -> WithJsonSchema:
     """How OpenAPI tells of a form field; answers show the JSON that it became."""
-    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"}, mode="validation")
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "examples": [example]}, mode="validation")
 
 
 def _list_of(words: tuple[str, ...]) -> WithJsonSchema:
     """The same of a comma-separated list of some words."""
     either = "|".join(words)
-    return _spelled(f"({either})(,({either}))*")
+    return _spelled(f"({either})(,({either}))*", ",".join(words[:2]))
 
 
+NUMBER = r"[0-9]{1,6}(\.[0-9]{1,6})?"
+FOUR = ",".join([NUMBER] * 4)
 Words = BeforeValidator(_words)
 Indices = Annotated[tuple[NonNegativeInt, ...], Field(min_length=1, max_length=MAX_FACES)]
 Faces = Annotated[
     Literal["all", "largest"] | Indices,
     BeforeValidator(_choice),
-    _spelled("(all|largest|[0-9]+(,[0-9]+)*)"),
+    _spelled("(all|largest|[0-9]{1,4}(,[0-9]{1,4})*)", "0,2"),
     SEVERAL,
 ]
-Skip = Annotated[tuple[NonNegativeInt, ...], Field(max_length=MAX_FACES), Words, _spelled("[0-9]+(,[0-9]+)*"), SEVERAL]
+Skip = Annotated[
+    tuple[NonNegativeInt, ...], Field(max_length=MAX_FACES), Words, _spelled("[0-9]{1,4}(,[0-9]{1,4})*", "1"), SEVERAL
+]
 Eyes = Annotated[
     tuple[Annotated[NonNegativeFloat, Field(allow_inf_nan=False)], ...],
     Field(max_length=4 * MAX_MARKED),
     BeforeValidator(_numbers),
     AfterValidator(_fours),
-    _spelled("[0-9.]+(,[0-9.]+)*"),
+    _spelled(f"{FOUR}(,{FOUR})*", "331.8,109.1,387.9,111.2"),
     SEVERAL,
 ]
 Regions = Annotated[tuple[Region, ...], Field(min_length=1), Words, _list_of(REGIONS), SEVERAL]
 Judges = Annotated[
-    tuple[Id, ...] | None, BeforeValidator(_judges), _spelled("(all|none|[a-z0-9_]+(,[a-z0-9_]+)*)"), SEVERAL
+    tuple[Id, ...] | None,
+    BeforeValidator(_judges),
+    _spelled("(all|none|[a-z0-9_]{1,64}(,[a-z0-9_]{1,64})*)", "none"),
+    SEVERAL,
 ]
 Keeps = Annotated[tuple[Keep, ...], Words, _list_of(get_args(Keep)), SEVERAL]
 Treatments = Annotated[tuple[Treatment, ...], Words, _list_of(get_args(Treatment)), SEVERAL]
@@ -137,9 +144,11 @@ class Wish(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    reference_id: Id = Field(description="The make-up to wear: an id from /v1/references")
+    reference_id: Id = Field(description="The make-up to wear: an id from /v1/references", examples=["rose"])
     target_id: Id | None = Field(
-        None, description="Whom to resemble: an id from /v1/targets; else the first, or nobody where faces are refined"
+        None,
+        description="Whom to resemble: an id from /v1/targets; else the first, or nobody where faces are refined",
+        examples=["aurora"],
     )
     output_format: OutputFormat = Field(
         "png",

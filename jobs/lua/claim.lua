@@ -1,4 +1,4 @@
--- ARGV: id, lease_s, not_begun, ttl_s, tombstone_s, retry_s.  -> {token, attempt, input}, or false: nothing to do
+-- ARGV: id, lease_s, not_begun, ttl_s, tombstone_s, retry_s.  -> {token, attempt, input, traceparent}, or false: nothing to do
 -- Claimable: waiting, or running under a lease that ran out. `token` fences: whoever holds an older one is out.
 local id, job, time = ARGV[1], key('job', ARGV[1]), now()
 local status = redis.call('HGET', job, 'status')
@@ -12,7 +12,7 @@ if status == 'running' then
 elseif status ~= 'queued' then
   return false
 end
-local record = redis.call('HMGET', job, 'attempt', 'max_attempts', 'input', 'kind', 'start_by')
+local record = redis.call('HMGET', job, 'attempt', 'max_attempts', 'input', 'kind', 'start_by', 'traceparent')
 if record[5] and tonumber(record[5]) <= time then
   cancel(id, 'deadline', ARGV[3], 4)
   return false
@@ -30,4 +30,4 @@ changed(id)
 if token == 1 then tell(id, 'job.started') end
 redis.call('ZADD', LEASES, stamp(time + tonumber(ARGV[2])), id)
 redis.call('ZADD', key('running', record[4]), stamp(time), id)
-return {token, attempt, record[3]}
+return {token, attempt, record[3], record[6] or ''}

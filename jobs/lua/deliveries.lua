@@ -1,6 +1,6 @@
 -- ARGV: limit, lease_s, most_of_owner, most, most_unverified, look_at.  Takes what is due: of a job its first pending message
 -- alone, of an endpoint so many at once, of an owner so many, and one challenge after the other.
--- -> a list of {id, token, number, type, at, tries, webhook, is_verified, owner, kind, client_ref}
+-- -> a list of {id, token, number, type, at, tries, webhook, is_verified, owner, kind, client_ref, traceparent}
 local time, limit, lease_s, taken = now(), tonumber(ARGV[1]), tonumber(ARGV[2]), {}
 
 local function give_up(id)
@@ -30,14 +30,14 @@ local function take(id, number, record, is_verified, places)
   redis.call('ZADD', OUTBOXES, stamp(time + lease_s), id)
   taken[#taken + 1] = {
     id, redis.call('HINCRBY', outbox, 'token', 1), number, message[1], message[2], tonumber(message[3]), record[1],
-    is_verified and 1 or 0, record[2] or '', record[3], record[4] or '',
+    is_verified and 1 or 0, record[2] or '', record[3], record[4] or '', record[5] or '',
   }
 end
 
 for _, id in ipairs(redis.call('ZRANGE', OUTBOXES, '-inf', stamp(time), 'BYSCORE', 'LIMIT', 0, ARGV[6])) do
   if #taken == limit then break end
   local number = pending(key('outbox', id))
-  local record = redis.call('HMGET', key('job', id), 'webhook', 'owner', 'kind', 'client_ref')
+  local record = redis.call('HMGET', key('job', id), 'webhook', 'owner', 'kind', 'client_ref', 'traceparent')
   if not number or not record[1] then
     redis.call('ZREM', OUTBOXES, id)
   else

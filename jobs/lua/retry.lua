@@ -1,4 +1,4 @@
--- ARGV: id, new_id, max_queued, ring_again_s, live_s, once, once_s, most_at_once.
+-- ARGV: id, new_id, max_queued, ring_again_s, live_s, once, once_s, most_at_once, traceparent of the new one.
 -- -> {answer, id}: 1 a new job of the same wish and photo; 2 the one that an earlier retry made; -2 it is gone; 0 queue
 -- full; -1 nothing to retry; -3 never heard of; -4 too many of the owner's.  The job itself stays as it is; its photo moves.
 local id, new_id, once = ARGV[1], ARGV[2], ARGV[6]
@@ -17,6 +17,10 @@ for _, name in ipairs({'input', 'bundle', 'kind', 'max_attempts', 'ttl_s', 'owne
     fields[#fields + 1] = name
     fields[#fields + 1] = value
   end
+end
+if ARGV[9] ~= '' then
+  fields[#fields + 1] = 'traceparent'
+  fields[#fields + 1] = ARGV[9]
 end
 wipe(key('again', id))
 enqueue(new_id, fields, {photo = key('photo', id), twin = key('twin', id)}, tonumber(ARGV[5]), tonumber(ARGV[4]))

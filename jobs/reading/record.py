@@ -10,7 +10,7 @@ from diffam_client.contract.job import Job, Queue
 from jobs.errors import ErasedJob, UnknownJob
 
 TIMES = ("created_at", "start_by", "end_by", "started_at", "finished_at", "expires_at", "retry_before")
-OURS = {b"token", b"at_risk", b"ttl_s", b"has_photo", b"owner"}  # between ledger and workers
+OURS = {b"token", b"at_risk", b"ttl_s", b"has_photo", b"owner", b"traceparent"}  # between ledger and workers
 NESTED = ("input", "progress", "output", "error", "timings", "bundle", "webhook")
 
 

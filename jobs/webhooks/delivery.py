@@ -15,6 +15,7 @@ class Delivery:
     """The right to deliver one message, until its lease runs out; `token` fences.
 
     tries: attempts before this one.  is_verified: the endpoint has answered a challenge.  owner: whose secret signs.
+    traceparent: of the request that made the job, or "".
     """
 
     job_id: str
@@ -28,6 +29,7 @@ class Delivery:
     owner: str
     kind: str
     client_ref: str | None
+    traceparent: str = ""
 
     @property
     def message_id(self) -> str:

@@ -83,11 +83,11 @@ class Outbox:
 
 def _delivery(job_id: bytes, token: int, number: int, event: bytes, at: bytes, *rest: Any) -> Delivery:
     """As lua/deliveries.lua tells it."""
-    tries, webhook, is_verified, owner, kind, client_ref = rest
+    tries, webhook, is_verified, owner, kind, client_ref, traceparent = rest
     return Delivery(
         job_id.decode(), token, number, cast("Event", event.decode()), moment(float(at)), tries,
         Webhook.model_validate_json(webhook), bool(is_verified), owner.decode(), kind.decode(),
-        client_ref.decode() or None,
+        client_ref.decode() or None, traceparent.decode(),
     )  # fmt: skip
 
 

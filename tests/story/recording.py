@@ -1,7 +1,7 @@
 """Requests whose answers are kept: what a client reads today must still be there tomorrow.
 
-`python -m tests.story.recording` makes the files of `tests/story/recorded/` anew, with a service of its own. Do that
-only where the API is meant to change, and tell in CHANGELOG.md what did.
+`python -m tests.story.recording` makes the files of `tests/story/recorded/` anew, with a service of its own, and the
+examples of the OpenAPI document. Do that only where the API is meant to change, and tell in CHANGELOG.md what did.
 """
 
 import json
@@ -14,10 +14,14 @@ import httpx
 import pytest
 from PIL import Image
 
+from app.openapi.examples import RECORDED
 from cli.stack.stack import running_stack
 from jobs.settings import Settings
+from jobs.webhooks.secrets import secret_of
 from model_store.rendered.scenes import demo_scene, group_scene
+from tests.receiver import receiving
 from tests.story.conftest import png
+from tests.story.tour import tour
 
 FOLDER = Path(__file__).parent / "recorded"
 VARYING = {
@@ -105,9 +109,16 @@ def main() -> None:
     """Start a service, make every request, keep the answers."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="diffam-recording-") as data:
-        settings = Settings(_env_file=None, redis_url=None, data_dir=Path(data), port=0)
-        with running_stack(settings, print) as stack, httpx.Client(base_url=stack.url, timeout=60) as client:
+        settings = Settings(_env_file=None, redis_url=None, data_dir=Path(data), port=0, webhook_loopback=True)
+        secret_of(settings.webhooks, "")
+        with (
+            running_stack(settings, print) as stack,
+            httpx.Client(base_url=stack.url, timeout=60) as client,
+            receiving() as hook,
+        ):
             stack.wait_until_ready()
+            examples = json.dumps(dict(tour(client, hook.url)), indent=1)
+            RECORDED.write_text(examples.replace(hook.url, "https://photos.example.org/hook") + "\n")
             for name, request in requests().items():
                 told = settled(answer(client, request))
                 (FOLDER / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n")

@@ -15,6 +15,7 @@ from jobs.errors import ErasedJob, UnknownJob
 from jobs.ledger import Ledger
 from jobs.repeating import repeating
 from jobs.settings import Settings
+from jobs.tracing import traced
 from model_store.additions import StyleOrder, remove_reference
 from model_store.bundle import Bundle
 from model_store.choice import choose_bundle
@@ -51,7 +52,7 @@ def finetune_job(
 
     every_s = min(settings.reap_every_s, settings.lease_s / 3)
     with (
-        structlog.contextvars.bound_contextvars(job_id=job_id, attempt=claim.attempt),
+        structlog.contextvars.bound_contextvars(job_id=job_id, attempt=claim.attempt, **traced(claim.traceparent)),
         repeating("lease", hold, every_s),
     ):
         try:

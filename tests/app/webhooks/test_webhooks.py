@@ -192,6 +192,18 @@ def test_a_receiver_that_flaps_is_told_everything_in_order_of_each_job(
         assert set(heard) == set(TELLING)
 
 
+def test_the_trace_of_the_request_goes_with_what_is_told(
+    service: httpx.Client, receiver: Receiver, finish: Finish, jpeg: bytes
+) -> None:
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    for sent in (traceparent, "no trace"):
+        form = {"reference_id": "rose", "webhook_url": receiver.url}
+        files, headers = {"photo": ("me.jpg", jpeg)}, {"traceparent": sent}
+        finish(service.post("/v1/jobs", files=files, data=form, headers=headers).json()["id"])
+    assert eventually(lambda: len(receiver.messages) == 2)
+    assert [each.headers.get("traceparent") for each in receiver.messages] == [traceparent, None]
+
+
 def test_no_cookie_is_kept(send: Send, receiver: Receiver, finish: Finish) -> None:
     receiver.behave = lambda _: Reply(headers={"Set-Cookie": "who=me; Path=/"})
     for count in (1, 2):
