@@ -31,6 +31,7 @@ from app.routes.docs import add_docs
 from app.service import open_service
 from app.serving.stopping import Stopping
 from app.web.page import add_page
+from app.web.widget import add_widget
 from jobs.access.keys import Keyring
 from jobs.settings import Settings
 
@@ -83,6 +84,7 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
     if settings.mastodon_url:  # beside the others: what holds for our own calls does not hold for Mastodon's
         app.router.routes += [*media.router.routes, *passing.router.routes]
     add_page(app, settings)
+    add_widget(app)
     add_docs(app)
     complete_document(app)
     return app
