@@ -67,7 +67,8 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
         dependencies=[Depends(each_parameter_once)],
     )
     app.add_middleware(HeadIsGet)
-    if settings.allowed_origins:
+    app.add_middleware(Envelope, settings=settings, stopping=stopping, keyring=keyring)
+    if settings.allowed_origins:  # outside of all others: pages must read refusals, too
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.allowed_origins,
@@ -75,7 +76,6 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
             allow_headers=["*"],
             expose_headers=TOLD_TO_PAGES,
         )
-    app.add_middleware(Envelope, settings=settings, stopping=stopping, keyring=keyring)  # outside of the others
     register_problems(app)
     for routes in (
         sending, listing, jobs, events, pictures, deliveries, faces, catalog, limits, finetuning, health, problems,

@@ -318,6 +318,11 @@ def test_a_page_of_an_allowed_origin_may_ask_before_it_sends_its_key(serve: Serv
         assert answer.status_code == 200
         assert answer.headers["access-control-allow-headers"] == "authorization"
         assert problem(client.options("/v1/jobs")).code == "key_missing"
+        refused = client.get("/v1/jobs", headers={"Origin": "http://localhost:5173"})
+        assert problem(refused).code == "key_missing"
+        assert (
+            refused.headers["access-control-allow-origin"] == "http://localhost:5173"
+        )  # or the page could not read why
 
 
 def test_a_damaged_file_of_keys_lets_nobody_in_and_says_so(holder: Callable[..., Holder], settings: Settings) -> None:

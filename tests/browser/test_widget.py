@@ -15,10 +15,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, Route, expect
 
+from jobs.access.keys import create_key, revoke_key
+from jobs.settings import Settings
+from tests.app.conftest import bundles, serving
 from tests.browser.test_accessible import SIZES, found_by_axe, is_too_wide
 from tests.browsing import Visit, visiting
-from tests.other_site import Site
+from tests.other_site import Site, other_site
 from tests.story.conftest import Service, png
+
+__all__ = ["bundles"]
 
 pytestmark = pytest.mark.browser
 
@@ -169,15 +174,16 @@ def test_a_failure_asks_and_the_original_goes_only_by_that_word(elsewhere: Openi
 
 
 def test_a_service_that_is_gone_sends_nothing_and_another_try_finds_it(
-    elsewhere: Opening, site: Site, service: Service, scene: bytes
+    elsewhere: Opening, site: Site, scene: bytes
 ) -> None:
     with elsewhere("plain") as visit:
         page = visit.page
-        page.route(f"{service.stack.url}/v1/**", lambda route: route.abort())
+        page.wait_for_load_state("networkidle")
+        page.context.set_offline(True)
         choose(page, scene)
         page.wait_for_selector(ANYWAY, timeout=30_000)
         assert "cannot be reached" in page.inner_text("dialog")
-        page.unroute(f"{service.stack.url}/v1/**")
+        page.context.set_offline(False)
         page.click("text=Try again")
         page.click(USE)
         page.click("#post")
@@ -363,6 +369,34 @@ def blank() -> bytes:
     from PIL import Image
 
     return png(Image.new("RGB", (320, 240), "teal"))
+
+
+def test_a_key_in_the_page_goes_with_every_call_and_one_that_was_revoked_is_told(
+    browser: Browser, settings: Settings, bundles: Path, scene: bytes
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        origin = f"http://localhost:{listener.getsockname()[1]}"
+        closed = settings.model_copy(update={"bundles_dir": bundles, "bundle": "small", "allowed_origins": (origin,)})
+        key, secret = create_key(closed.keys, "a site", ["public"])
+        with (
+            serving(closed) as client,
+            other_site(listener, str(client.base_url)) as site,
+            visiting(browser, f"{origin}/plain?key={secret}", "#photo", service=str(client.base_url)) as visit,
+        ):
+            page = visit.page
+            with page.expect_response("**/v1/jobs") as answering:
+                choose(page, scene)
+            assert answering.value.status == 202  # nobody works here: it waits
+            with page.expect_response(lambda answer: answer.request.method == "DELETE") as erasing:
+                page.click("dialog >> text=Cancel")
+            assert erasing.value.status == 204
+            asked = [each for each in visit.requests if "/v1/" in each.url]
+            assert {each.headers["authorization"] for each in asked} == {f"Bearer {secret}"}
+            revoke_key(closed.keys, key.id)
+            choose(page, scene)
+            page.wait_for_selector(ANYWAY)
+            assert "no longer knows this site's key" in page.inner_text("dialog")
+            assert site.posts == []
 
 
 def test_the_example_starts_as_its_page_says_and_its_feed_shows_what_was_protected(

@@ -30,7 +30,7 @@ export async function protectFiles(input, files, onFailed) {
 // By file, what goes into the input in its place; null where the dialog was canceled.
 async function converse(input, files, onFailed) {
   useKey(input.dataset.diffamKey || null);
-  const talk = { parts: built(), photos: files.map(listedFor), wish: wishOf(input), shown: {} };
+  const talk = { parts: built(files.length), photos: files.map(listedFor), wish: wishOf(input), shown: {} };
   [talk.current] = talk.photos;
   const { dialog, host } = talk.parts;
   const onChange = ({ detail: photo }) => talk.photos.includes(photo) && changed(talk, photo, onFailed);
@@ -138,12 +138,12 @@ function show(talk) {
   if (!parts.dialog.contains(parts.root.activeElement) || !parts.root.activeElement.checkVisibility()) parts.title.focus();
 }
 
-function sayState({ parts, current }) {
+function sayState({ parts, photos, current }) {
   const { state } = current;
   const word = state === "done" ? verdictOf(current) : "";
   parts.title.dataset.word = word || (state === "failed" ? "weak" : "");
   if (state === "done") parts.title.replaceChildren(icon(word), say(`verdict.${word}`));
-  else parts.title.textContent = say(state === "failed" ? "widget.failed" : "widget.title");
+  else parts.title.textContent = state === "failed" ? say("widget.failed") : count("widget.title", photos.length);
   parts.told.textContent = { done: () => say(`verdict.${word}.told`), failed: () => why(current.error) }[state]?.() ?? "";
   parts.bar.removeAttribute("value");
 }
@@ -172,7 +172,10 @@ function showList(talk) {
   const { parts, photos, current } = talk;
   if (photos.length === 1) return;
   parts.list.hidden = false;
-  if (parts.list.children.length !== photos.length) parts.list.replaceChildren(...photos.map((_, n) => item(talk, n)));
+  if (!parts.list.children.length) {
+    parts.list.replaceChildren(...photos.map((_, n) => item(talk, n)));
+    showThumbs(talk);
+  }
   photos.forEach((photo, n) => {
     const button = parts.list.children[n].firstChild;
     const told = say({ original: "widget.is_original", left: "widget.is_left" }[photo.choice] ?? `state.${photo.state}`);
@@ -182,10 +185,16 @@ function showList(talk) {
   });
 }
 
+// One after the other: a hundred large photos at once would not fit into a phone.
+async function showThumbs({ parts, photos }) {
+  for (const [n, { file }] of photos.entries()) {
+    const thumb = await drawn(file, "", THUMB_PX);
+    if (thumb) parts.list.children[n].firstChild.firstChild.replaceWith(thumb);
+  }
+}
+
 function item(talk, n) {
-  const picture = make("span", { className: "blank" });
-  const button = make("button", { type: "button", className: "photo" }, picture, make("span"));
-  drawn(talk.photos[n].file, "", THUMB_PX).then((thumb) => thumb && picture.replaceWith(thumb));
+  const button = make("button", { type: "button", className: "photo" }, make("span", { className: "blank" }), make("span"));
   button.addEventListener("click", () => {
     talk.current = talk.photos[n];
     show(talk);

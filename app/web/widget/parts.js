@@ -1,6 +1,6 @@
 // What the dialog is made of. It lies in a shadow root, so that the page's style does not reach it.
 
-import { language, say } from "/page/texts.js";
+import { count, language, say } from "/page/texts.js";
 import { make } from "/widget/pictures.js";
 import { sheet } from "/widget/style.js";
 
@@ -8,11 +8,12 @@ const OURS_ALONE = ["click", "pointerdown", "mousedown", "touchstart", "keydown"
 
 const button = (className, about = "") => make("button", { type: "button", className: `plain ${className}`, textContent: about && say(about) });
 
-export function built() {
+// howMany: photos.
+export function built(howMany) {
   const parts = {
     title: make("h2", { id: "title", tabIndex: -1 }),
     told: make("p"),
-    bar: make("progress", { max: 1, ariaLabel: say("widget.title") }),
+    bar: make("progress", { max: 1, ariaLabel: count("widget.title", howMany) }),
     stage: make("span", { role: "status" }),
     left: make("span", { className: "quiet" }),
     view: make("div", { className: "view" }),
