@@ -133,9 +133,9 @@ class Ledger:
         """Whoever comes next may read it."""
         self._run("reserve", once.name, reader, 0)
 
-    def claim(self, job_id: str) -> Claim | None:
+    def claim(self, job_id: str, worker: str = "") -> Claim | None:
         """Take a waiting job, or one whose lease ran out. None: nothing to do, drop the message."""
-        claimed = self._run("claim", job_id, self._settings.lease_s, NOT_BEGUN.model_dump_json(), *self._ends)
+        claimed = self._run("claim", job_id, self._settings.lease_s, NOT_BEGUN.model_dump_json(), *self._ends, worker)
         if not claimed:
             return None
         token, attempt, asked, traceparent = claimed
@@ -150,9 +150,12 @@ class Ledger:
         """`heartbeat` of a worker that takes no photos, so that it does not count as ready for them."""
         return self.heartbeat("", claims)
 
-    def heartbeat(self, worker: str, claims: Sequence[Claim]) -> frozenset[Claim]:
-        """Show that `worker` lives and extend its leases; returns what it no longer owns. A swept lease stays swept."""
-        lost = self._run("heartbeat", worker, self._settings.lease_s, *_pairs(claims))
+    def heartbeat(self, worker: str, claims: Sequence[Claim], about: str = "") -> frozenset[Claim]:
+        """Show that `worker` lives and extend its leases; returns what it no longer owns. A swept lease stays swept.
+
+        about: what it says of itself, a WorkerFacts as JSON.
+        """
+        lost = self._run("heartbeat", worker, about, self._settings.lease_s, *_pairs(claims))
         return frozenset(claims[index] for index in lost)
 
     def release(self, claims: Iterable[Claim]) -> None:
@@ -162,6 +165,7 @@ class Ledger:
     def retire(self, worker: str) -> None:
         """The worker leaves: it no longer counts as ready."""
         self._redis.zrem("diffam:workers", worker)
+        self._redis.hdel("diffam:crew", worker)
 
     def progress(self, claim: Claim, progress: Progress, *, at_risk: bool = True) -> bool:
         """Note how far the work is. False: the claim is no longer current, stop working.

@@ -15,7 +15,7 @@ Blob = Literal["photo", "twin", "result", "comparison", "undo"]
 
 NAMES = (
     "accept", "before", "claim", "heartbeat", "progress", "commit", "fail", "cancel", "deadlines", "erase", "reap",
-    "release", "read", "reserve", "retry", "stage", "forget", "whose", "at_once",
+    "release", "read", "reserve", "retry", "stage", "forget", "whose", "at_once", "overview",
     "deliveries", "settle", "redeliver", "outbox",
 )  # fmt: skip
 

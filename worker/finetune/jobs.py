@@ -24,6 +24,7 @@ from model_store.opening import open_chosen
 from model_store.training.new_reference import add_reference
 from model_store.training.new_style import fine_tune_style
 from model_store.training.portraits import Training
+from worker.heartbeat import process_name
 from worker.outcome import Abandoned, is_ours, job_error, note_progress
 
 log = structlog.get_logger()
@@ -37,7 +38,7 @@ def finetune_job(
     ledger: Ledger, settings: Settings, job_id: str, work: Callable[[Claim, Ledger, Settings, OnProgress], Output]
 ) -> None:
     """Bring `job_id` to its end; a no-op when it needs nobody. `work` is stopped once nobody waits any more."""
-    claim = ledger.claim(job_id)
+    claim = ledger.claim(job_id, process_name())
     if claim is None:
         return
     started = monotonic()
