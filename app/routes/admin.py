@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from importlib.metadata import version
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from app.codes import FACTS, Fact
-from app.openapi.examples import shown
+from app.openapi.examples import files, shown
 from app.openapi.problems import problems
 from app.problem import Problem
-from app.service import ServiceDep
+from app.service import Service, ServiceDep
 from diffam_client.contract.admin import Failure, KeyUse, Operations
 from jobs.access.keys import Key
 from jobs.access.quotas import Quotas
@@ -28,8 +28,7 @@ def read_operations(service: ServiceDep) -> Operations:
     States and numbers alone; of other people's jobs the first characters of their ids, which open nothing. It needs a
     key of the scope `admin`. Where no keys are asked for it is open, and 403 if a proxy lets others in.
     """
-    if service.key is None and service.settings.behind_proxy:
-        raise Problem("listing_closed", "there are no keys that tell who is the operator")
+    _check_asker(service)
     settings, seen, keys = service.settings, service.overview.read(), service.keyring.keys
     return Operations(
         at=seen.at,
@@ -45,6 +44,26 @@ def read_operations(service: ServiceDep) -> Operations:
         keys=_uses(service.quotas, keys) if service.keyring.is_asked_for else None,
         keys_in_all=len(keys),
     )
+
+
+@router.get(
+    "/admin/trainings/{short_id}/sheet",
+    response_class=Response,
+    responses=files("image/jpeg") | problems("listing_closed", "not_found"),
+)
+def read_sheet(short_id: str, service: ServiceDep) -> Response:
+    """How a style in training looks so far: drawn people, and below them the same in the style. No photo of anybody."""
+    _check_asker(service)
+    sheet = service.overview.sheet(short_id)
+    if sheet is None:
+        raise Problem("not_found", "no style in training has such an id and a sheet")
+    return Response(sheet, media_type="image/jpeg")
+
+
+def _check_asker(service: Service) -> None:
+    """Raises Problem where a proxy lets others in and nobody has a key. What keys may, the gate has told."""
+    if service.key is None and service.settings.behind_proxy:
+        raise Problem("listing_closed", "there are no keys that tell who is the operator")
 
 
 def _failures(ended: Iterable[Ended]) -> list[Failure]:

@@ -86,6 +86,13 @@ class Loss(BaseModel):
     terms: dict[str, float] = Field(description="Terms of the loss, by name")
 
 
+class Sheet(BaseModel):
+    """How a style in training looks: drawn people, and the same in the style; a JPEG."""
+
+    url: str = Field(description="Where it is")
+    step: int = Field(description="After how many steps it was made")
+
+
 class Training(BaseModel):
     """A style that is being fine-tuned."""
 
@@ -95,6 +102,7 @@ class Training(BaseModel):
     held_out: str = Field(description="The recogniser that is not attacked, and judges")
     heard_s: Heard
     progress: Progress | None = Field(description="How far it is, and how many seconds are left of its stage")
+    sheet: Sheet | None = Field(description="How it looks so far; null before the first")
     curve: list[Loss] = Field(description="Its loss so far, in as many points as a picture needs")
 
 

@@ -1,7 +1,7 @@
 -- ARGV: most_waiting, most_running, most_workers, lease_s, hours, most_points.
 -- -> {time, lines, workers, curves, hours}, at one moment; lists have the first few alone.
 -- lines, as KINDS: {kind, waiting, {job...}, running, {job...}, {seconds, run_s}}, a job being {id, since, lease, fields}
--- workers: {name, last sign of life, about}.  curves, of each running `finetune`: {id, {progress...}}, evenly spread
+-- workers: {name, last sign of life, about}.  curves, of each running `finetune`: {id, {progress...}, step of its sheet}, evenly spread
 -- hours, the oldest first: {number since 1970, {field, count...}}
 local FIELDS = {'owner', 'worker', 'attempt', 'max_attempts', 'progress', 'input'}
 local time, lease_s, most_points = now(), tonumber(ARGV[4]), tonumber(ARGV[6])
@@ -37,7 +37,7 @@ local function curve(id)
       if entry[2][i] == 'progress' then told[#told + 1] = entry[2][i + 1] end
     end
   end
-  return {id, told}
+  return {id, told, redis.call('HGET', key('sheet', id), 'step')}
 end
 
 local lines, curves, hours = {}, {}, {}

@@ -91,7 +91,7 @@ local function has_enough(owner, most) return most ~= '' and at_once(owner) >= t
 local function parts(id)
   return {
     key('job', id), key('events', id), key('photo', id), key('twin', id), key('again', id), key('outbox', id),
-    key('attempts', id),
+    key('attempts', id), key('sheet', id),
   }
 end
 
@@ -216,6 +216,7 @@ local function close(id, status, field, value, at)
   else
     wipe(key('photo', id), key('twin', id))
   end
+  wipe(key('sheet', id))
   redis.call('HDEL', job, 'progress', 'at_risk')
   redis.call('HSET', job, 'status', status, field, value,
     'finished_at', stamp(time), 'expires_at', stamp(time + ttl_s))

@@ -6,19 +6,35 @@ One bounded script reads it, at one moment: what it costs does not grow with the
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from redis import Redis
 
-from diffam_client.contract.admin import SHORT, Hour, Line, Loss, RunningJob, Training, WaitingJob, Worker, WorkerFacts
+from diffam_client.contract.admin import (
+    SHORT,
+    Hour,
+    Line,
+    Loss,
+    RunningJob,
+    Sheet,
+    Training,
+    WaitingJob,
+    Worker,
+    WorkerFacts,
+)
 from diffam_client.contract.job import INPUT, Kind, Status, StyleInput
 from diffam_client.contract.report import Progress
-from jobs.lua.scripts import load_scripts
+from jobs.lua.scripts import key, load_scripts
 from jobs.reading.record import place_of
 from jobs.settings import Settings
 
 MOST_WAITING, MOST_RUNNING, MOST_WORKERS, MOST_POINTS = 10, 50, 100, 120
 HOUR_S, HOURS = 3600, 24
+
+
+def sheet_address(short_id: str) -> str:
+    """Where the service answers with `Overview.sheet`."""
+    return f"/v1/admin/trainings/{short_id}/sheet"
 
 
 @dataclass(frozen=True)
@@ -63,6 +79,7 @@ class Overview:
     """Looks at one ledger. Thread-safe."""
 
     def __init__(self, redis: Redis, settings: Settings) -> None:
+        self._redis = redis
         self._read = load_scripts(redis)["overview"]
         self._lease_s = settings.lease_s
 
@@ -73,17 +90,25 @@ class Overview:
         now = float(time)
         waiting = {line[0].decode(): list(self._found(line[2], now)) for line in lines}
         running = {line[0].decode(): list(self._found(line[4], now)) for line in lines}
-        points = {job_id.decode(): told for job_id, told in curves}
+        drawn = {job_id.decode(): (told, step) for job_id, told, step in curves}
         at_work = [job for jobs in running.values() for job in jobs]
         ended = [each for hour, counts in hours for each in _ended(hour, counts)]
         return Seen(
             at=_moment(now),
             lines=[_line(line, waiting[line[0].decode()], running[line[0].decode()], now) for line in lines],
             workers=[_worker(name.decode(), now - float(at), about, at_work) for name, at, about in workers],
-            trainings=[each for job in running["finetune"] for each in _training(job, points.get(job.id, ()))],
+            trainings=[each for job in running["finetune"] for each in _training(job, *drawn[job.id])],
             hours=[_hour(_moment(HOUR_S * hour), ended) for hour, _ in hours],
             ended=ended,
         )
+
+    def sheet(self, short_id: str) -> bytes | None:
+        """How the training of that id looks, a JPEG; None: there is none (yet, or any more). Raises RedisError."""
+        running = cast("list[bytes]", self._redis.zrange("diffam:running:finetune", 0, MOST_RUNNING - 1))
+        for job_id in (each.decode() for each in running):
+            if job_id[:SHORT] == short_id:
+                return cast("bytes | None", self._redis.hget(key("sheet", job_id), "picture"))
+        return None
 
     def _found(self, jobs: Iterable[Any], now: float) -> Iterator[_Found]:
         """Without those whose record is gone."""
@@ -151,7 +176,7 @@ def _worker(name: str, heard_s: float, about: bytes | None, at_work: Iterable[_F
     )
 
 
-def _training(job: _Found, told: Iterable[bytes]) -> Iterator[Training]:
+def _training(job: _Found, told: Iterable[bytes], sheet_step: bytes | None) -> Iterator[Training]:
     """The job as a training, if it is one: a new reference is made by such jobs, too."""
     wish = INPUT.validate_json(job.input)
     if isinstance(wish, StyleInput):
@@ -162,6 +187,7 @@ def _training(job: _Found, told: Iterable[bytes]) -> Iterator[Training]:
             held_out=wish.held_out,
             heard_s=job.heard_s,
             progress=job.progress,
+            sheet=Sheet(url=sheet_address(job.id[:SHORT]), step=int(sheet_step)) if sheet_step else None,
             curve=_curve(Progress.model_validate_json(each) for each in told),
         )
 

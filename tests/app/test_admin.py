@@ -9,13 +9,14 @@ import pytest
 from redis import Redis
 
 from diffam_client.contract.admin import Operations
-from diffam_client.contract.job import JobError
+from diffam_client.contract.job import JobError, Output
 from diffam_client.contract.limits import Quota
 from jobs.access.keys import create_key, revoke_key
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 from tests.app.test_keys import Holder
 from tests.app.test_problems import problem
+from tests.jobs.test_overview import training
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
 Post = Callable[..., httpx.Response]
@@ -65,7 +66,8 @@ def test_a_code_of_another_version_is_counted_all_the_same(client: httpx.Client,
 def test_behind_a_proxy_nobody_sees_it_without_a_key(serve: Serve, settings: Settings, redis: Redis) -> None:
     redis.ping()
     with serve(settings.model_copy(update={"behind_proxy": True})) as client:
-        assert problem(client.get("/v1/admin")).code == "listing_closed"
+        for path in ("/v1/admin", "/v1/admin/trainings/8a1f0b6e/sheet"):
+            assert problem(client.get(path)).code == "listing_closed"
         operator = Holder(client, *create_key(settings.keys, "operator", ["admin"]))
         assert seen_by(operator.ask("GET", "/v1/admin")).keys_in_all == 1
 
@@ -81,6 +83,21 @@ def test_only_the_scope_admin_sees_it_and_whatever_comes_below_it(closed: list[H
     assert operator.ask("GET", "/v1/admin").status_code == 200
     revoke_key(settings.keys, operator.key.id)
     assert problem(operator.ask("GET", "/v1/admin")).code == "key_refused"
+
+
+def test_how_a_style_in_training_looks_is_for_the_operator_alone(closed: list[Holder], ledger: Ledger) -> None:
+    operator, choir = closed
+    claim = training(ledger)
+    ledger.keep_sheet(claim, 40, b"a picture")
+    (seen,) = seen_by(operator.ask("GET", "/v1/admin")).trainings
+    assert seen.sheet is not None
+    sheet = operator.ask("GET", seen.sheet.url)
+    assert (sheet.content, sheet.headers["content-type"]) == (b"a picture", "image/jpeg")
+    assert sheet.headers["cache-control"] == "no-store"
+    assert problem(choir.ask("GET", seen.sheet.url)).code == "scope_missing"
+    assert problem(operator.client.get(seen.sheet.url)).code == "key_missing"
+    ledger.finish(claim, Output(reference_id="copper", target_id="ada"))
+    assert problem(operator.ask("GET", seen.sheet.url)).code == "not_found"
 
 
 def test_keys_are_told_with_their_use_and_without_their_secrets(closed: list[Holder], jpeg: bytes) -> None:

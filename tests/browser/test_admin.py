@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from diffam_client.contract.job import JobError
@@ -20,6 +21,7 @@ from tests.browser.test_accessible import SIZES, found_by_axe, is_too_wide
 from tests.browsing import Visit, visiting
 from tests.jobs.conftest import BUNDLE, INPUT
 from tests.jobs.test_overview import FACTS, learn, training
+from tests.story.conftest import png
 
 __all__ = ["bundles"]
 
@@ -158,7 +160,9 @@ def test_axe_finds_nothing_and_nothing_sticks_out(
         claim = ledger.claim(visitor.send(), "a-machine-with-a-long-name.example.org:4194304")
         assert claim is not None
         ledger.heartbeat("a-machine-with-a-long-name.example.org:4194304", [claim], FACTS.model_dump_json())
-        learn(ledger, training(ledger), 1, 40, 0.5)
+        taught = training(ledger)
+        learn(ledger, taught, 1, 40, 0.5)
+        ledger.keep_sheet(taught, 40, png(Image.new("RGB", (256, 128), "pink")))
         failing = ledger.claim(visitor.send(), "here:1")
         assert failing is not None
         ledger.fail(failing, JobError(code="photo_takes_too_long", message="", retryable=False))
@@ -168,6 +172,7 @@ def test_axe_finds_nothing_and_nothing_sticks_out(
         page.wait_for_selector("#training:not([hidden])")
         assert page.locator("#next tbody th").all_inner_texts() == ["holiday-", "holiday-"]
         assert page.get_attribute(".curve", "aria-label") == "Loss dodge: from 0.5 to 0.5"
+        page.wait_for_function("() => document.querySelector('.looks img').naturalWidth === 256")
         found["all of it"] = found_by_axe(page)
         assert {state: each for state, each in found.items() if each} == {}
         assert not is_too_wide(page)

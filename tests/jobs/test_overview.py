@@ -163,6 +163,35 @@ def test_a_training_that_went_on_from_a_checkpoint_has_one_curve(
     assert {point.terms["dodge"] for point in seen.curve if point.step > 20} == {0.2}
 
 
+def test_a_sheet_is_there_while_its_style_is_trained_and_a_zombie_draws_none(
+    ledger: Ledger, overview: Overview, redis: Redis
+) -> None:
+    claim = training(ledger)
+    short = claim.job_id[:SHORT]
+    assert (overview.read().trainings[0].sheet, overview.sheet(short)) == (None, None)
+    ledger.keep_sheet(claim, 40, b"as it was")
+    redis.zadd("diffam:leases", {claim.job_id: 1.0})
+    again = ledger.claim(claim.job_id, "there:8")
+    assert again is not None
+    ledger.keep_sheet(claim, 80, b"a zombie's")
+    (seen,) = overview.read().trainings
+    assert seen.sheet is not None
+    assert (seen.sheet.step, seen.sheet.url) == (40, f"/v1/admin/trainings/{short}/sheet")
+    assert overview.sheet(short) == b"as it was"
+    assert 0 < redis.ttl(f"diffam:sheet:{claim.job_id}") <= redis.ttl(f"diffam:job:{claim.job_id}")
+    assert {overview.sheet(other) for other in ("", short[:4], claim.job_id, "x" * SHORT)} == {None}
+    ledger.cancel(claim.job_id)
+    assert overview.read().trainings == []
+    assert not redis.exists(f"diffam:sheet:{claim.job_id}")
+
+
+def test_a_sheet_goes_when_its_job_is_erased(ledger: Ledger, redis: Redis) -> None:
+    claim = training(ledger)
+    ledger.keep_sheet(claim, 1, b"picture")
+    ledger.erase(claim.job_id)
+    assert not redis.exists(f"diffam:sheet:{claim.job_id}")
+
+
 def test_what_is_asked_of_redis_does_not_grow_with_the_jobs_that_wait(
     ledger: Ledger, overview: Overview, redis: Redis
 ) -> None:

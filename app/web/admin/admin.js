@@ -3,8 +3,9 @@
 import { askForKey } from "../key.js";
 import { askForAnotherKey, onKeyNeeded, readOperations } from "../service.js";
 import { bars, curve } from "./drawing.js";
+import { sheetOf } from "./sheets.js";
 import { fill, make, named, share } from "./table.js";
-import { bytes, clock, count, date, kind, lasting, minute, NOTHING, stage } from "./words.js";
+import { bytes, clock, count, date, kind, lasting, minute, NOTHING, several, stage } from "./words.js";
 
 const EVERY_MS = 3000;
 const element = (id) => document.getElementById(id);
@@ -27,12 +28,13 @@ function keyName(owner, keys) {
 function showTiles({ lines, workers, hours, max_queued: most, lease_s: lease }) {
   const waiting = sum(lines, (line) => line.waiting);
   const running = sum(lines, (line) => line.running);
+  const busy = new Set(lines.flatMap((line) => line.at_work.map((job) => job.worker))).size;
   const oldest = Math.max(0, ...lines.map((line) => line.oldest_s ?? 0));
   const heard = workers.length ? Math.max(...workers.map((worker) => worker.heard_s)) : null;
   const [good, bad, canceled] = ["succeeded", "failed", "canceled"].map((how) => sum(hours, (hour) => hour[how]));
   const tiles = [
     ["Waiting", count(waiting), waiting ? `the oldest for ${lasting(oldest)}` : `of ${count(most)} that may`, waiting >= most],
-    ["At work", count(running), running ? `on ${count(workers.length)} workers` : "nothing runs", false],
+    ["At work", count(running), running ? `by ${several(busy, "worker")}` : "nothing runs", false],
     ["Workers", count(workers.length), heard === null ? "photos wait" : `last sign ${lasting(heard)} ago`, heard === null || heard > lease / 2],
     ["Done in 24 h", count(good), canceled ? `${count(canceled)} more canceled` : "none canceled", false],
     ["Failed in 24 h", count(bad), bad ? `${count((100 * bad) / (good + bad))} % of those not canceled` : "none", bad > good],
@@ -51,7 +53,7 @@ function showQueue({ lines, keys }) {
   const first = lines.flatMap((line) => line.first.map((job, n) => ({ ...job, kind: line.kind, place: n + 1 })));
   fill("next", first, (job) => job.id, (job) => [
     jobName(job), kind(job.kind), count(job.place), lasting(job.waited_s), lasting(job.eta_s),
-    job.attempt ? `${count(job.attempt)} times` : "no", keyName(job.owner, keys),
+    job.attempt ? several(job.attempt, "time") : "no", keyName(job.owner, keys),
   ]);
 }
 
@@ -84,7 +86,7 @@ function showTrainings({ trainings, lease_s: lease }) {
   element("trainings").replaceChildren(...trainings.map((training) => card(training, lease)));
 }
 
-function card({ id, reference_id: look, target_id: target, held_out: judge, heard_s: heard, progress: at, curve: points }, lease) {
+function card({ id, reference_id: look, target_id: target, held_out: judge, heard_s: heard, progress: at, curve: points, sheet }, lease) {
   const told = at ? `${stage(at.stage)}, step ${at.step} of ${at.steps}` : "taken";
   const left = at?.eta_s ? `${lasting(at.eta_s)} left` : "";
   const head = make("p", { className: "row", children: [
@@ -94,7 +96,8 @@ function card({ id, reference_id: look, target_id: target, held_out: judge, hear
     "Job ", make("code", { text: id }), `, judged by ${judge}, last sign `, sign(heard, lease),
   ] });
   return make("article", { children: [
-    make("h3", { text: `${look} towards ${target}` }), head, progress(at?.fraction ?? 0, `${look} towards ${target}`), about, curves(points, at?.steps ?? 0),
+    make("h3", { text: `${look} towards ${target}` }), head, progress(at?.fraction ?? 0, `${look} towards ${target}`), about,
+    make("div", { className: "looks", children: [...sheetOf(id, sheet), curves(points, at?.steps ?? 0)] }),
   ] });
 }
 

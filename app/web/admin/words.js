@@ -13,6 +13,7 @@ const STAGES = {
 
 export const NOTHING = "–";
 export const count = (n) => number.format(n);
+export const several = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
 export const kind = (name) => KINDS[name] ?? name;
 export const stage = (name) => STAGES[name] ?? name;
 export const clock = (moment) => time.format(new Date(moment));
