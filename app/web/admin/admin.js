@@ -4,7 +4,7 @@ import { askForKey } from "../key.js";
 import { askForAnotherKey, onKeyNeeded, readOperations } from "../service.js";
 import { bars, curve } from "./drawing.js";
 import { sheetOf } from "./sheets.js";
-import { fill, make, named, share } from "./table.js";
+import { fill, make, named, prose, share } from "./table.js";
 import { bytes, clock, count, date, kind, lasting, minute, NOTHING, several, stage } from "./words.js";
 
 const EVERY_MS = 3000;
@@ -119,7 +119,7 @@ function showEnded({ hours, failures }) {
   element("hours").replaceChildren(bars(hours, minute), axis);
   fill("failures", failures, ({ code, kind: name }) => `${code} ${name}`, (failure) => [
     make("span", { children: [
-      make("a", { href: `/problems/${failure.code}`, text: failure.code }), make("small", { text: failure.explanation }),
+      make("a", { href: `/problems/${failure.code}`, text: failure.code }), make("small", { children: prose(failure.explanation) }),
     ] }),
     kind(failure.kind), named(count(failure.count), failure.status), `after ${minute(failure.last_at)}`,
     failure.retryable ? "may help" : "would not help",

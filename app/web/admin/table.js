@@ -53,6 +53,9 @@ export function named(name, ...more) {
   return make("span", { children: [name, ...more.filter(Boolean).map((text) => make("small", { text }))] });
 }
 
+// A text in which what stands between backticks is code.
+export const prose = (text) => text.split("`").map((part, n) => (n % 2 ? make("code", { text: part }) : part));
+
 // So much of so much, as words and as a bar.
 export function share(used, most, words = String) {
   const part = Math.min(1, most ? used / most : 0);
