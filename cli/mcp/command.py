@@ -22,6 +22,9 @@ def mcp(
             raise CliError("`diffam mcp` needs a package that is not installed: pip install 'diffam[mcp]'")
         from cli.mcp.server import Desk, assistant_server
 
-        if not folder.is_dir():
+        root = folder.resolve()
+        if not root.is_dir():
             raise CliError(f"--folder: there is no folder {folder}")
-        assistant_server(Desk(folder.resolve(), server, show)).run("stdio", show_banner=False, log_level="WARNING")
+        if root == root.parent:  # where some assistants start what they start
+            raise CliError("--folder: name the folder that the photos lie in, not the whole disk")
+        assistant_server(Desk(root, server, show)).run("stdio", show_banner=False, log_level="WARNING")

@@ -4,13 +4,16 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
 from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 from standardwebhooks import Webhook as Signer
@@ -108,6 +111,39 @@ def test_curl_says_how_to_start_a_service_where_none_answers(run: Run, wall: Pat
     answer = run("curl/protect.sh", wall.name, "rose", "out.png", DIFFAM_SERVER="http://127.0.0.1:1")
     assert answer.returncode == 1
     assert "no answer from http://127.0.0.1:1 (`diffam up` starts a service on this machine)" in answer.stderr
+
+
+def test_curl_sends_the_key_and_tells_it_nobody_else(run: Run, wall: Path) -> None:
+    asked, seen = list[str | None](), list[str]()
+
+    class Door(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            asked.append(self.headers["Authorization"])
+            seen.extend(" ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"]))
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = b'{"code":"key_refused","detail":"that is \\"no\\" key","errors":[{"detail":"of ours"}]}'
+            self.send_response(401)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_DELETE(self) -> None:
+            self.do_PUT()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is said."""
+
+    with HTTPServer(("127.0.0.1", 0), Door) as door:
+        thread = threading.Thread(target=door.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        url = f"http://127.0.0.1:{door.server_port}"
+        answer = run("curl/protect.sh", wall.name, "rose", "out.png", DIFFAM_SERVER=url, DIFFAM_API_KEY="diffam_abc")
+        door.shutdown()
+        thread.join()
+    assert asked == ["Bearer diffam_abc"] * 2
+    assert answer.stderr.startswith('protect.sh: refused (401): that is \\"no\\" key\nprotect.sh: could not erase ')
+    curls = [line for line in seen if line.startswith("curl ") and url in line]
+    assert (len(curls), [line for line in seen if "diffam_abc" in line]) == (2, [])
 
 
 def test_python_protects_a_photo_and_tells_of_it(run: Run, me: Path) -> None:

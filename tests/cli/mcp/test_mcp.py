@@ -17,7 +17,9 @@ from fastmcp.exceptions import ToolError
 from mcp import MCPError
 from mcp_types import ImageContent, TextContent
 from PIL import Image, ImageOps
+from typer.testing import CliRunner
 
+from cli.main import app
 from cli.mcp.folder import PathRefused, photo_in, place_in, write_new
 from cli.mcp.server import Desk, assistant_server
 from tests.cli.conftest import Watched, eventually
@@ -181,12 +183,12 @@ def test_a_file_that_came_to_be_meanwhile_stays_as_it_is(folder: Path) -> None:
     assert (folder / "me.png").read_bytes() == shot(0, 0, 96)
 
 
-def test_without_the_package_or_the_folder_one_line_says_so(tmp_path: Path) -> None:
+def test_without_the_package_or_a_folder_of_its_own_one_line_says_so(tmp_path: Path) -> None:
     code = "import sys; sys.modules['fastmcp'] = None; from cli.main import app; app(['mcp'])"
     answer = subprocess.run([sys.executable, "-c", code], timeout=60, check=False, capture_output=True, text=True)
     told = "`diffam mcp` needs a package that is not installed: pip install 'diffam[mcp]'\n"
     assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", told)
-    command = [sys.executable, "-m", "cli.main", "mcp", "--folder", str(tmp_path / "none")]
-    answer = subprocess.run(command, timeout=60, check=False, capture_output=True, text=True)
-    assert (answer.returncode, answer.stdout) == (1, "")
-    assert answer.stderr.startswith("--folder: there is no folder")
+    for folder, told in ((tmp_path / "none", "there is no folder"), (Path("/"), "not the whole disk")):
+        refused = CliRunner().invoke(app, ["mcp", "--folder", str(folder)])
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert told in refused.stderr
