@@ -33,5 +33,5 @@ def _match(seen: Match | Judgement) -> str:
     """What one recogniser makes of it."""
     knows = "no longer recognises the owner" if seen.dodged else "still recognises the owner"
     whether = "never attacked" if seen.role == "held_out" else "attacked"
-    likeness = f"likeness {seen.own_match:.2f}, taken for one person from {seen.threshold:.2f} on"
+    likeness = f"likeness {seen.own_match:.2f}, and {seen.threshold:.2f} would be the same person"
     return f"{seen.name} ({whether}) {knows}: {likeness}."

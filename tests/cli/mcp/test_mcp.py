@@ -50,7 +50,7 @@ def call(watched: Watched, folder: Path) -> Call:
 
     async def called(name: str, arguments: dict[str, Any], options: dict[str, Any]) -> CallToolResult:
         desk = Desk(folder, options.pop("url", watched.stack.url), options.pop("is_shown", False))
-        async with Client(assistant_server(desk)) as assistant:
+        async with Client(assistant_server(desk), mode="legacy") as assistant:  # as older ones speak
             result: CallToolResult = await assistant.call_tool(name, arguments, **options)
             return result
 
