@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -18,7 +19,7 @@ import pytest
 from PIL import Image
 from standardwebhooks import Webhook as Signer
 
-from examples.bluesky.post import fitted
+from examples.bluesky.post import fitted, post
 from jobs.webhooks.secrets import secret_of
 from tests.bluesky_server import APP_PASSWORD, HANDLE, MAX_IMAGE_BYTES, bluesky_running
 from tests.bluesky_server import Server as Bluesky
@@ -276,10 +277,26 @@ def test_on_bluesky_nothing_is_posted_that_could_not_be_protected(run: Run, wall
     assert (bluesky.blobs, bluesky.posts) == ({}, [])
 
 
+@pytest.mark.parametrize(
+    ("password", "told"), [("wrong", "Invalid identifier or password"), (APP_PASSWORD, "This file is too large.")]
+)
+def test_what_bluesky_refuses_is_told_in_its_words(bluesky: Bluesky, password: str, told: str) -> None:
+    photo, said = BytesIO(), Namespace(text="Noise", alt="")
+    noisy().save(photo, "PNG")
+    login = {"identifier": HANDLE, "password": password}
+    with httpx.Client(base_url=bluesky.url) as server, pytest.raises(httpx.HTTPStatusError, match=told):
+        post(server, login, photo.getvalue(), said)
+    assert bluesky.posts == []
+
+
+def noisy() -> Image.Image:
+    """A picture that nothing compresses."""
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (1000, 1200, 3), np.uint8))
+
+
 def test_a_photo_too_large_for_bluesky_is_written_anew_as_little_as_fits() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (1000, 1200, 3), np.uint8)
     file = BytesIO()
-    Image.fromarray(noise).save(file, "PNG")
+    noisy().save(file, "PNG")
     large = file.getvalue()
     assert len(large) > MAX_IMAGE_BYTES
     assert fitted(large, len(large)) == large
