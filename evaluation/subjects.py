@@ -19,7 +19,7 @@ from protection.pipeline import open_photo
 from protection.plan import Request, Upload
 
 JPEG_QUALITY = 92
-LARGEST = Wish(reference_id="", faces="largest", output_format="jpeg")
+LARGEST = Wish(reference_id="any", faces="largest", output_format="jpeg")
 """What is asked of every photo, whatever it is to wear."""
 Against = Literal["another photo", "the original"]
 OnProgress = Callable[[str, int, int], None]

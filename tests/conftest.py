@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # A test that wants other models says so; a developer's own recognisers must not choose them.
 os.environ["DIFFAM_BUNDLE"] = "mini"
 # Nor may a developer's own keys close the services that tests start.
-os.environ["DIFFAM_KEYS_FILE"] = str(Path(tempfile.gettempdir(), "diffam-tests-have-no-keys", "keys.json"))
+os.environ["DIFFAM_KEYS_FILE"] = str(Path(tempfile.gettempdir(), f"no-keys-{os.getpid()}", "keys.json"))
 # Before anything imports torch: on busy cores OpenMP's spinning barriers make small networks up to 80 times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are shared already; services that tests start inherit it
@@ -40,6 +40,7 @@ LONGEST = (
     "story/test_journey.py",
     "story/test_album.py",
     "story/test_wishes.py",
+    "story/test_examples.py",
     "story/test_recorded.py",
     "protection/test_photos.py",
     "diffam_client/test_protecting.py",

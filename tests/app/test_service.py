@@ -99,7 +99,7 @@ def test_the_api_describes_its_form_and_its_problems(client: httpx.Client) -> No
     create = client.get("/openapi.json").json()["paths"]["/v1/jobs"]["post"]
     form = create["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["required"] == ["photo", "reference_id"]
-    assert "application/problem+json" in create["responses"]["default"]["content"]
+    assert "application/problem+json" in create["responses"]["422"]["content"]
 
 
 def test_every_answer_forbids_sniffing_and_shared_caching(client: httpx.Client) -> None:

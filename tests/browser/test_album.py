@@ -2,7 +2,9 @@
 
 import pytest
 
+from diffam_client.contract.job import JobInput
 from tests.browser.conftest import Visiting
+from tests.story.conftest import Service
 
 pytestmark = pytest.mark.browser
 
@@ -55,3 +57,44 @@ def test_a_second_look_keeps_the_first_and_faces_wear_the_others(visit: Visiting
         visitor.choose(b"no picture", name="other.png")
         visitor.wait_for("failed")
         assert page.evaluate(on_others) == before  # another face wears nothing yet
+
+
+def test_of_three_pictures_one_is_picked_shown_and_taken(visit: Visiting, service: Service, scene: bytes) -> None:
+    with visit() as visitor:
+        page = visitor.page
+        visitor.choose(scene)
+        visitor.wait_for("ready")
+        page.click("summary >> nth=-1")
+        page.check("#auto")
+        assert page.is_disabled("[name=vary][value=strength]")
+        page.uncheck("#auto")
+        page.check("[name=vary][value=strength]")
+        page.click("[name=regions][value=eyes]")
+        page.click("[name=regions][value=skin]")
+        page.click("[name=regions][value=lips]")  # the last one stays
+        page.click("#protect")
+        visitor.wait_for("done")
+        job_id = next(each.url for each in visitor.requests if each.url.endswith("/events")).split("/")[-2]
+        candidates = page.locator(".candidate")
+        assert [name.split("\n")[0] for name in candidates.all_inner_texts()] == [
+            "Rose, 100%",
+            "Rose, 67%",
+            "Rose, 33%",
+        ]
+        page.wait_for_function(
+            "() => Array.from(document.querySelectorAll('.candidate img')).every((each) => each.naturalWidth)"
+        )
+        page.click("[value='2']")
+        page.locator("#slider").evaluate("slider => { slider.value = 20; }")
+        likeness = page.get_attribute(".likeness >> nth=0", "aria-label")
+        candidates.nth(2).click()
+        assert candidates.nth(2).get_attribute("aria-pressed") == "true"
+        assert page.get_attribute(".likeness >> nth=0", "aria-label") != likeness
+        assert page.evaluate("document.getElementById('slider').value") == 20  # the same place of each is compared
+        with page.expect_download() as download:
+            page.click("#download")
+        third = service.client.get(f"/v1/jobs/{job_id}/result?candidate=2").content
+        assert download.value.path().read_bytes() == third
+        job = service.api.get(job_id)
+        assert isinstance(job.input, JobInput)
+        assert (job.input.candidates, job.input.regions) == (3, ("lips",))

@@ -27,6 +27,7 @@ class Service:
     api: Client
     client: httpx.Client
     catalog: Catalog
+    settings: Settings
 
     def submit(self, photo: bytes, **asked: Any) -> Job:
         """An accepted job for `photo`, in the first look on offer unless another is named."""
@@ -64,16 +65,18 @@ def face_of(job: Job) -> ProtectedFace:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for the whole story; leases are short, so that a killed worker costs seconds."""
+    """One service for the whole story; leases are short, so that a killed worker costs seconds. It may tell us."""
     data_dir = tmp_path_factory.mktemp("service")
-    settings = Settings(_env_file=None, redis_url=None, data_dir=data_dir, port=0, lease_s=4, reap_every_s=0.5)
+    settings = Settings(
+        _env_file=None, redis_url=None, data_dir=data_dir, port=0, lease_s=4, reap_every_s=0.5, webhook_loopback=True
+    )
     with (
         running_stack(settings, print) as stack,
         Client(stack.url) as api,
         httpx.Client(base_url=stack.url, timeout=60) as client,
     ):
         stack.wait_until_ready()
-        yield Service(stack, api, client, read_catalog(BUNDLES / settings.bundle))
+        yield Service(stack, api, client, read_catalog(BUNDLES / settings.bundle), settings)
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ def photo() -> bytes:
     return encode_photo(np.array(demo_scene(size=384)), "png")
 
 
-@pytest.mark.parametrize("stage", ["invert", "make_up"])
+@pytest.mark.parametrize("stage", ["invert", "make_up", "score"])
 def test_it_is_canceled_and_its_thread_free_within_two_seconds(
     stage: str, bundle: Bundle, ledger: Ledger, photo: bytes
 ) -> None:

@@ -1,6 +1,6 @@
 // The list of photos, a job each: which is shown, how far each is, and what can be done with all of them.
 
-import { choose, chosen, erase, photos } from "./photos.js";
+import { choose, chosen, erase, photos, pictureNow } from "./photos.js";
 import { fileOf } from "./result.js";
 import { titleOf } from "./looks.js";
 import { leftOf } from "./progress.js";
@@ -24,7 +24,7 @@ function showItem(photo) {
   item.button.setAttribute("aria-label", say(photo.look ? "album.job" : "album.photo", values));
   item.button.setAttribute("aria-current", String(photo === chosen()));
   item.button.dataset.state = photo.state;
-  item.image.src = photo.resultUrl ?? photo.url;
+  item.image.src = pictureNow(photo)?.url ?? photo.url;
   item.state.textContent = photo.look ? `${values.look} · ${state}` : state;
   item.bar.hidden = photo.state !== "working";
   item.bar.value = Math.max(0, leftOf(photo).done);
@@ -45,7 +45,7 @@ function newItem(photo) {
 
 export function download(photo) {
   const file = fileOf(photo);
-  Object.assign(document.createElement("a"), { href: photo.resultUrl, download: file.name }).click();
+  Object.assign(document.createElement("a"), { href: pictureNow(photo).url, download: file.name }).click();
   photo.isTaken = true;
 }
 

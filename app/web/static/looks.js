@@ -4,6 +4,7 @@ import { picture, readLooks } from "./service.js";
 import { knows, say, share } from "./texts.js";
 
 const element = (id) => document.getElementById(id);
+const CANDIDATES = 3;
 let looks = [];
 const onOthers = new Map(); // the addresses of their own pictures, by look
 
@@ -52,10 +53,16 @@ export function wireLooks() {
   const tellStrength = () => {
     element("strength-told").textContent = share(strength.value / 100);
     strength.disabled = element("auto").checked;
+    const falling = document.querySelector("[name=vary][value=strength]");
+    falling.disabled = element("auto").checked; // which is one strength, not three
+    if (falling.disabled && falling.checked) document.querySelector("[name=vary][value='']").checked = true;
   };
   strength.addEventListener("input", tellStrength);
   element("auto").addEventListener("change", tellStrength);
   tellStrength();
+  element("regions").addEventListener("change", ({ target }) => {
+    if (!element("regions").querySelector(":checked")) target.checked = true; // make-up nowhere would be none
+  });
 }
 
 // The fields of POST /v1/jobs that the form says.
@@ -63,6 +70,9 @@ export function wishOfForm() {
   const form = new FormData(element("wish"));
   const wish = { reference_id: form.get("reference_id"), output_format: form.get("output_format") };
   if (form.get("effort")) wish.effort = form.get("effort");
+  const regions = form.getAll("regions");
+  if (regions.length < element("regions").elements.length) wish.regions = regions.join(",");
+  if (form.get("vary")) Object.assign(wish, { vary: form.get("vary"), candidates: form.get("vary") === "look" ? Math.min(CANDIDATES, looks.length) : CANDIDATES });
   wish.strength = element("auto").checked ? "auto" : String(element("strength").value / 100);
   return wish;
 }

@@ -1,6 +1,7 @@
 // The page: takes photos in, shows the chosen one as it stands, and lets each button do its one thing.
 
 import { download, showAlbum, wireAlbum } from "./album.js";
+import { showCandidates } from "./candidates.js";
 import { endMarking, showFaces, wireFaces } from "./faces.js";
 import { askForKey } from "./key.js";
 import { fetchLooks, wireLooks, wishOfForm } from "./looks.js";
@@ -15,7 +16,7 @@ import { showWorn, wearLooks } from "./worn.js";
 
 const element = (id) => document.getElementById(id);
 const AT_WORK = ["waiting", "working"];
-let shown = { photo: null, state: null };
+let shown = { photo: null, state: null, picked: 0 };
 
 function takeIn(files) {
   const added = [...files].map((file) => add(file));
@@ -34,7 +35,7 @@ function notice(text) {
 }
 
 function show(photo) {
-  const { state } = photo;
+  const { state, picked } = photo;
   const isNew = shown.photo !== photo || shown.state !== state;
   if (isNew) endMarking();
   element("work").dataset.state = state;
@@ -47,9 +48,10 @@ function show(photo) {
   if (AT_WORK.includes(state)) showProgress(photo);
   if (shown.photo !== photo) showWorn(photo);
   if (isNew) showState(photo);
+  if (state === "done" && (isNew || shown.picked !== picked)) showPicked(photo);
   showSend(photo);
   if (isNew && shown.photo === photo) moveFocus(state);
-  shown = { photo, state };
+  shown = { photo, state, picked };
 }
 
 function parts(state) {
@@ -60,12 +62,14 @@ function parts(state) {
 function showState(photo) {
   element("looks-title").textContent = say(photo.state === "done" ? "looks.again" : "looks.title");
   if (AT_WORK.includes(photo.state)) element("bar").removeAttribute("value");
-  if (photo.state === "done") {
-    showComparison(photo);
-    showResult(photo);
-  }
+  if (photo.state === "done") showComparison(photo);
   if (photo.state === "failed") element("why").textContent = sentenceOf(photo.error);
   if (photo.state === "erased") showProof(photo.proof);
+}
+
+function showPicked(photo) {
+  showCandidates(photo);
+  showResult(photo);
 }
 
 function showProof({ id, status, at }) {
@@ -169,7 +173,7 @@ async function begin() {
   changes.addEventListener("change", ({ detail: photo }) => {
     if (photo.state === "done" && !photo.isKnown) {
       photo.isKnown = true;
-      learn(photo.job);
+      if (photo.pictures.length === 1) learn(photo.job);
       setTimeout(wearLooks, 0, photo); // once its place among those at work is free
     }
     if (photo === chosen()) show(photo);

@@ -14,7 +14,7 @@ function listed(file, name, known) {
   const photo = {
     file, name, url: null, state: "looking", width: 0, height: 0, faces: [], skip: new Set(), marked: [],
     look: null, wish: null, key: null, sentAs: null, stopping: null, job: null, event: null, times: {},
-    result: null, resultUrl: null, isKnown: false, isTaken: false, error: null, proof: null, ...known,
+    pictures: [], picked: 0, isKnown: false, isTaken: false, error: null, proof: null, ...known,
   };
   photos.push(photo);
   return photo;
@@ -116,9 +116,20 @@ async function follow(photo, job) {
     set(photo, { event });
   }, photo.stopping.signal);
   if (over.error) throw new service.Refused(over.error.code, over.error.message);
-  const result = await service.picture(over.output.photo.url);
-  set(photo, { state: "done", job: over, result, resultUrl: URL.createObjectURL(result), key: null, sentAs: null });
+  const found = over.output.candidates.length ? over.output.candidates : [over.output];
+  const pictures = await Promise.all(found.map(async (each) => pictureOf(await service.picture(each.photo.url))));
+  set(photo, { state: "done", job: over, pictures, picked: 0, key: null, sentAs: null });
 }
+
+const pictureOf = (file) => ({ file, url: URL.createObjectURL(file) });
+
+// The picture that is picked among those of its job: the file, and its address in this tab.
+export const pictureNow = (photo) => photo.pictures[photo.picked];
+
+// What the service says of one of them: the file, its look and strength, and what became of each face.
+export const outcomeOf = (photo, n = photo.picked) => photo.job.output.candidates[n] ?? photo.job.output;
+
+export const pick = (photo, picked) => set(photo, { picked });
 
 // Stops the work on it, here and there; what the service had of it is deleted.
 export async function stop(photo) {
@@ -130,6 +141,6 @@ export async function stop(photo) {
 export async function erase(photo) {
   const { id } = photo.job;
   const status = await service.erase(id);
-  URL.revokeObjectURL(photo.resultUrl);
-  set(photo, { state: "erased", result: null, resultUrl: null, proof: { id, status, at: new Date() } });
+  for (const { url } of photo.pictures) URL.revokeObjectURL(url);
+  set(photo, { state: "erased", pictures: [], picked: 0, proof: { id, status, at: new Date() } });
 }

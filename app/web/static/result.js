@@ -1,6 +1,7 @@
 // What came of a photo: before and after, the verdict, what each recogniser makes of it, and how long it is kept.
 
 import { whyNot } from "./faces.js";
+import { outcomeOf, pictureNow } from "./photos.js";
 import { clock, knows, say } from "./texts.js";
 
 const element = (id) => document.getElementById(id);
@@ -8,8 +9,7 @@ const WORST_FIRST = ["weak", "partial", "strong"];
 
 export function showComparison(photo) {
   element("original").src = photo.url;
-  element("protected").src = photo.resultUrl;
-  const { width, height } = photo.job.output.photo;
+  const { width, height } = outcomeOf(photo).photo;
   element("frame").style.setProperty("--ratio", `${width} / ${height}`);
   element("slider").value = 50;
   tellSlider();
@@ -34,36 +34,36 @@ function zoom(times, photo) {
   for (const button of element("zoom").children) button.setAttribute("aria-pressed", String(Number(button.value) === times));
   element("slider").style.setProperty("--zoom", String(times));
   if (!photo || times === 1) return;
-  const [{ box }] = photo.job.output.faces;
-  const { width, height } = photo.job.output.photo;
+  const { faces: [{ box }], photo: { width, height } } = outcomeOf(photo);
   const frame = element("frame");
   frame.scrollLeft = ((box[0] + box[2] / 2) / width) * frame.scrollWidth - frame.clientWidth / 2;
   frame.scrollTop = ((box[1] + box[3] / 2) / height) * frame.scrollHeight - frame.clientHeight / 2;
 }
 
-export function verdictOf(photo) {
-  const words = photo.job.output.faces.filter((face) => face.verdict).map((face) => face.verdict.word);
+export function verdictOf(photo, n = photo.picked) {
+  const words = outcomeOf(photo, n).faces.filter((face) => face.verdict).map((face) => face.verdict.word);
   return WORST_FIRST.find((word) => words.includes(word)) ?? "none";
 }
 
 export function showResult(photo) {
+  if (element("protected").src !== pictureNow(photo).url) element("protected").src = pictureNow(photo).url;
   const word = verdictOf(photo);
   element("verdict").replaceChildren(icon(word === "none" ? "weak" : word), say(`verdict.${word}`));
   element("result").dataset.word = word;
   element("verdict-told").textContent = say(`verdict.${word}.told`);
   const file = fileOf(photo);
-  Object.assign(element("download"), { href: photo.resultUrl, download: file.name });
+  Object.assign(element("download"), { href: pictureNow(photo).url, download: file.name });
   element("share").hidden = !navigator.canShare?.({ files: [file] });
   element("kept").textContent = say("result.kept", { time: clock(new Date(photo.job.expires_at)) });
   element("grade").textContent = say(`grade.${photo.job.bundle.grade}`, {}, "");
-  const { faces } = photo.job.output;
+  const { faces } = outcomeOf(photo);
   element("reports").replaceChildren(...faces.map((face) => reportOf(face, faces.length)));
 }
 
 export function fileOf(photo) {
-  const { media_type } = photo.job.output.photo;
+  const { media_type } = outcomeOf(photo).photo;
   const name = say("result.name", { name: photo.name.replace(/\.[^.]*$/, "") || "photo" });
-  return new File([photo.result], `${name}.${media_type.slice(6).replace("jpeg", "jpg")}`, { type: media_type });
+  return new File([pictureNow(photo).file], `${name}.${media_type.slice(6).replace("jpeg", "jpg")}`, { type: media_type });
 }
 
 export function icon(name) {

@@ -1,12 +1,11 @@
 // The looks on the visitor's own face: small pictures, made of a cut-out, of which the service keeps nothing.
 
+import { cutOut } from "./cutting.js";
 import { changes, chosen, isBusy } from "./photos.js";
 import { looksOnOffer, showPicture, showPictures } from "./looks.js";
 import { makeOnce } from "./service.js";
 import { say } from "./texts.js";
 
-const SIDE_PX = 320;
-const ROOM = 1.6; // of the face's box: enough around a face for it to be found again
 const worn = new Map(); // by file: the addresses of pictures, by look
 let isAtWork = false;
 
@@ -24,7 +23,7 @@ export async function wearLooks(photo) {
     const face = photo.job.output.faces.find((each) => each.status === "protected");
     if (!face) return;
     if (!worn.has(photo.file)) worn.set(photo.file, new Map());
-    keep(photo, photo.look, URL.createObjectURL(await cutOut(photo.result, face.box)));
+    keep(photo, photo.look, URL.createObjectURL(await cutOut(photo.pictures[0].file, face.box)));
     const cut = await cutOut(photo.file, face.box);
     for (const look of looksOnOffer()) {
       if (worn.get(photo.file).has(look)) continue;
@@ -49,17 +48,4 @@ function keep(photo, look, address) {
 
 async function quiet() {
   while (isBusy()) await new Promise((go) => changes.addEventListener("change", () => setTimeout(go), { once: true }));
-}
-
-// A square around a face. box: x, y, width and height in pixels of the upright photo.
-async function cutOut(file, [x, y, width, height]) {
-  const photo = await createImageBitmap(file);
-  const side = Math.min(ROOM * Math.max(width, height), photo.width, photo.height);
-  const left = Math.min(Math.max(0, x + width / 2 - side / 2), photo.width - side);
-  const top = Math.min(Math.max(0, y + height / 2 - side / 2), photo.height - side);
-  const pixels = Math.round(Math.min(side, SIDE_PX));
-  const canvas = Object.assign(document.createElement("canvas"), { width: pixels, height: pixels });
-  canvas.getContext("2d").drawImage(photo, left, top, side, side, 0, 0, pixels, pixels);
-  photo.close();
-  return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
 }
