@@ -143,7 +143,8 @@ function show(seen) {
   element("at").textContent = clock(seen.at);
   element("view").hidden = false;
   notice("");
-  tell("live", "Live");
+  if (document.hidden) tell("paused", "Paused");
+  else tell("live", "Live");
 }
 
 // A screen reader says the state when it changes, and not with every look.
