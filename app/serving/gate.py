@@ -10,7 +10,8 @@ from jobs.access.keys import Key, Keyring, Scope
 
 BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 OPEN_TO_ALL = re.compile(
-    r"/|/page/.*|/manifest\.webmanifest|/service-worker\.js|/share|/docs(/.*)?|/openapi\.json|/problems(/.*)?"
+    r"/|/page/.*|/manifest\.webmanifest|/service-worker\.js|/share|/widget(\.js|/.*)|/docs(/.*)?|/openapi\.json"
+    r"|/problems(/.*)?"
 )
 """What tells about the service and nothing about anybody. Whatever is not named here needs a key."""
 
