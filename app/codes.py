@@ -26,7 +26,8 @@ FACTS: Mapping[str, Fact] = {
     "scope_missing": Fact(403, "The key may do other things than this; its operator can make one that may."),
     "origin_not_allowed": Fact(403, "A web page of another origin sent this; DIFFAM_ALLOWED_ORIGINS lists such pages."),
     "listing_closed": Fact(
-        403, "Without keys, jobs are listed only where nobody but the people of this machine can ask."
+        403,
+        "Without keys, jobs are listed only where the people of this machine alone can ask; never for a public key.",
     ),
     "not_found": Fact(404, "Nothing is at this address."),
     "method_not_allowed": Fact(405, "The address exists, but not with this method; `Allow` names those it has."),

@@ -32,6 +32,7 @@ from app.routes.docs import add_docs
 from app.service import open_service
 from app.serving.stopping import Stopping
 from app.web.page import add_page
+from app.web.widget import add_widget
 from jobs.access.keys import Keyring
 from jobs.settings import Settings
 
@@ -67,7 +68,8 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
         dependencies=[Depends(each_parameter_once)],
     )
     app.add_middleware(HeadIsGet)
-    if settings.allowed_origins:
+    app.add_middleware(Envelope, settings=settings, stopping=stopping, keyring=keyring)
+    if settings.allowed_origins:  # outside of all others: pages must read refusals, too
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.allowed_origins,
@@ -75,7 +77,6 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
             allow_headers=["*"],
             expose_headers=TOLD_TO_PAGES,
         )
-    app.add_middleware(Envelope, settings=settings, stopping=stopping, keyring=keyring)  # outside of the others
     register_problems(app)
     for routes in (
         sending, listing, jobs, events, pictures, deliveries, faces, catalog, limits, finetuning, admin, health,
@@ -85,6 +86,7 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
     if settings.mastodon_url:  # beside the others: what holds for our own calls does not hold for Mastodon's
         app.router.routes += [*media.router.routes, *passing.router.routes]
     add_page(app, settings)
+    add_widget(app)
     add_docs(app)
     complete_document(app)
     return app

@@ -63,11 +63,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def visiting(browser: Browser, url: str, awaited: str = ".look", **context: Any) -> Iterator[Visit]:
+def visiting(browser: Browser, url: str, awaited: str = ".look", service: str = "", **context: Any) -> Iterator[Visit]:
     """The page at that address, in a window of its own.
 
-    awaited: what shows that it is there. context: of Playwright's `new_context`. Whatever happened, the page must have
-    asked nobody else for anything and complained of nothing.
+    awaited: what shows that it is there. service: whom it may ask beside its own server. context: of Playwright's
+    `new_context`. Whatever happened, the page must have asked nobody else for anything and complained of nothing.
     """
     options: dict[str, Any] = {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}}
     with browser.new_context(**options | context) as window:
@@ -78,5 +78,5 @@ def visiting(browser: Browser, url: str, awaited: str = ".look", **context: Any)
         visit.page.goto(url)
         visit.page.wait_for_selector(awaited, state="attached")
         yield visit
-        assert visit.origins() == {"{0.scheme}://{0.netloc}".format(urlsplit(url))}
+        assert visit.origins() == {"{0.scheme}://{0.netloc}".format(urlsplit(url)), service} - {""}
         assert visit.complaints == []

@@ -10,7 +10,8 @@ from jobs.access.keys import Key, Keyring, Scope
 
 BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 OPEN_TO_ALL = re.compile(
-    r"/|/admin|/page/.*|/manifest\.webmanifest|/service-worker\.js|/share|/docs(/.*)?|/openapi\.json|/problems(/.*)?"
+    r"/|/admin|/page/.*|/manifest\.webmanifest|/service-worker\.js|/share|/widget(\.js|/.*)|/docs(/.*)?"
+    r"|/openapi\.json|/problems(/.*)?"
 )
 """What tells about the service and nothing about anybody. Whatever is not named here needs a key."""
 

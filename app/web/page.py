@@ -31,6 +31,10 @@ class Files(StaticFiles):
 
 def add_page(app: FastAPI, settings: Settings) -> None:
     """Serve the pages, or send whoever comes to `/` to /docs where the operator wants none."""
+    if settings.page:
+        app.mount("/page/admin", Files(directory=ADMIN))  # before /page, which would take it
+    if settings.page or settings.allowed_origins:  # the widget on pages of these is made of its files, too
+        add_files(app)
     if not settings.page:
 
         @app.get("/", include_in_schema=False)
@@ -39,9 +43,6 @@ def add_page(app: FastAPI, settings: Settings) -> None:
 
         return
 
-    app.mount("/page/languages", Files(directory=LANGUAGES))
-    app.mount("/page/admin", Files(directory=ADMIN))
-    app.mount("/page", Files(directory=STATIC))
     headers = guarding("'self'", *settings.allowed_origins)
 
     @app.get("/", include_in_schema=False)
@@ -67,6 +68,18 @@ def add_page(app: FastAPI, settings: Settings) -> None:
     async def shared_past_the_worker() -> Response:
         """The service worker takes what is shared; where it does not run yet, nothing of the photo is read here."""
         return RedirectResponse("/?shared", status_code=303)
+
+
+def add_files(app: FastAPI) -> None:
+    """Serve the page's own files, and what it says in the language nearest to the one that is asked for."""
+
+    @app.get("/page/languages/{asked}.json", include_in_schema=False)
+    async def texts(asked: str) -> Response:
+        language = chosen(asked, asked)
+        headers = {"Cache-Control": REVALIDATED, "Content-Language": language}
+        return FileResponse(LANGUAGES / f"{language}.json", headers=headers)
+
+    app.mount("/page", Files(directory=STATIC))
 
 
 def manifest(language: str, settings: Settings) -> Mapping[str, Any]:

@@ -22,7 +22,10 @@ def create(
     name: Annotated[str, typer.Argument(help="What to call it: who will have it.")],
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="submit photos, add references, or admin: everything; may be given again. Default: submit."),
+        typer.Option(
+            help="submit photos; public: the same from a web page that everybody reads; add references; or admin: "
+            "everything; may be given again. Default: submit."
+        ),
     ] = None,
     per_minute: Annotated[
         int, typer.Option(min=1, help="Requests that it may make in a minute.")
@@ -66,4 +69,6 @@ def _scopes(names: list[str]) -> list[Scope]:
     chosen = [scope for scope in SCOPES if scope in names]
     if unknown := sorted(set(names).difference(SCOPES)):
         raise CliError(f"no scope is called {', '.join(unknown)}; there are {', '.join(SCOPES)}")
+    if "public" in chosen and len(chosen) > 1:
+        raise CliError("a public key is everybody's, so it has no other scope")
     return chosen

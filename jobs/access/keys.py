@@ -20,7 +20,7 @@ from jobs.errors import KeysDamaged, UnknownKey
 PREFIX = "diffam_"  # by which scanners of secrets know one
 SECRET_BYTES = 32
 
-Scope = Literal["submit", "references", "admin"]
+Scope = Literal["submit", "public", "references", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
@@ -37,8 +37,14 @@ class Key(BaseModel):
     quota: Quota = Quota()
 
     def may(self, scope: Scope | None) -> bool:
-        """Whether it may do what needs that scope; None: whatever any key may."""
-        return scope is None or scope in self.scopes or "admin" in self.scopes
+        """Whether it may do what needs that scope; None: whatever any key may. `public` sends photos, too."""
+        granted = {*self.scopes, "submit"} if self.is_public else set(self.scopes)
+        return scope is None or scope in granted or "admin" in granted
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it stands in a page that everybody reads, so that whoever has it need not be who made a job."""
+        return "public" in self.scopes
 
 
 @dataclass(frozen=True)

@@ -176,15 +176,25 @@ def test_a_key_may_do_what_its_scopes_say(holder: Callable[..., Holder]) -> None
         ("POST", f"/v1/jobs/{ID}/cancel"), ("DELETE", f"/v1/jobs/{ID}"), ("PATCH", "/v1/jobs"),
     ]  # fmt: skip
     refused = {}
-    for scope in ("submit", "references", "admin"):
+    for scope in ("submit", "public", "references", "admin"):
         who = holder(scope)
         answers = {call: who.ask(*call) for call in calls}
         refused[scope] = {call for call, answer in answers.items() if answer.status_code == 403}
         codes = {problem(answers[call]).code for call in refused[scope]}
         assert codes <= {"scope_missing"}
     assert refused == {
-        "submit": {*calls[3:6], calls[9]}, "references": {*calls[:3], calls[5], calls[9]}, "admin": set(),
+        "submit": {*calls[3:6], calls[9]}, "public": {*calls[3:6], calls[9]},
+        "references": {*calls[:3], calls[5], calls[9]}, "admin": set(),
     }  # fmt: skip
+
+
+def test_whoever_reads_a_public_key_in_a_page_finds_nobody_else_s_photos(
+    holder: Callable[..., Holder], jpeg: bytes
+) -> None:
+    everybody = holder("public")
+    job_id = everybody.send(jpeg).json()["id"]
+    assert everybody.ask("GET", f"/v1/jobs/{job_id}").status_code == 200  # who made it knows its id
+    assert problem(everybody.ask("GET", "/v1/jobs")).code == "listing_closed"
 
 
 def sent_before_the_answer(client: httpx.Client, head: bytes) -> tuple[int, int]:
@@ -308,6 +318,11 @@ def test_a_page_of_an_allowed_origin_may_ask_before_it_sends_its_key(serve: Serv
         assert answer.status_code == 200
         assert answer.headers["access-control-allow-headers"] == "authorization"
         assert problem(client.options("/v1/jobs")).code == "key_missing"
+        refused = client.get("/v1/jobs", headers={"Origin": "http://localhost:5173"})
+        assert problem(refused).code == "key_missing"
+        assert (
+            refused.headers["access-control-allow-origin"] == "http://localhost:5173"
+        )  # or the page could not read why
 
 
 def test_a_damaged_file_of_keys_lets_nobody_in_and_says_so(holder: Callable[..., Holder], settings: Settings) -> None:

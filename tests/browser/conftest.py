@@ -9,9 +9,9 @@ from playwright.sync_api import Browser
 
 from model_store.rendered.scenes import demo_scene
 from tests.browsing import Visit, chromium, visiting
-from tests.story.conftest import Service, png, scene, service
+from tests.story.conftest import Service, listener, png, scene, service, site
 
-__all__ = ["scene", "service"]
+__all__ = ["listener", "scene", "service", "site"]
 
 Visiting = Callable[..., AbstractContextManager[Visit]]
 

@@ -1,5 +1,6 @@
 """The whole service as `diffam up` starts it: real Valkey, real worker process, real bundle, real HTTP."""
 
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,6 +18,7 @@ from diffam_client.watching import OnProgress
 from jobs.settings import Settings
 from model_store.catalog import BUNDLES, Catalog, read_catalog
 from model_store.rendered.scenes import demo_scene
+from tests.other_site import Site, other_site
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,24 @@ def face_of(job: Job) -> ProtectedFace:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def listener() -> Iterator[socket.socket]:
+    """Where somebody else's site will be: known before the service, which is told to allow it."""
+    with socket.create_server(("127.0.0.1", 0), backlog=32) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, listener: socket.socket) -> Iterator[Service]:
     """One service for the whole story; leases are short, so that a killed worker costs seconds. It may tell us."""
-    data_dir = tmp_path_factory.mktemp("service")
     settings = Settings(
-        _env_file=None, redis_url=None, data_dir=data_dir, port=0, lease_s=4, reap_every_s=0.5, webhook_loopback=True
+        _env_file=None,
+        redis_url=None,
+        data_dir=tmp_path_factory.mktemp("service"),
+        port=0,
+        lease_s=4,
+        reap_every_s=0.5,
+        webhook_loopback=True,
+        allowed_origins=(f"http://localhost:{listener.getsockname()[1]}",),
     )
     with (
         running_stack(settings, print) as stack,
@@ -77,6 +92,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     ):
         stack.wait_until_ready()
         yield Service(stack, api, client, read_catalog(BUNDLES / settings.bundle), settings)
+
+
+@pytest.fixture(scope="session")
+def site(service: Service, listener: socket.socket) -> Iterator[Site]:
+    """Somebody else's, with forms for photos."""
+    with other_site(listener, service.stack.url) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,10 @@
-// Asks for a key where the service wants one. service.js keeps it, in this tab's sessionStorage alone.
+// Asks for a key where the service wants one, and keeps it in this tab's sessionStorage alone.
+
+const KEY = "diffam-key";
 
 const element = (id) => document.getElementById(id);
+
+export const keptKey = () => sessionStorage.getItem(KEY);
 
 export function askForKey(wasRefused) {
   const dialog = element("key");
@@ -9,6 +13,9 @@ export function askForKey(wasRefused) {
   dialog.showModal();
   dialog.oncancel = (event) => event.preventDefault(); // nothing can be done without one
   return new Promise((resolve) => {
-    dialog.onclose = () => resolve(element("key-field").value.trim());
+    dialog.onclose = () => {
+      sessionStorage.setItem(KEY, element("key-field").value.trim());
+      resolve(keptKey());
+    };
   });
 }

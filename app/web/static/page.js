@@ -3,14 +3,14 @@
 import { download, showAlbum, wireAlbum } from "./album.js";
 import { showCandidates } from "./candidates.js";
 import { endMarking, showFaces, wireFaces } from "./faces.js";
-import { askForKey } from "./key.js";
+import { askForKey, keptKey } from "./key.js";
 import { fetchLooks, wireLooks, wishOfForm } from "./looks.js";
 import { listenToThePhone } from "./phone.js";
 import { add, changes, choose, chosen, chosenFaces, copyOf, erase, limits, look, photos, protect, stop, tell } from "./photos.js";
 import { sentenceOf } from "./problems.js";
 import { learn, showProgress } from "./progress.js";
 import { fileOf, showComparison, showResult, wireComparison } from "./result.js";
-import { onKeyNeeded, readLimits } from "./service.js";
+import { readLimits, useKey } from "./service.js";
 import { clock, say } from "./texts.js";
 import { showWorn, wearLooks } from "./worn.js";
 
@@ -74,7 +74,7 @@ function showPicked(photo) {
 
 function showProof({ id, status, at }) {
   element("proof").textContent = say("erased.proof", { time: clock(at), status: status === 410 ? "410 Gone" : status });
-  Object.assign(element("see"), { href: `/v1/jobs/${id}`, hidden: Boolean(sessionStorage.length) });
+  Object.assign(element("see"), { href: `/v1/jobs/${id}`, hidden: Boolean(keptKey()) });
 }
 
 function showSend(photo) {
@@ -164,7 +164,7 @@ function wireLeaving() {
 }
 
 async function begin() {
-  onKeyNeeded(askForKey);
+  useKey(keptKey(), askForKey);
   for (const wire of [wireIntake, wireButtons, wireFaces, wireLooks, wireLeaving]) wire();
   wireComparison(chosen);
   wireAlbum((error) => notice(sentenceOf(error)));

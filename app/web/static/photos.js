@@ -10,7 +10,7 @@ export const limits = { current: null };
 let current = null;
 
 // state: looking, ready, waiting, working, done, failed, erased.
-function listed(file, name, known) {
+export function listed(file, name, known) {
   const photo = {
     file, name, url: null, state: "looking", width: 0, height: 0, faces: [], skip: new Set(), marked: [],
     look: null, wish: null, key: null, sentAs: null, stopping: null, job: null, event: null, times: {},
@@ -135,7 +135,13 @@ export const pick = (photo, picked) => set(photo, { picked });
 export async function stop(photo) {
   const { job } = photo;
   photo.stopping.abort();
-  if (job) await service.cancel(job.id).then(() => service.erase(job.id)).catch(() => {}); // over already: it expires
+  if (job) await service.cancel(job.id).then(() => service.remove(job.id)).catch(() => {}); // over already: it expires
+}
+
+// Takes it out of the list; its pictures leave the memory.
+export function forget(photo) {
+  photos.splice(photos.indexOf(photo), 1);
+  for (const { url } of photo.pictures) URL.revokeObjectURL(url);
 }
 
 export async function erase(photo) {

@@ -41,7 +41,7 @@ export function showProgress(photo) {
   element("left").textContent = left === null || photo.state === "waiting" ? "" : say("progress.left", { time: seconds(left) });
 }
 
-function stageOf(photo) {
+export function stageOf(photo) {
   if (photo.state === "waiting") return say("progress.waiting");
   const { event, job } = photo;
   if (!job) return say("progress.sending");

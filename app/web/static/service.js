@@ -1,11 +1,11 @@
-// The calls of the API that the page makes. Whatever goes wrong becomes a Refused with the code of a problem document.
+// The calls of the API that page and widget make. What goes wrong becomes a Refused with the code of a problem document.
 
-const KEY = "diffam-key";
 const TRIES = 4;
 const PAUSE_MS = 1000;
 const OVER = ["succeeded", "failed", "canceled"];
 
-let askForKey = async () => { throw new Refused("key_missing"); };
+let key = null;
+let askForKey = null;
 
 export class Refused extends Error {
   constructor(code, detail = "", status = 0) {
@@ -14,25 +14,26 @@ export class Refused extends Error {
   }
 }
 
-// `dialog` is told whether a key was refused, and promises another one.
-export function onKeyNeeded(dialog) {
+// The key of every call from now on; null: none. `dialog` is told whether one was refused, and promises another.
+export function useKey(known, dialog = null) {
   let asking = null; // however many calls need one, the visitor is asked once
-  askForKey = (wasRefused) => (asking ??= dialog(wasRefused).then((key) => {
-    sessionStorage.setItem(KEY, key);
+  key = known;
+  askForKey = dialog && ((wasRefused) => (asking ??= dialog(wasRefused).then((given) => {
+    key = given;
     asking = null;
-  }));
+  })));
 }
 
 // The answer, if it is a good one. What may succeed later is tried again where `again` says so: a request that makes
 // a job only with its Idempotency-Key, under which the service makes one job however often it is sent.
 async function ask(path, { again = true, ...options } = {}) {
   for (let tried = 1; ; tried += 1) {
-    const key = sessionStorage.getItem(KEY);
-    const headers = { ...options.headers, ...(key && { Authorization: `Bearer ${key}` }) };
+    const sent = key;
+    const headers = { ...options.headers, ...(sent && { Authorization: `Bearer ${sent}` }) };
     const refused = await answer(path, { cache: "no-store", ...options, headers });
     if (!(refused instanceof Refused)) return refused;
-    if (refused.status === 401) {
-      if (sessionStorage.getItem(KEY) === key) await askForKey(Boolean(key));
+    if (refused.status === 401 && askForKey) {
+      if (key === sent) await askForKey(Boolean(sent));
     } else if (!again || !refused.retryable || tried === TRIES) {
       throw refused;
     } else {
@@ -47,7 +48,7 @@ export const askForAnotherKey = () => askForKey(true);
 async function answer(path, options) {
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(new URL(path, import.meta.url), options); // of the service, whoever's page this is
   } catch (error) {
     if (error.name === "AbortError") throw error;
     return Object.assign(new Refused("unreachable"), { retryable: true });
@@ -147,9 +148,11 @@ async function* eventsOf(response) {
   }
 }
 
+export const remove = (id) => ask(`/v1/jobs/${id}`, { method: "DELETE" });
+
 // Deletes the job and asks for it again: the status of that answer, 410 where nothing is left.
 export async function erase(id) {
-  await ask(`/v1/jobs/${id}`, { method: "DELETE" });
+  await remove(id);
   try {
     await readJob(id);
     return 200;

@@ -1,7 +1,9 @@
-// What the page says, in its language: the same file that the server wrote the page from.
+// What page and widget say, in the language of the page that they are on, or the nearest that there is.
 
-export const language = document.documentElement.lang;
-const texts = await (await fetch(`/page/languages/${language}.json`)).json();
+const asked = document.documentElement.lang || navigator.language;
+const answer = await fetch(new URL(`languages/${encodeURIComponent(asked)}.json`, import.meta.url));
+const texts = await answer.json();
+export const language = answer.headers.get("Content-Language");
 
 // The text about something, with values in the place of {names}; a text that is not there is `otherwise`.
 export function say(about, values = {}, otherwise = about) {

@@ -16,7 +16,7 @@ from jobs.settings import Settings
 ROOT = Path(__file__).parents[3]
 WEB = ROOT / "app/web"
 HEAVIEST_BYTES = 150_000
-SOURCES = [*WEB.glob("static/*.js"), *WEB.glob("templates/*")]
+SOURCES = [*WEB.glob("static/*.js"), *WEB.glob("widget/*.js"), *WEB.glob("templates/*")]
 SAID = {about for file in SOURCES for about in re.findall(r'\b(?:say|count)\("([\w.]+)"', file.read_text("utf-8"))}
 OF_THE_PAGE = {"unreachable", "other", "none_chosen"}
 NEVER_MET = {

@@ -1,0 +1,47 @@
+// A photo's way through the service: what is wished of it, and that nothing of it stays there.
+
+import { forget, limits, listed, protect, stop, tell } from "/page/photos.js";
+import { learn } from "/page/progress.js";
+import { readLimits, Refused, remove } from "/page/service.js";
+import { isFilm } from "/widget/files.js";
+
+const KEPT_S = 600; // should this tab be closed before it could have its result deleted
+const ATTRIBUTES = { effort: "diffamEffort", strength: "diffamStrength", target_id: "diffamTarget" };
+
+export const isAtWork = ({ state }) => ["waiting", "working"].includes(state);
+
+export const listedFor = (file) => listed(file, file.name, { state: "ready", choice: null });
+
+// The fields of POST /v1/jobs that an input's attributes say.
+export function wishOf({ dataset }) {
+  const said = Object.entries(ATTRIBUTES).filter(([, name]) => dataset[name]);
+  return { reference_id: dataset.diffamReference, output_format: "same", ...Object.fromEntries(said.map(([field, name]) => [field, dataset[name]])) };
+}
+
+export function fail(photo, error) {
+  Object.assign(photo, { state: "failed", error });
+  tell(photo);
+}
+
+export async function send(photo, wish) {
+  if (isFilm(photo.file)) return fail(photo, new Refused("film"));
+  Object.assign(photo, { state: "waiting", choice: null });
+  tell(photo);
+  try {
+    limits.current ??= await readLimits();
+  } catch (error) {
+    return fail(photo, error);
+  }
+  if (photo.isLeft) return undefined;
+  await protect(photo, { ...wish, ttl_s: String(Math.min(KEPT_S, limits.current.retention.max_ttl_s)) });
+  if (photo.state === "done") learn(photo.job);
+  const isOver = photo.job && !photo.key && !photo.stopping.signal.aborted; // with its key it may be found once more
+  return isOver && remove(photo.job.id).catch(() => {}); // else it expires
+}
+
+// Lets go of a photo, wherever it is.
+export function leave(photo) {
+  photo.isLeft = true;
+  if (isAtWork(photo) && photo.stopping) stop(photo);
+  forget(photo);
+}
