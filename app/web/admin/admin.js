@@ -1,7 +1,7 @@
 // The operator's view: asks what goes on every few seconds, while somebody looks, and shows it.
 
-import { askForKey } from "../key.js";
-import { askForAnotherKey, onKeyNeeded, readOperations } from "../service.js";
+import { askForKey, keptKey } from "../key.js";
+import { askForAnotherKey, readOperations, useKey } from "../service.js";
 import { bars, curve } from "./drawing.js";
 import { sheetOf } from "./sheets.js";
 import { fill, make, named, prose, share } from "./table.js";
@@ -186,7 +186,7 @@ async function refuse(refused) {
   return EVERY_MS;
 }
 
-onKeyNeeded((wasRefused) => {
+useKey(keptKey(), (wasRefused) => {
   element("view").hidden = true;
   element("key-refused").textContent = refusal || "This key is not known here, or was revoked.";
   refusal = "";
