@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Response
 
-from app.codes import FACTS, Fact
+from app.codes import FACTS
 from app.openapi.examples import files, shown
 from app.openapi.problems import problems
 from app.problem import Problem
@@ -18,7 +18,7 @@ from jobs.reading.overview import Ended
 router = APIRouter(prefix="/v1", tags=["admin"])
 
 MOST_KEYS = 200
-OF_ANOTHER_VERSION = Fact(200, "This version of the service knows no such code.")
+OF_ANOTHER_VERSION = "This version of the service knows no such code."
 
 
 @router.get("/admin", responses=shown(200, "operations") | problems("listing_closed"))
@@ -72,7 +72,7 @@ def _failures(ended: Iterable[Ended]) -> list[Failure]:
     for each in ended:
         if each.status == "succeeded":
             continue
-        fact, name = FACTS.get(each.code, OF_ANOTHER_VERSION), (each.code, each.status, each.kind)
+        name = (each.code, each.status, each.kind)
         before = found[name].count if name in found else 0
         found[name] = Failure(
             code=each.code,
@@ -80,8 +80,8 @@ def _failures(ended: Iterable[Ended]) -> list[Failure]:
             kind=each.kind,
             count=before + each.count,
             last_at=each.hour,
-            retryable=fact.is_retryable,
-            explanation=fact.explanation,
+            retryable=each.is_retryable,
+            explanation=FACTS[each.code].explanation if each.code in FACTS else OF_ANOTHER_VERSION,
         )
     return sorted(found.values(), key=lambda failure: -failure.count)
 

@@ -193,9 +193,10 @@ end
 -- How jobs ended is counted by the hour. These are numbers alone, so they stay when a job is erased.
 local COUNTED_S = 25 * 3600
 
-local function count(id, status, code)
+local function count(id, status, why)
   local counts = key('ended', string.format('%d', now() / 3600))
-  redis.call('HINCRBY', counts, redis.call('HGET', key('job', id), 'kind') .. ' ' .. status .. ' ' .. code, 1)
+  local how = {redis.call('HGET', key('job', id), 'kind'), status, why and why.code, why and (why.retryable and 1 or 0)}
+  redis.call('HINCRBY', counts, table.concat(how, ' '), 1)
   redis.call('EXPIRE', counts, COUNTED_S)
 end
 
@@ -205,8 +206,8 @@ local function close(id, status, field, value, at)
   local job, time = key('job', id), now()
   local ttl_s = tonumber(redis.call('HGET', job, 'ttl_s') or ARGV[at])
   forget(id)
-  local retry_s = tonumber(ARGV[at + 2])
-  local can_retry = retry_s > 0 and field == 'error' and cjson.decode(value).retryable
+  local retry_s, why = tonumber(ARGV[at + 2]), field == 'error' and cjson.decode(value) or nil
+  local can_retry = retry_s > 0 and why and why.retryable
     and redis.call('EXISTS', key('photo', id)) == tonumber(redis.call('HGET', job, 'has_photo') or 0)
   if can_retry then
     redis.call('SET', key('again', id), stamp(time + retry_s))
@@ -220,7 +221,7 @@ local function close(id, status, field, value, at)
   redis.call('HDEL', job, 'progress', 'at_risk')
   redis.call('HSET', job, 'status', status, field, value,
     'finished_at', stamp(time), 'expires_at', stamp(time + ttl_s))
-  count(id, status, field == 'error' and cjson.decode(value).code or '')
+  count(id, status, why)
   changed(id)
   tell(id, 'job.' .. status)
   for _, part in ipairs({'job', 'events', 'outbox', 'attempts'}) do

@@ -39,12 +39,13 @@ def sheet_address(short_id: str) -> str:
 
 @dataclass(frozen=True)
 class Ended:
-    """How many jobs of a kind ended so in an hour. code: of the error, "" of those that succeeded."""
+    """How many jobs of a kind ended so in an hour. code, is_retryable: of the error; "" of those that succeeded."""
 
     hour: datetime
     kind: Kind
     status: Status
     code: str
+    is_retryable: bool
     count: int
 
 
@@ -205,8 +206,9 @@ def _curve(told: Iterable[Progress]) -> list[Loss]:
 def _ended(hour: int, counts: Sequence[bytes]) -> Iterator[Ended]:
     """As `count` of lua/prelude.lua wrote it."""
     for field, count in zip(counts[::2], counts[1::2], strict=True):
-        kind, status, code = field.decode().split(" ")
-        yield Ended(_moment(HOUR_S * hour), kind, status, code, int(count))  # type: ignore[arg-type]  # our own words
+        kind, status, code, retryable = [*field.decode().split(" "), "", ""][:4]
+        how = (kind, status, code, retryable == "1", int(count))
+        yield Ended(_moment(HOUR_S * hour), *how)  # type: ignore[arg-type]  # our own words
 
 
 def _hour(at: datetime, ended: Iterable[Ended]) -> Hour:

@@ -118,9 +118,9 @@ def test_endings_are_counted_by_hour_kind_and_code_and_stay_when_jobs_are_erased
     for job_id in (done, bad, worse, unwanted):
         ledger.erase(job_id)
     seen = overview.read()
-    assert {(each.kind, each.status, each.code, each.count) for each in seen.ended} == {
-        ("protect", "succeeded", "", 1), ("protect", "failed", "no_face_found", 2),
-        ("protect", "canceled", "canceled", 1), ("finetune", "failed", "internal", 1),
+    assert {(each.kind, each.status, each.code, each.is_retryable, each.count) for each in seen.ended} == {
+        ("protect", "succeeded", "", False, 1), ("protect", "failed", "no_face_found", False, 2),
+        ("protect", "canceled", "canceled", True, 1), ("finetune", "failed", "internal", True, 1),
     }  # fmt: skip
     assert len(seen.hours) == 24
     now = seen.hours[-1]

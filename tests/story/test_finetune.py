@@ -93,7 +93,13 @@ def test_a_new_look_is_trained_while_photos_flow_and_then_worn_without_a_restart
     progress = in_training(api, job_id)
     assert {"histogram", "impersonate", "dodge"} <= set(progress.losses or {})
     assert (progress.eta_s or 0) > 0
-    (training,) = client.get("/v1/admin").json()["trainings"]
+    seen = client.get("/v1/admin").json()
+    (told,), (training,) = seen["workers"], seen["trainings"]
+    assert (told["facts"]["bundle"], told["facts"]["device"], told["facts"]["version"]) == (
+        "mini",
+        "cpu",
+        seen["version"],
+    )
     assert (training["reference_id"], training["target_id"], training["progress"]["steps"]) == ("dusk", "bruno", 16)
     assert training["curve"][-1]["terms"].keys() >= {"histogram", "impersonate", "dodge"}
     sheet = client.get(training["sheet"]["url"])

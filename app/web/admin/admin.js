@@ -1,7 +1,7 @@
 // The operator's view: asks what goes on every few seconds, while somebody looks, and shows it.
 
-import { askForKey } from "../key.js";
-import { askForAnotherKey, onKeyNeeded, readOperations } from "../service.js";
+import { askForKey, keptKey } from "../key.js";
+import { askForAnotherKey, readOperations, useKey } from "../service.js";
 import { bars, curve } from "./drawing.js";
 import { sheetOf } from "./sheets.js";
 import { fill, make, named, prose, share } from "./table.js";
@@ -143,7 +143,8 @@ function show(seen) {
   element("at").textContent = clock(seen.at);
   element("view").hidden = false;
   notice("");
-  tell("live", "Live");
+  if (document.hidden) tell("paused", "Paused");
+  else tell("live", "Live");
 }
 
 // A screen reader says the state when it changes, and not with every look.
@@ -185,7 +186,7 @@ async function refuse(refused) {
   return EVERY_MS;
 }
 
-onKeyNeeded((wasRefused) => {
+useKey(keptKey(), (wasRefused) => {
   element("view").hidden = true;
   element("key-refused").textContent = refusal || "This key is not known here, or was revoked.";
   refusal = "";

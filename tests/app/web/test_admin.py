@@ -20,9 +20,20 @@ def test_what_it_loads_is_there_and_its_shell_tells_nothing(client: httpx.Client
     assert len(loaded) > 8
     for address in loaded:
         assert client.get(address).status_code == 200, address
+
+
+def test_its_modules_have_what_is_imported_of_them(client: httpx.Client) -> None:
+    imported = 0
     for script in ADMIN.glob("*.js"):
-        for module in re.findall(r'from "(.+?)"', script.read_text("utf-8")):
-            assert client.get(str(httpx.URL("http://x/page/admin/").join(module).path)).status_code == 200, module
+        for names, module in re.findall(r'import \{(.+?)\} from "(.+?)"', script.read_text("utf-8")):
+            source = client.get(httpx.URL("http://x/page/admin/").join(module).path).raise_for_status().text
+            for name in (each.strip() for each in names.split(",")):
+                assert re.search(rf"^export (async )?(function|const|class) {name}\b", source, re.MULTILINE), (
+                    script.name,
+                    name,
+                )
+                imported += 1
+    assert imported > 20
 
 
 def test_scripts_and_styles_are_files_and_nobody_may_frame_it(
