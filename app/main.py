@@ -14,6 +14,7 @@ from app.once import each_parameter_once
 from app.openapi.document import complete_document
 from app.problem import register_problems
 from app.routes import (
+    admin,
     catalog,
     deliveries,
     events,
@@ -78,7 +79,8 @@ def create_app(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
         )
     register_problems(app)
     for routes in (
-        sending, listing, jobs, events, pictures, deliveries, faces, catalog, limits, finetuning, health, problems,
+        sending, listing, jobs, events, pictures, deliveries, faces, catalog, limits, finetuning, admin, health,
+        problems,
     ):  # fmt: skip
         app.include_router(routes.router)
     if settings.mastodon_url:  # beside the others: what holds for our own calls does not hold for Mastodon's

@@ -26,6 +26,7 @@ from jobs.erasure import look_every_s, rewrite_when_due
 from jobs.ledger import Ledger
 from jobs.new_job import Accepted, NewJob
 from jobs.queue import FINETUNE, PROTECT, make_bells, ring
+from jobs.reading.overview import Overview
 from jobs.repeating import repeating
 from jobs.settings import Settings
 from jobs.webhooks.outbox import Outbox
@@ -58,6 +59,7 @@ class Service:
     quotas: Quotas
     outbox: Outbox
     changes: Changes
+    overview: Overview
     key: Key | Guest | None = None
     traceparent: str = ""
 
@@ -129,7 +131,7 @@ async def open_service(app: FastAPI, settings: Settings, stopping: Stopping, key
         await opened.enter_async_context(delivering(outbox, settings))
         app.state.service = Service(
             settings, choice.catalog, ledger, bells, Decoder(settings), stopping, choice.judging, keyring,
-            Quotas(redis), outbox, Changes(ledger),
+            Quotas(redis), outbox, Changes(ledger), Overview(redis, settings),
         )  # fmt: skip
         yield
 

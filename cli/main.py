@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from cli.errors import plain_errors
+from cli.mcp.command import mcp
 from cli.watch import watch
 
 # Before torch loads, and for the children too. Spinning OpenMP threads that compete for busy cores made small networks
@@ -152,6 +153,7 @@ def protect(
 
 
 app.command()(watch)
+app.command()(mcp)
 
 
 @app.command()

@@ -26,6 +26,7 @@ from diffam_client.contract.job import (
 )
 from diffam_client.contract.report import Progress
 from jobs.claims import Claim, Reaped
+from jobs.endings import BY_OPERATOR, CANCELED, NOT_BEGUN, NOT_OVER, PHOTO_EXPIRED, QUEUE_TIMEOUT, WORKER_LOST
 from jobs.errors import BeingRead, NotRetryable, StoreFull, UnknownJob
 from jobs.finished import Protected, candidate_of
 from jobs.lua.scripts import Blob, key, load_scripts, needing_room
@@ -41,14 +42,6 @@ STAGED_S = 30  # life of a blob that no script has taken into the ledger yet
 ONCE_S = 24 * 3600  # how long a request that may come again is known, at least
 READING_S = 5  # life of a reservation that nobody renews
 REAP_LIMIT = 200  # jobs per kind and sweep: a script must not hold Redis for long
-
-WORKER_LOST = JobError(code="worker_lost", message="the workers that held this job all died", retryable=True)
-CANCELED = JobError(code="canceled", message="somebody canceled this job", retryable=True)
-BY_OPERATOR = JobError(code="canceled", message="the operator of the service canceled this job", retryable=True)
-NOT_BEGUN = JobError(code="deadline_passed", message="no worker was free in the time that was set", retryable=True)
-NOT_OVER = JobError(code="deadline_passed", message="it was not over in the time that was set", retryable=True)
-QUEUE_TIMEOUT = JobError(code="queue_timeout", message="no worker was free in time", retryable=True)
-PHOTO_EXPIRED = JobError(code="photo_expired", message="the photo expired before a worker was free", retryable=True)
 
 
 class Ledger:
@@ -133,9 +126,9 @@ class Ledger:
         """Whoever comes next may read it."""
         self._run("reserve", once.name, reader, 0)
 
-    def claim(self, job_id: str) -> Claim | None:
+    def claim(self, job_id: str, worker: str = "") -> Claim | None:
         """Take a waiting job, or one whose lease ran out. None: nothing to do, drop the message."""
-        claimed = self._run("claim", job_id, self._settings.lease_s, NOT_BEGUN.model_dump_json(), *self._ends)
+        claimed = self._run("claim", job_id, self._settings.lease_s, NOT_BEGUN.model_dump_json(), *self._ends, worker)
         if not claimed:
             return None
         token, attempt, asked, traceparent = claimed
@@ -150,9 +143,12 @@ class Ledger:
         """`heartbeat` of a worker that takes no photos, so that it does not count as ready for them."""
         return self.heartbeat("", claims)
 
-    def heartbeat(self, worker: str, claims: Sequence[Claim]) -> frozenset[Claim]:
-        """Show that `worker` lives and extend its leases; returns what it no longer owns. A swept lease stays swept."""
-        lost = self._run("heartbeat", worker, self._settings.lease_s, *_pairs(claims))
+    def heartbeat(self, worker: str, claims: Sequence[Claim], about: str = "") -> frozenset[Claim]:
+        """Show that `worker` lives and extend its leases; returns what it no longer owns. A swept lease stays swept.
+
+        about: what it says of itself, a WorkerFacts as JSON.
+        """
+        lost = self._run("heartbeat", worker, about, self._settings.lease_s, *_pairs(claims))
         return frozenset(claims[index] for index in lost)
 
     def release(self, claims: Iterable[Claim]) -> None:
@@ -162,6 +158,7 @@ class Ledger:
     def retire(self, worker: str) -> None:
         """The worker leaves: it no longer counts as ready."""
         self._redis.zrem("diffam:workers", worker)
+        self._redis.hdel("diffam:crew", worker)
 
     def progress(self, claim: Claim, progress: Progress, *, at_risk: bool = True) -> bool:
         """Note how far the work is. False: the claim is no longer current, stop working.
@@ -169,6 +166,13 @@ class Ledger:
         at_risk: whether it is worked on now; should the worker end while it only waits, the attempt does not count.
         """
         return bool(self._run("progress", claim.job_id, claim.token, progress.model_dump_json(), int(at_risk)))
+
+    def keep_sheet(self, claim: Claim, step: int, picture: bytes) -> None:
+        """Let an operator see how a style in training looks after that step, while it is trained. picture: JPEG.
+
+        It says of nobody whether the claim is current. Raises RedisError also where there is no room.
+        """
+        self._run("sheet", claim.job_id, claim.token, step, picture)
 
     def commit(self, claim: Claim, protected: Protected, batch_size: int) -> bool:
         """End the job as `succeeded` and delete its input. False: the claim is stale, the result was dropped."""

@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     behind_proxy: bool = False  # True: something else guards the door, so `host` may be more than this machine
     allowed_hosts: tuple[str, ...] = ()  # beside this machine's own names
     allowed_origins: tuple[str, ...] = ()  # of web pages that may call this service from elsewhere
-    page: bool = True  # the page for people at `/`; False: `/` leads to /docs
+    page: bool = True  # the pages at `/` and `/admin`; False: `/` leads to /docs
     api_key: SecretStr | None = None  # the command line's, where `--server` asks for keys
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -40,6 +40,7 @@ LONGEST = (
     "story/test_journey.py",
     "story/test_album.py",
     "story/test_wishes.py",
+    "story/test_examples.py",
     "story/test_recorded.py",
     "protection/test_photos.py",
     "diffam_client/test_protecting.py",

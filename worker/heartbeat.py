@@ -1,5 +1,7 @@
 """Signs of life: the leases of every claim that this worker holds are extended, dead workers' jobs brought back."""
 
+import os
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -14,12 +16,21 @@ from jobs.ledger import Ledger
 log = structlog.get_logger()
 
 
-class Heartbeat:
-    """The claims that this worker holds, waiting or running; `beat` extends them all at once."""
+def process_name() -> str:
+    """What this process is called where others must tell it from the rest: its machine, and its number there."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
-    def __init__(self, ledger: Ledger, worker: str) -> None:
+
+class Heartbeat:
+    """The claims that this worker holds, waiting or running; `beat` extends them all at once.
+
+    about: what it says of itself to the operator, a WorkerFacts as JSON.
+    """
+
+    def __init__(self, ledger: Ledger, worker: str, about: str = "") -> None:
         self._ledger = ledger
-        self._worker = worker
+        self.worker = worker
+        self._about = about
         self._lost: dict[Claim, Future[None]] = {}
         self._lock = Lock()
 
@@ -43,7 +54,7 @@ class Heartbeat:
 
     def beat(self) -> None:
         """Show that the worker lives, and learn what was canceled, erased or taken over. Raises RedisError."""
-        gone = self._ledger.heartbeat(self._worker, self.held)
+        gone = self._ledger.heartbeat(self.worker, self.held, self._about)
         with self._lock:
             lost = [future for claim, future in self._lost.items() if claim in gone and not future.done()]
         for future in lost:

@@ -40,7 +40,7 @@ def main() -> None:
         make_up=partial(make_photos_up, bundle),
         finish=partial(finish_photo, bundle),
     )
-    serve(settings, pipeline, bundle.additions)
+    serve(settings, pipeline, name)
 
 
 def warm_up(bundle: Bundle, catalog: Catalog) -> None:

@@ -122,7 +122,7 @@ def photo_job(crew: Crew, job_id: str) -> None:
 
     Finding faces needs no accelerator, so it does not wait for the batch that runs.
     """
-    claim = crew.ledger.claim(job_id)
+    claim = crew.ledger.claim(job_id, crew.heartbeat.worker)
     if claim is None:
         return
     with (

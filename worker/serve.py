@@ -1,19 +1,21 @@
 """The worker's Celery side: it listens for bells, keeps its signs of life and stops when told to."""
 
-import os
-import socket
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import structlog
+import torch
 
+from diffam_client.contract.admin import WorkerFacts
 from jobs.connect import connect
 from jobs.ledger import Ledger
 from jobs.queue import PROTECT, make_bells, ring
 from jobs.repeating import repeating
 from jobs.settings import Settings
 from model_store.additions import sweep_leaving
-from worker.heartbeat import Heartbeat, sweep
+from worker.heartbeat import Heartbeat, process_name, sweep
 from worker.photo_jobs import Pipeline, make_crew, photo_job
 
 log = structlog.get_logger()
@@ -22,17 +24,17 @@ BEAT_S = 1.0
 """Between two signs of life: so long a job that was erased meanwhile may still hold its thread."""
 
 
-def serve(settings: Settings, pipeline: Pipeline, added: Path) -> None:
+def serve(settings: Settings, pipeline: Pipeline, bundle: str) -> None:
     """Work until SIGTERM or SIGINT; what is running then is finished first. The models are warm already.
 
     The pool is threads: a fork breaks CUDA, and solo blocks the hub and loses its job on a cold shutdown.
-    added: where references that were added lie, of which removed ones are swept.
+    bundle: the name of the models that the pipeline has.
     """
-    name = f"{socket.gethostname()}:{os.getpid()}"
+    name, added = process_name(), settings.added_to(bundle)
     redis = connect(settings)
     ledger, bells = Ledger(redis, settings), make_bells(settings)
     celery = bells[PROTECT]
-    heartbeat = Heartbeat(ledger, name)
+    heartbeat = Heartbeat(ledger, name, _about(bundle, settings.device).model_dump_json())
     crew = make_crew(
         ledger,
         heartbeat,
@@ -63,6 +65,17 @@ def serve(settings: Settings, pipeline: Pipeline, added: Path) -> None:
         pool = ["--pool=threads", f"--concurrency={settings.worker_threads}", f"--hostname=protect@{name}"]
         quiet = ["--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
         celery.worker_main(["worker", *pool, *quiet])
+
+
+def _about(bundle: str, device: str) -> WorkerFacts:
+    """What this worker says of itself."""
+    return WorkerFacts(
+        bundle=bundle,
+        device=device,
+        version=version("diffam"),
+        torch=str(torch.__version__),
+        started_at=datetime.now(UTC),
+    )
 
 
 def sweep_removed(added: Path, ledger: Ledger) -> None:

@@ -10,13 +10,14 @@ from jobs.access.keys import Key, Keyring, Scope
 
 BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 OPEN_TO_ALL = re.compile(
-    r"/|/page/.*|/manifest\.webmanifest|/service-worker\.js|/share|/widget(\.js|/.*)|/docs(/.*)?|/openapi\.json"
-    r"|/problems(/.*)?"
+    r"/|/admin|/page/.*|/manifest\.webmanifest|/service-worker\.js|/share|/widget(\.js|/.*)|/docs(/.*)?"
+    r"|/openapi\.json|/problems(/.*)?"
 )
 """What tells about the service and nothing about anybody. Whatever is not named here needs a key."""
 
 ONE = "[^/]+"
 NEEDED: tuple[tuple[str, str, Scope | None], ...] = (
+    ("GET|HEAD", "/v1/admin(/.*)?", "admin"),
     ("GET|HEAD", ".*", None),
     ("POST", f"/v1/jobs/{ONE}/(cancel|retry|redeliver)", None),  # whose it is decides
     ("DELETE", f"/v1/jobs/{ONE}", None),

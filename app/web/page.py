@@ -1,4 +1,4 @@
-"""The page for people at `/`. It calls the same API as everybody else; nothing here touches a photo."""
+"""The page for people at `/`, and the operator's at `/admin`. They call the API as everybody does."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from app.web.languages import FOLDER as LANGUAGES
 from app.web.languages import chosen, languages, lasting, saying
 from jobs.settings import Settings
 
-STATIC = Path(__file__).parent / "static"
+STATIC, ADMIN = (Path(__file__).parent / name for name in ("static", "admin"))
 TEMPLATES = Environment(loader=PackageLoader("app.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 REVALIDATED = "no-cache"  # kept, but asked about each time: a new version of the service shows at once
 
@@ -30,7 +30,9 @@ class Files(StaticFiles):
 
 
 def add_page(app: FastAPI, settings: Settings) -> None:
-    """Serve the page at `/`, or send whoever comes there to /docs where the operator wants none."""
+    """Serve the pages, or send whoever comes to `/` to /docs where the operator wants none."""
+    if settings.page:
+        app.mount("/page/admin", Files(directory=ADMIN))  # before /page, which would take it
     if settings.page or settings.allowed_origins:  # the widget on pages of these is made of its files, too
         add_files(app)
     if not settings.page:
@@ -41,13 +43,17 @@ def add_page(app: FastAPI, settings: Settings) -> None:
 
         return
 
-    headers = guarding(settings)
+    headers = guarding("'self'", *settings.allowed_origins)
 
     @app.get("/", include_in_schema=False)
     async def page(
         lang: Annotated[str, Query(max_length=35)] = "", accept_language: Annotated[str, Header()] = ""
     ) -> Response:
         return HTMLResponse(rendered(chosen(lang, accept_language), settings), headers=headers)
+
+    @app.get("/admin", include_in_schema=False)
+    async def admin() -> Response:
+        return HTMLResponse(TEMPLATES.get_template("admin.html.j2").render(), headers=guarding("'none'"))
 
     @app.get("/manifest.webmanifest", include_in_schema=False)
     async def installable(lang: Annotated[str, Query(max_length=35)] = "") -> Response:
@@ -117,8 +123,8 @@ def rendered(language: str, settings: Settings) -> str:
     )
 
 
-def guarding(settings: Settings) -> Mapping[str, str]:
-    """Headers of the page: what it may load (its own files, pictures it made itself) and who may frame it."""
+def guarding(*framed_by: str) -> Mapping[str, str]:
+    """Headers of a page: what it may load (its own files, pictures it made itself) and who may frame it."""
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",
@@ -129,7 +135,7 @@ def guarding(settings: Settings) -> Mapping[str, str]:
         "worker-src": "'self'",
         "base-uri": "'none'",
         "form-action": "'self'",
-        "frame-ancestors": " ".join(("'self'", *settings.allowed_origins)),
+        "frame-ancestors": " ".join(framed_by),
     }
     return {
         "Content-Security-Policy": "; ".join(f"{name} {sources}" for name, sources in policy.items()),

@@ -84,7 +84,7 @@ def own_service(origins: list[str]) -> Iterator[str]:
     """`diffam up` at a free port, for pages of these origins: its address, once it works."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [Path(sys.executable).with_name("diffam"), "up", "--port", str(port)]
+    command = [str(Path(sys.executable).with_name("diffam")), "up", "--port", str(port)]
     with subprocess.Popen(command, env=environ | {"DIFFAM_ALLOWED_ORIGINS": json.dumps(origins)}) as up:
         try:
             deadline = time.monotonic() + READY_S

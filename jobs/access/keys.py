@@ -113,6 +113,12 @@ class Keyring:
         self._look()
         return self._seen is not None
 
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """All that are good now. Raises KeysDamaged."""
+        self._look()
+        return tuple(self._by_digest.values())
+
     def find(self, secret: str) -> Key | None:
         """The key of that secret, unless it was revoked. Raises KeysDamaged."""
         self._look()

@@ -5,9 +5,10 @@ who share it, behind a proxy or in an office. That no guess hits is due to the 2
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.storage import RedisStorage
@@ -18,6 +19,7 @@ from jobs.access.keys import Guest, Key
 from jobs.lua.scripts import load_scripts
 
 Name = Literal["requests", "bytes"]
+NAMES: tuple[Name, ...] = get_args(Name)
 WRONG_KEYS = RateLimitItemPerMinute(30, namespace="wrong_keys")
 
 
@@ -32,17 +34,36 @@ class Left:
     reset_s: int
 
 
+@dataclass(frozen=True)
+class Used:
+    """Of all quotas of a key, at one moment."""
+
+    requests: int
+    bytes: int
+    jobs: int
+
+
 class Quotas:
     """Counts for all web processes of one Redis. Thread-safe; any call may raise RedisError."""
 
     def __init__(self, redis: Redis) -> None:
-        storage = RedisStorage("redis://", connection_pool=redis.connection_pool, key_prefix="diffam:limits")
-        self._windows = FixedWindowRateLimiter(storage)
+        self._redis = redis
+        self._storage = RedisStorage("redis://", connection_pool=redis.connection_pool, key_prefix="diffam:limits")
+        self._windows = FixedWindowRateLimiter(self._storage)
         self._at_once = load_scripts(redis)["at_once"]
 
     def jobs_at_once(self, key: Key | Guest) -> int:
         """How many jobs of the key wait or run."""
-        return int(self._at_once(args=[key.id]))
+        return int(self._at_once(args=[key.id])[0])
+
+    def used(self, keys: Sequence[Key]) -> list[Used]:
+        """What each of them has used, in two calls of Redis however many they are."""
+        if not keys:
+            return []
+        names = [self._storage.prefixed_key(_item(name, key).key_for(key.id)) for key in keys for name in NAMES]
+        counts = iter([int(count or 0) for count in cast("list[bytes | None]", self._redis.mget(names))])
+        jobs = self._at_once(args=[key.id for key in keys])
+        return [Used(next(counts), next(counts), now) for now in jobs]
 
     def use(self, name: Name, key: Key | Guest, cost: int) -> bool:
         """Count so many requests or bytes. False: so many are not left, and none is counted."""

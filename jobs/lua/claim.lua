@@ -1,4 +1,4 @@
--- ARGV: id, lease_s, not_begun, ttl_s, tombstone_s, retry_s.  -> {token, attempt, input, traceparent}, or false: nothing to do
+-- ARGV: id, lease_s, not_begun, ttl_s, tombstone_s, retry_s, worker.  -> {token, attempt, input, traceparent}, or false: nothing to do
 -- Claimable: waiting, or running under a lease that ran out. `token` fences: whoever holds an older one is out.
 local id, job, time = ARGV[1], key('job', ARGV[1]), now()
 local status = redis.call('HGET', job, 'status')
@@ -24,7 +24,7 @@ end
 forget(id)
 redis.call('HDEL', job, 'start_by')
 watch_deadlines(id)
-redis.call('HSET', job, 'status', 'running', 'started_at', stamp(time))
+redis.call('HSET', job, 'status', 'running', 'started_at', stamp(time), 'worker', ARGV[7])
 local token, attempt = redis.call('HINCRBY', job, 'token', 1), redis.call('HINCRBY', job, 'attempt', 1)
 changed(id)
 if token == 1 then tell(id, 'job.started') end

@@ -4,6 +4,7 @@ local QUEUED = 'diffam:queued'    -- zset: waiting jobs by time of acceptance
 local BELLS = 'diffam:bells'      -- zset: waiting jobs by time of the next ring
 local LEASES = 'diffam:leases'    -- zset: running jobs by end of lease
 local WORKERS = 'diffam:workers'  -- zset: warm workers by last sign of life
+local CREW = 'diffam:crew'        -- hash: what each of them says of itself
 local KINDS = {'protect', 'finetune', 'detect'}  -- each has its line and its running jobs, as in QUEUED and LEASES
 local DEADLINES = 'diffam:deadlines'  -- zset: jobs by when they are canceled unless they have come further
 local INDEX = 'diffam:index'        -- zset: all jobs by time of acceptance
@@ -90,7 +91,7 @@ local function has_enough(owner, most) return most ~= '' and at_once(owner) >= t
 local function parts(id)
   return {
     key('job', id), key('events', id), key('photo', id), key('twin', id), key('again', id), key('outbox', id),
-    key('attempts', id),
+    key('attempts', id), key('sheet', id),
   }
 end
 
@@ -154,7 +155,7 @@ local function lose(id)
   local record = redis.call('HMGET', job, 'at_risk', 'token')
   wipe_pictures(id .. ':' .. tostring(record[2]))  -- what it had staged
   if record[1] ~= '1' then redis.call('HINCRBY', job, 'attempt', -1) end
-  redis.call('HDEL', job, 'progress', 'at_risk', 'started_at')
+  redis.call('HDEL', job, 'progress', 'at_risk', 'started_at', 'worker')
 end
 
 -- Cancel the job at its next deadline: to begin by `start_by`, which a claim takes away, or to be over by `end_by`.
@@ -189,14 +190,24 @@ local function enqueue(id, fields, pictures, live_s, ring_again_s)
   watch_deadlines(id)
 end
 
+-- How jobs ended is counted by the hour. These are numbers alone, so they stay when a job is erased.
+local COUNTED_S = 25 * 3600
+
+local function count(id, status, why)
+  local counts = key('ended', string.format('%d', now() / 3600))
+  local how = {redis.call('HGET', key('job', id), 'kind'), status, why and why.code, why and (why.retryable and 1 or 0)}
+  redis.call('HINCRBY', counts, table.concat(how, ' '), 1)
+  redis.call('EXPIRE', counts, COUNTED_S)
+end
+
 -- Enter a terminal state. The upload goes now, or after retry_s where a retry may still succeed; the record after
 -- ttl_s, its tombstone some time later.  at: where ttl_s, tombstone_s, retry_s stand in ARGV
 local function close(id, status, field, value, at)
   local job, time = key('job', id), now()
   local ttl_s = tonumber(redis.call('HGET', job, 'ttl_s') or ARGV[at])
   forget(id)
-  local retry_s = tonumber(ARGV[at + 2])
-  local can_retry = retry_s > 0 and field == 'error' and cjson.decode(value).retryable
+  local retry_s, why = tonumber(ARGV[at + 2]), field == 'error' and cjson.decode(value) or nil
+  local can_retry = retry_s > 0 and why and why.retryable
     and redis.call('EXISTS', key('photo', id)) == tonumber(redis.call('HGET', job, 'has_photo') or 0)
   if can_retry then
     redis.call('SET', key('again', id), stamp(time + retry_s))
@@ -206,9 +217,11 @@ local function close(id, status, field, value, at)
   else
     wipe(key('photo', id), key('twin', id))
   end
+  wipe(key('sheet', id))
   redis.call('HDEL', job, 'progress', 'at_risk')
   redis.call('HSET', job, 'status', status, field, value,
     'finished_at', stamp(time), 'expires_at', stamp(time + ttl_s))
+  count(id, status, why)
   changed(id)
   tell(id, 'job.' .. status)
   for _, part in ipairs({'job', 'events', 'outbox', 'attempts'}) do

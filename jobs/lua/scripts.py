@@ -15,7 +15,7 @@ Blob = Literal["photo", "twin", "result", "comparison", "undo"]
 
 NAMES = (
     "accept", "before", "claim", "heartbeat", "progress", "commit", "fail", "cancel", "deadlines", "erase", "reap",
-    "release", "read", "reserve", "retry", "stage", "forget", "whose", "at_once",
+    "release", "read", "reserve", "retry", "stage", "forget", "whose", "at_once", "overview", "sheet",
     "deliveries", "settle", "redeliver", "outbox",
 )  # fmt: skip
 
@@ -25,7 +25,7 @@ def load_scripts(redis: Redis) -> dict[str, Script]:
     return {name: _script(redis, name) for name in NAMES}
 
 
-def key(kind: Blob | Literal["job", "gone", "events"], job_id: str, candidate: int = 0) -> str:
+def key(kind: Blob | Literal["job", "gone", "events", "sheet"], job_id: str, candidate: int = 0) -> str:
     """Mirrors `key` and PICTURES in prelude.lua."""
     return f"diffam:{kind}.{candidate}:{job_id}" if candidate else f"diffam:{kind}:{job_id}"
 
@@ -46,5 +46,5 @@ def needing_room() -> Iterator[None]:
 def _script(redis: Redis, name: str) -> Script:
     """Only taking new jobs may fail when the store is full: all else frees it, or keeps alive what does."""
     lua = files("jobs") / "lua"
-    head = "" if name in ("accept", "reserve", "retry") else "#!lua flags=allow-oom\n"
+    head = "" if name in ("accept", "reserve", "retry", "sheet") else "#!lua flags=allow-oom\n"
     return redis.register_script(head + (lua / "prelude.lua").read_text() + (lua / f"{name}.lua").read_text())

@@ -10,7 +10,7 @@ from diffam_client.contract.job import Job, Queue
 from jobs.errors import ErasedJob, UnknownJob
 
 TIMES = ("created_at", "start_by", "end_by", "started_at", "finished_at", "expires_at", "retry_before")
-OURS = {b"token", b"at_risk", b"ttl_s", b"has_photo", b"owner", b"traceparent"}  # between ledger and workers
+OURS = {b"token", b"at_risk", b"ttl_s", b"has_photo", b"owner", b"traceparent", b"worker"}  # between ledger and workers
 NESTED = ("input", "progress", "output", "error", "timings", "bundle", "webhook")
 
 
@@ -19,11 +19,11 @@ def read_job(read: Script, job_id: str) -> Job:
     record, is_gone, *rest = read(args=[job_id])
     if record is None:
         raise ErasedJob(job_id) if is_gone else UnknownJob(job_id)
-    retry_before, *place = rest
+    retry_before, rank, running, pace = rest
     fields = dict(zip(record[::2], record[1::2], strict=True))
     if retry_before is not None:
         fields[b"retry_before"] = retry_before
-    return job_of(job_id, fields, _queue(*place))
+    return job_of(job_id, fields, None if rank is None else place_of(rank, running, pace))
 
 
 def job_of(job_id: str, record: Mapping[bytes, bytes], queue: Queue | None) -> Job:
@@ -40,11 +40,12 @@ def job_of(job_id: str, record: Mapping[bytes, bytes], queue: Queue | None) -> J
     return Job.model_validate(field | moments | nested | {"id": job_id, "queue": queue, "timings": timings})
 
 
-def _queue(rank: int | None, running: int, pace: tuple[bytes | None, bytes | None]) -> Queue | None:
-    """eta_s: those that run, those that wait before it, and itself, at the pace of the last ones; but no job takes less
-    than it takes by itself."""
-    if rank is None:
-        return None
+def place_of(rank: int, running: int, pace: tuple[bytes | None, bytes | None]) -> Queue:
+    """The place of a job in the line of its kind. rank: from 0.
+
+    eta_s: those that run, those that wait before it, and itself, at the pace of the last ones; but no job takes less
+    than it takes by itself.
+    """
     position, (seconds, run_s) = rank + 1, pace
     if seconds is None or run_s is None:
         return Queue(position=position)

@@ -59,7 +59,7 @@ def test_imports_run_as_the_layers_say_and_every_contract_is_told() -> None:
 def test_every_package_has_its_place_among_the_layers() -> None:
     (layers,) = [each["layers"] for each in LINTER["contracts"] if "layers" in each and "containers" not in each]
     placed = {name.strip() for layer in layers for name in layer.split("|")}
-    assert placed == set(LINTER["root_packages"]) == set(PACKAGES) - {"benchmarks"}
+    assert placed == set(LINTER["root_packages"]) == set(PACKAGES) - {"benchmarks", "examples"}
 
 
 def test_the_stops_of_the_story_are_those_of_the_readme_and_have_a_page_each() -> None:

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 STOPS = sorted((DOCS / "journey").glob("*.md"))
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("examples/**/*.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -78,3 +78,10 @@ def test_a_decision_is_short_and_says_the_same_four_things(record: Path) -> None
     parts = re.findall(r"^\*{0,2}(Context|Decision|Consequences|Alternatives)\b", text, re.MULTILINE)
     assert parts == ["Context", "Decision", "Consequences", "Alternatives"]
     assert len(text.split()) <= 450
+
+
+def test_every_example_has_its_row() -> None:
+    told = (ROOT / "examples/README.md").read_text(encoding="utf-8")
+    folders = [path.name for path in (ROOT / "examples").iterdir() if path.is_dir() and path.name != "__pycache__"]
+    assert len(folders) >= 6
+    assert [name for name in folders if not re.search(rf"^\| \W{{1,2}}{name}/", told, re.MULTILINE)] == []

@@ -29,6 +29,7 @@ class Service:
     api: Client
     client: httpx.Client
     catalog: Catalog
+    settings: Settings
 
     def submit(self, photo: bytes, **asked: Any) -> Job:
         """An accepted job for `photo`, in the first look on offer unless another is named."""
@@ -73,7 +74,7 @@ def listener() -> Iterator[socket.socket]:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory, listener: socket.socket) -> Iterator[Service]:
-    """One service for the whole story; leases are short, so that a killed worker costs seconds."""
+    """One service for the whole story; leases are short, so that a killed worker costs seconds. It may tell us."""
     settings = Settings(
         _env_file=None,
         redis_url=None,
@@ -81,6 +82,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, listener: socket.socket) -
         port=0,
         lease_s=4,
         reap_every_s=0.5,
+        webhook_loopback=True,
         allowed_origins=(f"http://localhost:{listener.getsockname()[1]}",),
     )
     with (
@@ -89,7 +91,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, listener: socket.socket) -
         httpx.Client(base_url=stack.url, timeout=60) as client,
     ):
         stack.wait_until_ready()
-        yield Service(stack, api, client, read_catalog(BUNDLES / settings.bundle))
+        yield Service(stack, api, client, read_catalog(BUNDLES / settings.bundle), settings)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from io import BytesIO
 from time import sleep
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from cli.stack.stack import Stack, running_stack
 from diffam_client import BadRequest, Client, Conflict, Job, JobFailed
@@ -91,6 +93,17 @@ def test_a_new_look_is_trained_while_photos_flow_and_then_worn_without_a_restart
     progress = in_training(api, job_id)
     assert {"histogram", "impersonate", "dodge"} <= set(progress.losses or {})
     assert (progress.eta_s or 0) > 0
+    seen = client.get("/v1/admin").json()
+    (told,), (training,) = seen["workers"], seen["trainings"]
+    assert (told["facts"]["bundle"], told["facts"]["device"], told["facts"]["version"]) == (
+        "mini",
+        "cpu",
+        seen["version"],
+    )
+    assert (training["reference_id"], training["target_id"], training["progress"]["steps"]) == ("dusk", "bruno", 16)
+    assert training["curve"][-1]["terms"].keys() >= {"histogram", "impersonate", "dodge"}
+    sheet = client.get(training["sheet"]["url"])
+    assert Image.open(BytesIO(sheet.content)).size == (4 * 64, 2 * 64)
     between = api.submit(scene, reference="rose")
     os.kill(trainer(stack).pid, signal.SIGKILL)
     followed(api, between)

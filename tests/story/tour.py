@@ -14,7 +14,7 @@ from tests.story.conftest import png
 
 Answers = Iterator[tuple[str, Any]]
 AS_MANY = 2
-"""So many problems are shown of a list that has them all."""
+"""So many entries are shown of a list that is long."""
 
 
 def tour(client: httpx.Client, hook: str) -> Answers:
@@ -61,6 +61,8 @@ def _of_looks(client: httpx.Client) -> Answers:
     order = {"target_id": "aurora", "held_out": "ir152"}
     answer = client.post("/v1/references/copper/finetune", json=order, headers={"Idempotency-Key": "copper-aurora"})
     yield "finetune_queued", answer.raise_for_status().json()
+    seen = client.get("/v1/admin").raise_for_status().json()
+    yield "operations", {**seen, "hours": seen["hours"][-AS_MANY:]}
     client.post(f"/v1/jobs/{answer.json()['id']}/cancel").raise_for_status()
     again = client.post("/v1/references/copper/finetune", json=order, headers={"Idempotency-Key": "copper-aurora"})
     yield "finetune_canceled", again.raise_for_status().json()

@@ -102,7 +102,7 @@ def main() -> None:
     """Serve as `worker.main` does, without a bundle."""
     settings = Settings()
     configure_logging(settings.log_level)
-    serve(settings, PIPELINE, settings.added_to(settings.bundle))
+    serve(settings, PIPELINE, settings.bundle)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache, partial
 from time import monotonic
 
 import structlog
 import torch
+from redis.exceptions import RedisError
 
 from diffam_client.contract.job import JobError, Output, ReferenceInput, StyleInput
 from diffam_client.contract.report import OnProgress, Progress
@@ -21,13 +23,18 @@ from model_store.bundle import Bundle
 from model_store.choice import choose_bundle
 from model_store.errors import ReferenceExists, StyleExists, UnknownReference
 from model_store.opening import open_chosen
+from model_store.training.contact_sheet import ContactSheet
+from model_store.training.fine_tuning import IN_TRAINING
 from model_store.training.new_reference import add_reference
 from model_store.training.new_style import fine_tune_style
 from model_store.training.portraits import Training
+from worker.heartbeat import process_name
 from worker.outcome import Abandoned, is_ours, job_error, note_progress
 
 log = structlog.get_logger()
 
+SHEET_SHARE = 0.05
+"""Of a training's time, so much at most goes into showing how it looks."""
 STORE_UNWRITABLE = JobError(
     code="store_unwritable", message="the store of references cannot be written", retryable=True
 )
@@ -37,7 +44,7 @@ def finetune_job(
     ledger: Ledger, settings: Settings, job_id: str, work: Callable[[Claim, Ledger, Settings, OnProgress], Output]
 ) -> None:
     """Bring `job_id` to its end; a no-op when it needs nobody. `work` is stopped once nobody waits any more."""
-    claim = ledger.claim(job_id)
+    claim = ledger.claim(job_id, process_name())
     if claim is None:
         return
     started = monotonic()
@@ -122,17 +129,37 @@ def finetune(claim: Claim, ledger: Ledger, settings: Settings, on_progress: OnPr
     if not isinstance(wish, StyleInput):
         raise TypeError(f"job {claim.job_id} is about a photo")
     try:
-        _fine_tune(bundle, wish, settings, on_progress)
+        _fine_tune(bundle, wish, settings, on_progress, partial(note_sheet, ledger, claim))
     except StyleExists:
         if is_first:
             raise
     return Output(reference_id=wish.reference_id, target_id=wish.target_id)
 
 
-def _fine_tune(bundle: Bundle, wish: StyleInput, settings: Settings, on_progress: OnProgress) -> None:
+def note_sheet(ledger: Ledger, claim: Claim, step: int, sheet: bytes) -> None:
+    """Only a courtesy to the operator: a Redis that is unreachable or full does not stop the work."""
+    try:
+        ledger.keep_sheet(claim, step, sheet)
+    except RedisError as error:
+        log.warning("sheet_lost", error=type(error).__name__)
+
+
+def _fine_tune(
+    bundle: Bundle,
+    wish: StyleInput,
+    settings: Settings,
+    on_progress: OnProgress,
+    on_sheet: Callable[[int, bytes], None],
+) -> None:
+    sheet, due = cache(lambda: ContactSheet(bundle.models)), 0.0
+
     def on_loss(step: int, steps: int, losses: dict[str, float]) -> None:
+        nonlocal due
         rounded = {name: round(value, 5) for name, value in losses.items()}
         on_progress(Progress(stage="fine_tune", step=step, steps=steps, losses=rounded))
+        if (began := monotonic()) >= due:
+            on_sheet(step, sheet().wearing(IN_TRAINING))
+            due = monotonic() + (monotonic() - began) / SHEET_SHARE
 
     fine_tune_style(
         bundle,

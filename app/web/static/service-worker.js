@@ -4,8 +4,8 @@
 const SHELL = "shell";
 const HELD_MS = 60_000;
 const FILES = [
-  "album.js", "faces.js", "icon.svg", "icons-check.svg", "icons-cross.svg", "icons.svg", "key.js", "looks.js", "page.css", "page.js",
-  "phone.js", "photos.js", "problems.js", "progress.js", "result.js", "service.js", "texts.js", "worn.js",
+  "album.js", "candidates.js", "cutting.js", "faces.js", "icon.svg", "icons-check.svg", "icons-cross.svg", "icons.svg", "key.js",
+  "looks.js", "page.css", "page.js", "phone.js", "photos.js", "problems.js", "progress.js", "result.js", "service.js", "texts.js", "worn.js",
   "vendor/img-comparison-slider-8.0.7.js",
 ];
 

@@ -42,6 +42,9 @@ async function ask(path, { again = true, ...options } = {}) {
   }
 }
 
+// Of whoever has a key that is good, and may not do this.
+export const askForAnotherKey = () => askForKey(true);
+
 async function answer(path, options) {
   let response;
   try {
@@ -70,6 +73,7 @@ function pause(ms, signal) {
 const json = async (path, options) => (await ask(path, options)).json();
 
 export const readLimits = () => json("/v1/limits");
+export const readOperations = () => json("/v1/admin", { again: false });
 export const readLooks = async () => (await json("/v1/references")).references;
 
 // A picture as an address for <img>, which cannot send a key by itself.

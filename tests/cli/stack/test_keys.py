@@ -50,7 +50,7 @@ def test_a_key_is_shown_once_and_alone_on_stdout(file: Path) -> None:
 
 @pytest.mark.usefixtures("file")
 def test_wrong_words_are_told() -> None:
-    with pytest.raises(CliError, match="no scope is called root; there are submit, references, admin"):
+    with pytest.raises(CliError, match="no scope is called root; there are submit, public, references, admin"):
         diffam_keys("create", "me", "--scope", "root")
     with pytest.raises(UnknownKey, match="diffam keys list"):
         diffam_keys("revoke", "nobody")

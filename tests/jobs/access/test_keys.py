@@ -81,5 +81,7 @@ def test_keys_that_are_made_at_the_same_moment_are_all_there(file: Path) -> None
 def test_admin_may_do_everything_and_every_key_what_needs_no_scope(file: Path) -> None:
     keys = {scope: create_key(file, scope, [scope])[0] for scope in SCOPES}
     may = {scope: [wanted for wanted in SCOPES if key.may(wanted)] for scope, key in keys.items()}
-    assert may == {"submit": ["submit"], "references": ["references"], "admin": list(SCOPES)}
+    assert may == {
+        "submit": ["submit"], "public": ["submit", "public"], "references": ["references"], "admin": list(SCOPES),
+    }  # fmt: skip
     assert all(key.may(None) for key in keys.values())
