@@ -218,4 +218,5 @@ function showChoices({ parts, photos, current }) {
   parts.use.disabled = !taken || photos.some((photo) => !photo.choice);
   parts.use.textContent = count("widget.use", taken || photos.length);
   parts.another.textContent = count("widget.another", photos.length);
+  parts.another.classList.toggle("primary", isSingle && state === "failed");
 }

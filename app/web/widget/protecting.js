@@ -8,14 +8,21 @@ import { isFilm } from "/widget/files.js";
 const KEPT_S = 600; // should this tab be closed before it could have its result deleted
 const ATTRIBUTES = { effort: "diffamEffort", strength: "diffamStrength", target_id: "diffamTarget" };
 
+let reading = null;
+const knowLimits = () => (reading ??= readLimits().catch((error) => {
+  reading = null; // the next photo asks again
+  throw error;
+}));
+
 export const isAtWork = ({ state }) => ["waiting", "working"].includes(state);
 
 export const listedFor = (file) => listed(file, file.name, { state: "ready", choice: null });
 
 // The fields of POST /v1/jobs that an input's attributes say.
 export function wishOf({ dataset }) {
-  const said = Object.entries(ATTRIBUTES).filter(([, name]) => dataset[name]);
-  return { reference_id: dataset.diffamReference, output_format: "same", ...Object.fromEntries(said.map(([field, name]) => [field, dataset[name]])) };
+  const wish = { reference_id: dataset.diffamReference, output_format: "same" };
+  for (const [field, name] of Object.entries(ATTRIBUTES)) if (dataset[name]) wish[field] = dataset[name];
+  return wish;
 }
 
 export function fail(photo, error) {
@@ -28,7 +35,7 @@ export async function send(photo, wish) {
   Object.assign(photo, { state: "waiting", choice: null });
   tell(photo);
   try {
-    limits.current ??= await readLimits();
+    limits.current = await knowLimits();
   } catch (error) {
     return fail(photo, error);
   }

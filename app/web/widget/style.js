@@ -10,7 +10,7 @@ dialog {
   --accent: #6d2a5b; --on-accent: #fff; --soft: #f6e9f0; --good: #1c6b45; --fair: #865400; --poor: #a5352a;
   box-sizing: border-box; width: min(540px, calc(100vw - 24px)); max-height: calc(100dvh - 24px); padding: 22px;
   border: 1px solid var(--line-colour); border-radius: 18px; background: var(--card); color: var(--ink);
-  box-shadow: 0 8px 40px rgb(30 10 25 / .35); overflow-wrap: anywhere;
+  box-shadow: 0 8px 40px rgb(30 10 25 / .35); overflow-wrap: anywhere; scroll-padding-bottom: 120px;
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif;
 }
 @media (prefers-color-scheme: dark) {
@@ -33,6 +33,7 @@ svg { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linecap: round
 p { margin: 6px 0 0; text-wrap: pretty; }
 .quiet { color: var(--quiet); font-size: 13.5px; }
 .row { display: flex; justify-content: space-between; gap: 12px; }
+.row .quiet { white-space: nowrap; }
 .view { display: grid; place-items: center; margin: 14px 0; min-height: 64px; border-radius: 14px; overflow: hidden; background: var(--soft); }
 .view canvas { display: block; width: auto; height: auto; max-width: 100%; max-height: min(44vh, 400px); }
 .view p { margin: 0; padding: 16px; text-align: center; }
@@ -59,6 +60,12 @@ button[aria-pressed="true"] { border-color: var(--accent); background: var(--sof
 button:disabled { opacity: .5; cursor: default; }
 label { display: flex; align-items: center; gap: 8px; margin-top: 10px; font-weight: 600; }
 select { padding: 6px 10px; border: 1px solid var(--quiet); border-radius: 10px; background: var(--ground); color: var(--ink); font: inherit; }
-@media (max-width: 480px) { dialog { padding: 16px; } .footer .plain { flex: 1 1 auto; } }
+.footer { position: sticky; bottom: -22px; margin: 6px -4px 0; padding: 8px 4px; background: var(--card); }
+@media (max-width: 480px) {
+  dialog { padding: 16px; }
+  .view canvas { max-height: 34vh; }
+  .footer { bottom: -16px; }
+  .footer .plain { flex: 1 1 auto; }
+}
 @media (prefers-reduced-motion: reduce) { * { transition: none !important; } }
 `);
