@@ -140,6 +140,18 @@ def test_what_is_no_picture_passes_without_a_question(elsewhere: Opening, site: 
     assert site.digests() == [digest(document)]
 
 
+def test_a_film_is_asked_about_and_the_service_never_sees_it(elsewhere: Opening, site: Site) -> None:
+    with elsewhere("plain") as visit:
+        choose(visit.page, b"a film", kind="video/mp4", ending="mp4")
+        visit.page.wait_for_selector(ANYWAY)
+        assert "This is a film" in visit.page.inner_text("dialog")
+        assert not visit.page.is_visible("text=Try again")
+        visit.page.keyboard.press("Escape")
+        assert names(visit.page) == []
+        assert not [each for each in visit.requests if "/v1/" in each.url]
+    assert site.posts == []
+
+
 def test_a_failure_asks_and_the_original_goes_only_by_that_word(elsewhere: Opening, site: Site, blank: bytes) -> None:
     with elsewhere("plain") as visit:
         page = visit.page
