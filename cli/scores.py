@@ -12,8 +12,10 @@ from diffam_client.contract.wish import Treatment
 
 GRADES = {
     "demonstration": "It shows the method. It does not protect real people against real systems.",
-    "measured": "Measured on real people with SFace, dlib, MobileFaceNet, Faceplugin and faceres, which libraries ship "
-    "(docs/results.md). Larger and commercial systems were not tried: expect them to see more.",
+    "measured": "Measured on real people with SFace, dlib, MobileFaceNet, Faceplugin and faceres, which libraries "
+    "ship. By another photo of them, one that was not attacked still knew 9 to 15 of 100 on average, and the "
+    "keenest 34, everyday at full strength (docs/results.md). Larger and commercial systems were not tried: expect "
+    "them to see more.",
 }
 
 

@@ -1,5 +1,6 @@
 """What the page is made of: its languages, its weight, what it may load, and that it can be turned off."""
 
+import json
 import re
 import tomllib
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 from app.codes import FACTS
 from app.web.languages import chosen, languages, texts_of
+from cli.scores import GRADES
 from jobs.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -51,6 +53,21 @@ def test_whatever_the_page_says_is_there() -> None:
     counted = {about for about in SAID if f"{about}.one" in texts}
     assert len(SAID) > 80
     assert {about for about in SAID - counted if about not in texts} == set()
+
+
+def test_what_page_and_command_line_say_of_another_photo_was_measured() -> None:
+    sets = [json.loads((ROOT / f"docs/measurements/portrait_{name}.json").read_text()) for name in ("london", "lfw")]
+    lines = [line for measured in sets for line in measured["summary"] if line["method"] == "diffam"]
+    keenest = max(share for line in lines for share, _ in line["own_match_by"].values())
+    told = {
+        str(sum(line["n"] for line in lines)),
+        *(f"{100 * line['mean'][0]:.0f}" for line in lines),
+        f"{100 * keenest:.0f}",
+    }
+    assert len(told) == 4
+    for tag in languages():
+        assert told < set(re.findall(r"\d+", texts_of(tag)["verdict.another"]))
+    assert told - {"150"} < set(re.findall(r"\d+", GRADES["measured"]))
 
 
 def test_every_code_that_the_page_can_meet_has_a_sentence() -> None:
