@@ -64,9 +64,19 @@ class Service:
     traceparent: str = ""
 
     @property
+    def is_public(self) -> bool:
+        """Whether the key is everybody's, so that having it makes nobody the owner of its jobs."""
+        return isinstance(self.key, Key) and self.key.is_public
+
+    @property
     def owner(self) -> str:
         """Whose the jobs of this request are: the id of its key, or ""."""
         return self.key.id if self.key else ""
+
+    @property
+    def signed_for(self) -> str | None:
+        """Whose secret signs webhooks of those jobs: their owner's; None: nobody's, for a public key is everybody's."""
+        return None if self.is_public else self.owner
 
     @property
     def most_at_once(self) -> int | None:

@@ -170,6 +170,8 @@ def main() -> None:
     print(json.dumps(facts, indent=2))  # noqa: T201  # this is a command
     if arguments.json:
         arguments.json.write_text(json.dumps(facts, indent=2) + "\n")
+    if any(each["failures"] for each in facts["all_at_once"].values()):
+        sys.exit("somebody of the crowd was neither let in nor told when to come back")
 
 
 if __name__ == "__main__":

@@ -133,3 +133,17 @@ def test_noise_on_real_people_is_told_as_measured() -> None:
     assert {share[name] for name in noise} == {1.0}
     least = min(share[f"{name}_psnr"] for name in noise)
     assert f"left {100 * least:.1f} % or more known at our PSNR; we left {100 * share['diffam']:.1f} %" in told
+
+
+def test_how_soon_a_photo_is_accepted_was_measured_and_keeps_its_bound() -> None:
+    measured = json.loads((ROOT / "docs/measurements/accept.json").read_text())
+    told = " ".join(RESULTS.split("## How soon a photo is accepted")[1].split("\n## ")[0].split())
+    soon = {name: each["service"]["p95_ms"] for name, each in measured["one_by_one"].items()}
+    assert soon["jpeg_3_megapixels"] <= 150
+    assert f"commit `{measured['commit']}`" in told
+    assert f"JPEG of 1 MB with 3 megapixels {soon['jpeg_3_megapixels']:.0f} ms" in told
+    assert f"WebP of .6 MB with 3 megapixels {soon['webp_3_megapixels']:.0f} ms" in told
+    assert f"JPEG of .9 MB with 12 megapixels {soon['jpeg_12_megapixels']:.0f} ms" in told
+    crowd = measured["all_at_once"]["service"]
+    assert (measured["clients"], crowd["answers"]["202"], crowd["failures"]) == (200, 200, {})
+    assert f"after {crowd['answers']['503']} answers of 503 with `Retry-After`" in told

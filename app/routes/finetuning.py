@@ -69,7 +69,7 @@ async def add_reference(request: Request, service: ServiceDep, sending: Sending)
             with noted(refused):
                 check_name(service.catalog, sent.known["reference_id"])
         if not made:
-            refused += await webhook_refusals(service.settings, service.owner, sent.known)
+            refused += await webhook_refusals(service.settings, service.signed_for, sent.known)
             made = await _reference_job(service, once, sent.accept(refused), sending)
     return await accepted(service, made, sending.prefer)
 
@@ -99,7 +99,7 @@ async def fine_tune_style(
         once, made = await recognised(service, once, request, order, {})
         if not made:
             asked = _style_asked(service, reference_id, order)
-            if refused := await webhook_refusals(service.settings, service.owner, dict(order)):
+            if refused := await webhook_refusals(service.settings, service.signed_for, dict(order)):
                 raise field_problem(refused)
             made = await service.enqueue(NewJob(asked, service.bundle, FINETUNE, once, _terms(order, sending)))
     return await accepted(service, made, sending.prefer)

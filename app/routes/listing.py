@@ -13,7 +13,6 @@ from app.openapi.problems import problems
 from app.problem import Problem
 from app.service import ServiceDep
 from diffam_client.contract.job import Jobs, Kind, Status
-from jobs.access.keys import Key
 from jobs.reading.listing import Wanted
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -40,7 +39,7 @@ async def list_jobs(service: ServiceDep, query: Annotated[JobsQuery, Query()]) -
     Where no keys are asked for, all jobs; and 403 if a proxy lets others in: whoever knows a job's id may read it.
     So for a public key, which is everybody's.
     """
-    if isinstance(service.key, Key) and service.key.is_public:
+    if service.is_public:
         raise Problem("listing_closed", "a public key is everybody's, so it lists nobody's jobs")
     if service.key is None and service.settings.behind_proxy:
         raise Problem("listing_closed", "there are no keys that tell whose jobs are whose")

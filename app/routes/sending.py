@@ -95,7 +95,7 @@ async def _made(request: Request, service: Service, once: Once | None, sending: 
         refused = not_on_offer(service, catalog, sent.known)
         if not sent.known.get("store", True) and not wait_s:
             refused.append(FieldError(param="store", code="invalid_field", detail=NOT_WAITED_FOR))
-        refused += await webhook_refusals(service.settings, service.owner, sent.known)
+        refused += await webhook_refusals(service.settings, service.signed_for, sent.known)
         refused += _not_undone(sent.known, may_come_again=once is not None)
         form = sent.accept(refused)
         submission, terms = form.fields, form.fields.terms(sending.cancel_after, wait_s)

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 
 import structlog
 from anyio import CapacityLimiter, to_thread
-from redis.exceptions import RedisError
 
 from jobs.ledger import Ledger
 
 log = structlog.get_logger()
 
 ROUND_S = 0.2
-"""Of one read at most: so long a job that somebody begins to wait for is not looked at yet, nor one that is erased."""
+"""Of one read at most: so long a job that somebody begins to wait for is not looked at yet, nor one that is erased.
+And of the pause after a read that found something: who waits for a job that runs is woken five times a second at most.
+"""
 
 
 @dataclass(eq=False)
@@ -32,7 +33,7 @@ class Changes:
         self._reading: asyncio.Task[None] | None = None
 
     async def after(self, job_id: str, revision: int) -> None:
-        """Return once the job has changed after that revision, is gone, or Redis cannot say: whoever reads it is told.
+        """Return once the job has changed after that revision, is gone, or nobody can say: whoever reads it is told.
 
         Now and then it returns for nothing.
         """
@@ -52,9 +53,11 @@ class Changes:
                 known[each.job_id] = min(each.revision, known.get(each.job_id, each.revision))
             try:
                 changed = await to_thread.run_sync(self._ledger.changed, known, ROUND_S, limiter=self._thread)
-            except RedisError as error:
+            except Exception as error:  # nobody may be left waiting; who waits looks at its job, and meets the error
                 log.warning("changes_unread", error=type(error).__name__)
                 changed = frozenset(known)
             for each in [each for each in self._waiting if each.job_id in changed]:
                 self._waiting.discard(each)
                 each.is_over.set()
+            if changed:
+                await asyncio.sleep(ROUND_S)

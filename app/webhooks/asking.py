@@ -15,12 +15,13 @@ from jobs.settings import Settings
 from jobs.webhooks.secrets import read_secrets
 
 UNSIGNED = "the operator has made no secret that signs webhooks of yours: `diffam webhooks secret`"
+EVERYBODYS = "a public key is everybody's, and nothing is signed for everybody"
 NOWHERE = "webhook_events needs a webhook_url"
 NOT_STORED = "what is not stored cannot be told of: its job is erased with the answer"
 
 
-async def webhook_refusals(settings: Settings, owner: str, known: Mapping[str, Any]) -> list[FieldError]:
-    """Why its fields are refused. known: the well-formed ones.  owner: the id of the key, or "".
+async def webhook_refusals(settings: Settings, owner: str | None, known: Mapping[str, Any]) -> list[FieldError]:
+    """Why its fields are refused. known: the well-formed ones.  owner: the id of the key, or ""; None: it is public.
 
     Raises WebhookSecretsDamaged, OSError.
     """
@@ -31,7 +32,9 @@ async def webhook_refusals(settings: Settings, owner: str, known: Mapping[str, A
     refused = []
     if detail := _why_not(httpx.URL(url), loopback=settings.webhook_loopback):
         refused.append(FieldError(param="webhook_url", code="webhook_forbidden", detail=detail))
-    if not (await run_in_threadpool(read_secrets, settings.webhooks)).get(owner):
+    if owner is None:
+        refused.append(FieldError(param="webhook_url", code="webhooks_off", detail=EVERYBODYS))
+    elif not (await run_in_threadpool(read_secrets, settings.webhooks)).get(owner):
         refused.append(FieldError(param="webhook_url", code="webhooks_off", detail=UNSIGNED))
     if not known.get("store", True):
         refused.append(FieldError(param="webhook_url", code="invalid_field", detail=NOT_STORED))

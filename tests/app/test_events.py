@@ -5,16 +5,18 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import anyio
 import httpx
 import psutil
 import pytest
 from redis import Redis
 
 from app.routes import events
+from app.serving.changes import ROUND_S, Changes
 from diffam_client.contract.job import BundleName, DetectInput, Job, JobError
 from diffam_client.contract.report import Progress
 from jobs.finished import Protected
@@ -179,6 +181,53 @@ def test_many_who_wait_cost_the_web_process_next_to_nothing(settings: Settings, 
             assert ledger.cancel(job_id)
         for raw in streams:
             assert b'"status":"canceled"' in until(raw, b'"status":"canceled"')
+
+
+def test_a_job_that_runs_wakes_who_waits_five_times_a_second_at_most(
+    client: httpx.Client, ledger: Ledger, redis: Redis
+) -> None:
+    job_id = ledger.accept(NewJob(DETECTED, BUNDLE), b"png").job_id
+    claim = ledger.claim(job_id)
+    assert claim is not None
+    with stream(client, f"/v1/jobs/{job_id}/events") as told:
+        next(told)
+        before, began = reads(redis), time.monotonic()
+        for step in range(100):
+            assert ledger.progress(claim, Progress(stage="detect", step=step, steps=100))
+            time.sleep(0.01)
+        seconds = time.monotonic() - began
+        assert 2 <= reads(redis) - before <= 2 + 2 * seconds / ROUND_S
+        assert ledger.cancel(job_id)
+        seen = [each.id for each in told]
+    assert seen == [str(number) for number in range(2, 104)]
+
+
+def reads(redis: Redis) -> int:
+    """How often the server was asked to wait for changes."""
+    told: Any = redis.info("commandstats")
+    return int(told["cmdstat_xread"]["calls"])
+
+
+def test_a_stream_that_read_more_than_the_store_remembers_ends_with_its_job(client: httpx.Client, post: Post) -> None:
+    here = post().json()["links"]["self"]
+    with stream(client, here, "999") as told:
+        assert client.post(f"{here}/cancel").is_success
+        assert [each.data["status"] for each in told] == ["canceled"]
+
+
+class Broken:
+    """A ledger with a mistake in it."""
+
+    def changed(self, _revisions: Mapping[str, int], _patience_s: float) -> frozenset[str]:
+        raise RuntimeError("a mistake of ours")
+
+
+@pytest.mark.anyio
+async def test_a_mistake_of_ours_leaves_nobody_waiting() -> None:
+    changes = Changes(cast("Ledger", Broken()))
+    for _ in range(2):
+        with anyio.fail_after(5):
+            await changes.after("a job", 1)
 
 
 def until(raw: socket.socket, word: bytes) -> bytes:

@@ -207,3 +207,15 @@ def test_the_document_tells_what_is_sent(settings: Settings) -> None:
     form = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert {"webhook_url", "webhook_events", "client_ref"} < form["properties"].keys()
     assert form["properties"]["webhook_url"]["format"] == "uri"
+
+
+def test_nobody_is_told_for_a_public_key_also_where_it_has_a_secret(
+    serve: Serve, settings: Settings, redis: Redis, jpeg: bytes
+) -> None:
+    assert redis.ping()
+    key, secret = create_key(settings.keys, "a page", ["public"])
+    assert secret_of(settings.webhooks, key.id)
+    form: dict[str, Any] = {"files": {"photo": jpeg}, "data": {"reference_id": "rose", "webhook_url": URL}}
+    with serve(settings) as client:
+        refused = Holder(client, key, secret).ask("POST", "/v1/jobs", **form)
+    assert wrong(refused) == ("webhooks_off", "webhook_url")
