@@ -49,7 +49,7 @@ test: $(STAMP)
 	$(BIN)/pytest $(SPREAD)
 
 test-browser: $(STAMP)
-	@command -v chromium google-chrome >/dev/null || { echo "A Chromium is needed: apt-get install chromium, or your system's own"; exit 1; }
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install --yes chromium; } || { echo "A Chromium is needed: apt-get install chromium, or your system's own"; exit 1; }
 	$(BIN)/pytest -m browser tests/browser
 
 durations: $(STAMP)

@@ -1,14 +1,18 @@
 """A real browser: the system's Chromium, driven by Playwright."""
 
+import os
+import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, sync_playwright
 
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -17,6 +21,10 @@ QUIET = (
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 OF_THE_NETWORK = "Failed to load resource"
 """How Chromium's console tells of answers that are no 200; the tests look at those themselves."""
+
+PICTURES = Path(__file__).parents[1] / "out/browser"
+"""What the tests saw last; git knows nothing of it."""
+seen: Counter[str] = Counter()
 
 
 @dataclass
@@ -62,6 +70,14 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def keep(page: Page) -> None:
+    """A picture of the page as a test leaves it, for people to look at."""
+    name = re.sub(r"\W+", "_", os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].rsplit(" ", 1)[0]).strip("_")
+    seen[name] += 1
+    with suppress(Error):  # it may be gone already
+        page.screenshot(path=PICTURES / f"{name}_{seen[name]}.png", full_page=True)
+
+
 @contextmanager
 def visiting(browser: Browser, url: str, awaited: str = ".look", service: str = "", **context: Any) -> Iterator[Visit]:
     """The page at that address, in a window of its own.
@@ -77,6 +93,9 @@ def visiting(browser: Browser, url: str, awaited: str = ".look", service: str = 
         visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
         visit.page.goto(url)
         visit.page.wait_for_selector(awaited, state="attached")
-        yield visit
+        try:
+            yield visit
+        finally:
+            keep(visit.page)
         assert visit.origins() == {"{0.scheme}://{0.netloc}".format(urlsplit(url)), service} - {""}
         assert visit.complaints == []

@@ -21,6 +21,7 @@ def test_several_photos_are_protected_taken_and_deleted_together(visit: Visiting
         page.click(".job >> nth=1")
         assert page.inner_text("#picture-title") == "1-me.png"
         assert page.locator("#reports table").count() == 2
+        page.wait_for_function("() => document.getElementById('look-told').textContent", timeout=60_000)  # in its turn
         taken = []
         page.on("download", lambda download: taken.append(download.suggested_filename))
         page.click("#download-all")

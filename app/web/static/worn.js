@@ -7,7 +7,7 @@ import { makeOnce } from "./service.js";
 import { say } from "./texts.js";
 
 const worn = new Map(); // by file: the addresses of pictures, by look
-let isAtWork = false;
+let last = Promise.resolve(); // photo after photo
 
 export function showWorn(photo) {
   const own = worn.get(photo.file);
@@ -16,9 +16,11 @@ export function showWorn(photo) {
 }
 
 // Makes what is missing for that photo's face, one at a time, and only while nobody waits for a photo.
-export async function wearLooks(photo) {
-  if (isAtWork) return;
-  isAtWork = true;
+export function wearLooks(photo) {
+  last = last.then(() => wear(photo));
+}
+
+async function wear(photo) {
   try {
     const face = photo.job.output.faces.find((each) => each.status === "protected");
     if (!face) return;
@@ -33,8 +35,6 @@ export async function wearLooks(photo) {
     }
   } catch {
     // Nobody asked for these: the pictures of the looks on other people stay where they are.
-  } finally {
-    isAtWork = false;
   }
 }
 
