@@ -28,6 +28,18 @@ def schema_of(document: Schema, name: str) -> Any:
     return document["components"]["schemas"][name]
 
 
+def fields_of(document: Schema, name: str) -> Any:
+    return schema_of(document, name)["properties"]
+
+
+def answers_of(document: Schema, path: str, method: str = "get") -> Any:
+    return document["paths"][path][method]["responses"]
+
+
+def stream_of(document: Schema) -> Any:
+    return answers_of(document, "/v1/jobs/{job_id}/events")["200"]["content"]["text/event-stream"]
+
+
 def test_nothing_that_was_promised_is_gone(released: Schema) -> None:
     assert list(broken(released, today())) == [], ASK_FIRST
 
@@ -64,6 +76,72 @@ CHANGES: list[tuple[Change, str]] = [
         lambda d: form_of(d)["properties"]["quality"].update(type="string"),
         "POST /v1/jobs: body multipart/form-data: quality may not be integer any more",
     ),
+    (
+        lambda d: form_of(d)["properties"]["regions"].update(pattern="^(lips|eyes)$"),
+        "POST /v1/jobs: body multipart/form-data: regions has another pattern: "
+        "^(lips|eyes|skin)(,(lips|eyes|skin))*$ was, ^(lips|eyes)$ is",
+    ),
+    (
+        lambda d: form_of(d)["properties"]["strength"].update(exclusiveMinimum=0),
+        "POST /v1/jobs: body multipart/form-data: strength has a narrower exclusiveMinimum: None was, 0 is",
+    ),
+    (
+        lambda d: form_of(d)["properties"]["quality"].update(exclusiveMaximum=90),
+        "POST /v1/jobs: body multipart/form-data: quality has a narrower exclusiveMaximum: None was, 90 is",
+    ),
+    (
+        lambda d: d["paths"]["/v1/jobs/{job_id}/retry"]["post"].update(requestBody={"required": True}),
+        "POST /v1/jobs/{job_id}/retry: body is needed now",
+    ),
+    (
+        lambda d: d["paths"]["/v1/jobs"]["post"].update(security=[{"key": ["admin"]}, {}]),
+        "POST /v1/jobs is not open to {'key': ['submit']} any more",
+    ),
+    (
+        lambda d: d["paths"]["/v1/limits"]["get"]["security"].remove({}),
+        "GET /v1/limits is not open to everybody any more",
+    ),
+    (lambda d: answers_of(d, "/v1/jobs", "post").pop("409"), "POST /v1/jobs answers 409 no more"),
+    (
+        lambda d: answers_of(d, "/v1/jobs", "post")["409"]["content"]["application/problem+json"].pop("examples"),
+        "POST /v1/jobs 409 is never request_in_progress",
+    ),
+    (
+        lambda d: answers_of(d, "/v1/jobs/{job_id}/result")["200"]["content"].pop("image/avif"),
+        "GET /v1/jobs/{job_id}/result 200 is image/avif no more",
+    ),
+    (
+        lambda d: answers_of(d, "/v1/jobs", "post")["202"]["headers"].pop("Location"),
+        "POST /v1/jobs 202.Location is gone",
+    ),
+    (lambda d: fields_of(d, "ProblemDocument").pop("code"), "GET /v1/limits 401.code is gone"),
+    (lambda d: fields_of(d, "ProblemDocument").pop("errors"), "POST /v1/jobs 422.errors is gone"),
+    (
+        lambda d: fields_of(d, "Job")["status"].update(enum=["queued", "running", "done"]),
+        "GET /v1/jobs/{job_id} 200.status is never canceled, failed, succeeded",
+    ),
+    (
+        lambda d: fields_of(d, "Survival").pop("found_again"),
+        "GET /v1/jobs/{job_id} 200.output.faces[].survival.*.found_again is gone",
+    ),
+    (
+        lambda d: fields_of(d, "Event").pop("progress"),
+        "GET /v1/jobs/{job_id}/events 200.data content.progress is gone",
+    ),
+    (
+        lambda d: stream_of(d).update(itemSchema={"type": "object"}),
+        "GET /v1/jobs/{job_id}/events 200.data is gone",
+    ),
+    (
+        lambda d: stream_of(d).update(schema=stream_of(d).pop("itemSchema")),
+        "GET /v1/jobs/{job_id}/events 200 has no itemSchema any more",
+    ),
+    (lambda d: d["webhooks"].pop("job.failed"), "webhook job.failed is gone"),
+    (lambda d: fields_of(d, "JobEvent").pop("client_ref"), "webhook job.failed.data.client_ref is gone"),
+    (
+        lambda d: schema_of(d, "Challenge")["required"].append("secret"),
+        "webhook endpoint.verification: 200: body application/json: secret is needed now",
+    ),
 ]
 
 
@@ -82,4 +160,9 @@ def test_what_is_added_breaks_nothing(released: Schema) -> None:
     schema_of(changed, "Limits")["properties"]["colours"] = {"type": "string"}
     schema_of(changed, "Job")["properties"]["status"]["enum"].append("paused")
     changed["paths"]["/v1/more"] = changed["paths"]["/v1/limits"]
+    del form_of(changed)["properties"]["undo_key"]["pattern"]
+    changed["paths"]["/v1/jobs"]["post"]["security"] = [{"key": []}, {}]
+    del changed["paths"]["/v1/limits"]["get"]["security"]
+    fields_of(changed, "JobEvent")["attempt"] = {"type": "integer"}
+    changed["webhooks"]["job.paused"] = changed["webhooks"]["job.failed"]
     assert list(broken(released, changed)) == []

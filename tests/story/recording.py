@@ -106,6 +106,34 @@ def differences(then: Any, now: Any, place: str = "job") -> list[str]:
             return [] if (type(then), then) == (type(now), now) else [f"{place}: {then!r} is {now!r}"]
 
 
+def stale(answers: dict[str, Any]) -> list[str]:
+    """Where the recorded examples of that name have other fields, or other kinds of values, than these answers."""
+    examples = json.loads(RECORDED.read_text())
+    return [each for name, now in answers.items() for each in unlike(examples[name], now, name)]
+
+
+def unlike(then: Any, now: Any, place: str) -> list[str]:
+    """Where the two have other fields or kinds of values. What is null or empty in one of them may be anything."""
+    match then, now:
+        case (None, _) | (_, None):
+            return []
+        case dict(), dict():
+            lost = [f"{place}.{key} is in one only" for key in sorted(then.keys() ^ now.keys())]
+            kept = sorted(then.keys() & now.keys())
+            return lost + [each for key in kept for each in unlike(then[key], now[key], f"{place}.{key}")]
+        case list(), list():
+            return [found for first in then[:1] for each in now for found in unlike(first, each, f"{place}[]")]
+        case str(), str() if "data: " in then:
+            return unlike(_events(then), _events(now), place)
+        case _:
+            return [] if type(then) is type(now) else [f"{place}: {then!r} is {now!r}"]
+
+
+def _events(stream: str) -> list[Any]:
+    """What the events of a stream hold."""
+    return [json.loads(line.removeprefix("data: ")) for line in stream.splitlines() if line.startswith("data: ")]
+
+
 def main() -> None:
     """Start a service, make every request, keep the answers."""
     FOLDER.mkdir(exist_ok=True)

@@ -20,7 +20,9 @@ from diffam_client.contract.report import Progress
 from jobs.settings import Settings
 from model_store.catalog import BUNDLES
 from tests.story.conftest import followed, made
+from tests.story.recording import stale
 from tests.story.test_journey import pixels
+from tests.story.tour import of_looks
 
 LOOK = BUNDLES / "mini/references/ember"
 ORDER = {"target_id": "bruno", "held_out": "ir152"}
@@ -57,9 +59,19 @@ def add(client: httpx.Client, name: str, picture: bytes, bare: bytes | None = No
 
 
 @pytest.fixture(scope="module")
-def dusk(api: Client) -> Job:
+def answers(client: httpx.Client) -> dict[str, Any]:
+    """What was said as `dusk` was added."""
+    return dict(of_looks(client, "dusk"))
+
+
+@pytest.fixture(scope="module")
+def dusk(api: Client, answers: dict[str, Any]) -> Job:
     """A look of our own, added from a picture; its bare twin is made by removal."""
-    return followed(api, api.add_reference("dusk", LOOK / "look.png", title="Dusk"))
+    return followed(api, answers["reference_queued"]["id"])
+
+
+def test_the_examples_of_the_document_are_what_the_service_answers(answers: dict[str, Any]) -> None:
+    assert stale(answers) == []
 
 
 def in_training(api: Client, job_id: str) -> Progress:

@@ -19,19 +19,26 @@ AS_MANY = 2
 
 def tour(client: httpx.Client, hook: str) -> Answers:
     """Answers by the name of their example. hook: takes webhooks."""
-    yield from _of_photos(client, hook)
-    yield from _of_looks(client)
+    yield from of_photos(client, hook)
+    yield from of_looks(client, "copper")
+    client.delete("/v1/references/copper").raise_for_status()
+    yield from of_offers(client)
+
+
+def of_offers(client: httpx.Client) -> Answers:
+    """What the service has and how it is."""
     for name, path in {
         "references": "/v1/references", "targets": "/v1/targets", "limits": "/v1/limits", "alive": "/livez",
         "ready": "/readyz", "v2_live": "/v2/health/live", "v2_ready": "/v2/health/ready",
-        "jobs": "/v1/jobs?limit=1", "problem": "/problems/face_unknown",
+        "problem": "/problems/face_unknown",
     }.items():  # fmt: skip
         yield name, client.get(path).raise_for_status().json()
     told = client.get("/problems").raise_for_status().json()
     yield "problems", {"problems": told["problems"][:AS_MANY]}
 
 
-def _of_photos(client: httpx.Client, hook: str) -> Answers:
+def of_photos(client: httpx.Client, hook: str) -> Answers:
+    """Jobs as they wait, run and end. hook: takes webhooks."""
     photo = {"photo": png(demo_scene(seed=1, size=512))}
     wish = {"reference_id": "rose"}
     told = {"webhook_url": hook, "client_ref": "holiday/0042"}
@@ -53,20 +60,23 @@ def _of_photos(client: httpx.Client, hook: str) -> Answers:
     yield "events", client.get(f"/v1/jobs/{waiting['id']}/events").raise_for_status().text
 
 
-def _of_looks(client: httpx.Client) -> Answers:
+def of_looks(client: httpx.Client, look: str) -> Answers:
+    """A look of that id, which stays, and the order of a style for it, which is canceled."""
     picture = {"picture": client.get("/v1/references/ember/image").raise_for_status().content}
-    added = _sent(client, "/v1/references", {"reference_id": "copper", "title": "Copper"}, picture)
+    added = _sent(client, "/v1/references", {"reference_id": look, "title": look.title()}, picture)
     yield "reference_queued", added
     yield "reference_added", _until(client, added, _is_over)
+    ordered = f"/v1/references/{look}/finetune"
     order = {"target_id": "aurora", "held_out": "ir152"}
-    answer = client.post("/v1/references/copper/finetune", json=order, headers={"Idempotency-Key": "copper-aurora"})
+    once = {"Idempotency-Key": f"{look}-aurora"}
+    answer = client.post(ordered, json=order, headers=once)
     yield "finetune_queued", answer.raise_for_status().json()
     seen = client.get("/v1/admin").raise_for_status().json()
     yield "operations", {**seen, "hours": seen["hours"][-AS_MANY:]}
     client.post(f"/v1/jobs/{answer.json()['id']}/cancel").raise_for_status()
-    again = client.post("/v1/references/copper/finetune", json=order, headers={"Idempotency-Key": "copper-aurora"})
+    again = client.post(ordered, json=order, headers=once)
     yield "finetune_canceled", again.raise_for_status().json()
-    client.delete("/v1/references/copper").raise_for_status()
+    yield "jobs", client.get("/v1/jobs?limit=1").raise_for_status().json()
 
 
 def _sent(
