@@ -35,10 +35,11 @@ async function converse(input, files, onFailed) {
   const { dialog, host } = talk.parts;
   const onChange = ({ detail: photo }) => talk.photos.includes(photo) && changed(talk, photo, onFailed);
   changes.addEventListener("change", onChange);
-  const ticking = setInterval(() => show(talk), TICK_MS);
   document.documentElement.append(host);
   dialog.showModal();
+  let ticking = null;
   const answer = await new Promise((resolve) => {
+    ticking = setInterval(() => (host.isConnected ? show(talk) : resolve(false)), TICK_MS); // the page may take it away
     wire(talk, input, resolve);
     begin(talk);
   });
@@ -50,7 +51,9 @@ async function converse(input, files, onFailed) {
   return outcome;
 }
 
-const isTaken = ({ choice }) => ["protected", "original"].includes(choice);
+// `choice` is the person's word, "original" or "left"; without one, what could be protected is taken.
+const isDecided = ({ choice, state }) => Boolean(choice) || state === "done";
+const isTaken = (photo) => isDecided(photo) && photo.choice !== "left";
 
 function outcomeOf(photo) {
   if (photo.choice === "original") return { file: photo.file, protected: false };
@@ -78,10 +81,10 @@ function offer(talk, looks) {
 
 function changeLook(talk, reference_id) {
   const place = talk.photos.indexOf(talk.current);
-  const files = talk.photos.map((photo) => photo.file);
+  const { photos } = talk;
   talk.wish = { ...talk.wish, reference_id };
-  talk.photos.forEach(leave);
-  talk.photos = files.map(listedFor);
+  photos.forEach(leave);
+  talk.photos = photos.map(({ file, choice }) => Object.assign(listedFor(file), { choice }));
   talk.current = talk.photos[place];
   for (const photo of talk.photos) send(photo, talk.wish);
 }
@@ -94,7 +97,7 @@ function wire(talk, input, resolve) {
   };
   const decide = (choice) => {
     const { current, photos } = talk;
-    current.choice = current.choice === choice ? usual(current) : choice;
+    current.choice = current.choice === choice ? null : choice;
     if (photos.length === 1) over(true);
     else show(talk);
   };
@@ -107,16 +110,16 @@ function wire(talk, input, resolve) {
   });
   original.addEventListener("click", () => decide("original"));
   leaveOut.addEventListener("click", () => decide("left"));
-  again.addEventListener("click", () => send(talk.current, talk.wish));
+  again.addEventListener("click", () => {
+    talk.current.choice = null;
+    send(talk.current, talk.wish);
+  });
   look.addEventListener("change", () => changeLook(talk, look.value));
 }
-
-const usual = ({ state }) => (state === "done" ? "protected" : null);
 
 function changed(talk, photo, onFailed) {
   if (photo.state !== photo.lastState) {
     photo.lastState = photo.state;
-    photo.choice = usual(photo);
     if (photo.state === "failed") onFailed({ name: photo.name, code: photo.error.code, message: photo.error.message });
     if (photo.state === "failed" && talk.photos.every((each) => each === photo || !isAtWork(each))) talk.current = photo;
   }
@@ -214,8 +217,8 @@ function showChoices({ parts, photos, current }) {
     parts.original.setAttribute("aria-pressed", String(choice === "original"));
     parts.leaveOut.setAttribute("aria-pressed", String(choice === "left"));
   }
-  parts.use.hidden = isSingle && choice !== "protected";
-  parts.use.disabled = !taken || photos.some((photo) => !photo.choice);
+  parts.use.hidden = isSingle && !taken;
+  parts.use.disabled = !taken || !photos.every(isDecided);
   parts.use.textContent = count("widget.use", taken || photos.length);
   parts.another.textContent = count("widget.another", photos.length);
   parts.another.classList.toggle("primary", isSingle && state === "failed");

@@ -1,12 +1,15 @@
 // Files as somebody chose them: which are pictures, and what the protected ones are called.
 
-const HEAD_BYTES = 12;
+const HEAD_BYTES = 512;
+const UNNAMED = ["", "application/octet-stream"];
 const ENDINGS = { jpeg: ["jpg", "jpeg", "jpe", "jfif"], heic: ["heic", "heif"] };
 
-// Whether it may show a face: by its type, or by its first bytes, because systems name the types of few formats.
+// Whether it may show a face: by its type, or by its first bytes. Systems name the types of few formats, so one without a
+// name may, unless it is a PDF or text, which has no control characters.
 export async function isPicture(file) {
   if (/^(image|video)\//.test(file.type)) return true;
   const head = String.fromCharCode(...new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer()));
+  if (UNNAMED.includes(file.type)) return !/^(%PDF|[^\0-\x08\x0e-\x1a\x1c-\x1f\x7f]*$)/.test(head);
   return /^(\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|BM|II\*\0|MM\0\*|....ftyp)/s.test(head);
 }
 

@@ -32,7 +32,7 @@ export function fail(photo, error) {
 
 export async function send(photo, wish) {
   if (isFilm(photo.file)) return fail(photo, new Refused("film"));
-  Object.assign(photo, { state: "waiting", choice: null });
+  photo.state = "waiting";
   tell(photo);
   try {
     limits.current = await knowLimits();
