@@ -36,7 +36,7 @@ TOLD = """() => { window.told = [];
     for (const name of ["protecting", "protected", "failed", "canceled"])
         window.addEventListener(`diffam:${name}`, ({detail}) => window.told.push([name, detail])); }"""
 IN_THE_DIALOG = {"fromShadowDom": ["html > div", "dialog"]}
-PLACES = {
+UNSEEN = {
     "no document": "() => { open = () => input.click(); }",
     "no document, by an event": "() => { open = () => input.dispatchEvent(new MouseEvent('click')); }",
     "no document, by its picker": "() => { open = () => input.showPicker(); }",
@@ -46,7 +46,7 @@ PLACES = {
         open = () => label.click();
     }""",
 }
-ROOTS = {
+SEEN = {
     "an open root": "() => host.attachShadow({mode: 'open'}).append(form)",
     "a closed root": "() => host.attachShadow({mode: 'closed'}).append(form)",
     "a root written in HTML": """() => {
@@ -55,6 +55,11 @@ ROOTS = {
         host.setHTMLUnsafe(policy.createHTML(html));
         form = host.firstChild.shadowRoot.firstChild;
         input = form.firstChild;
+    }""",
+    "a form, before it is for files": """() => {
+        input.type = "text";
+        host.append(form);
+        setTimeout(() => { input.type = "file"; });
     }""",
     "another realm": """() => {
         const frame = document.createElement("iframe");
@@ -345,8 +350,8 @@ def test_a_form_whose_input_was_replaced_and_given_up_is_not_sent_later(
 
 def place(page: Page, where: str) -> None:
     """Make a form with an input there, which the widget enables where it can see it."""
-    page.evaluate(MADE, where in PLACES)
-    page.evaluate((PLACES | ROOTS)[where])
+    page.evaluate(MADE, where in UNSEEN)
+    page.evaluate((UNSEEN | SEEN)[where])
     page.evaluate(WATCHED)
     page.wait_for_function("() => !input.disabled")
 
@@ -368,13 +373,13 @@ def test_wherever_the_input_is_no_script_sees_the_original(elsewhere: Opening) -
     sent = "() => new FormData(form).getAll('photo').length"
     with elsewhere("plain") as visit:
         page = visit.page
-        for where in PLACES | ROOTS:
+        for where in UNSEEN | SEEN:
             place(page, where)
             choose_there(page, "video/mp4", b"a film")
             page.keyboard.press("Escape")
             expect(page.locator("dialog")).to_have_count(0)
             assert page.evaluate("() => [seen, input.files.length]") == [[], 0], where
-            if where in ROOTS:
+            if where in SEEN:
                 page.evaluate(put)
                 assert page.evaluate(sent) == 0, where
                 page.evaluate("() => form.remove()")
