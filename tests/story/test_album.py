@@ -69,8 +69,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     Image.new("RGB", (200, 150), "teal").save(album / "wall.png")
     (album / "notes.txt").write_text("a list of names")
     with subprocess.Popen([DIFFAM, *words(album, out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
-        journal = out / NAME
-        assert eventually(lambda: journal.is_file() and journal.read_text().count("\n") >= 1, timeout_s=200)
+        assert eventually(lambda: written(out), timeout_s=200)
         os.kill(first.pid, signal.SIGKILL)
     early = written(out)
     answer = CliRunner().invoke(app, words(album, out))

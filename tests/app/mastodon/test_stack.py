@@ -1,6 +1,7 @@
 """The whole way as people go it: the page's example, the facade, a worker process, and the instance at the end."""
 
 import re
+from contextlib import chdir
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,23 +18,21 @@ PAGE = (Path(__file__).parents[3] / "docs/mastodon.md").read_text(encoding="utf-
 
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in.*me.png")  # the library leaves the file open
-def test_the_example_of_the_page_posts_a_protected_picture(
-    instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_example_of_the_page_posts_a_protected_picture(instance: Instance, tmp_path: Path) -> None:
     (example,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     (tmp_path / "mini").mkdir()
     (tmp_path / "mini" / "bundle.toml").write_text(MANIFEST)
     settings = own_settings(tmp_path, tmp_path / "data").model_copy(update={"mastodon_url": instance.url})
     photo = shot(0, 0, 96)
     (tmp_path / "me.png").write_bytes(photo)  # which keeps every pixel
-    monkeypatch.chdir(tmp_path)
     with running_stack(settings, print, STAND_IN) as stack:
         stack.wait_until_ready()
         for told, here in {"http://127.0.0.1:8000": stack.url, '"..."': repr(TOKEN), "me.jpg": "me.png"}.items():
             assert example.count(told) == 1
             example = example.replace(told, here)
         names: dict[str, Any] = {}
-        exec(compile(example, "docs/mastodon.md", "exec"), names)  # noqa: S102
+        with chdir(tmp_path):
+            exec(compile(example, "docs/mastodon.md", "exec"), names)  # noqa: S102
         logs = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
     (posted,) = instance.media.values()
     assert [each["id"] for each in instance.statuses[0]["media_attachments"]] == [posted.id]
