@@ -31,7 +31,7 @@ def plan_work(
     kept: dict[int, str] = {}
     for number, (name, sight) in enumerate(zip(album.photos, sights, strict=True)):
         entry = journal.entries.get(name)
-        if entry and entry.target and is_finished(album, entry, sight.sha256, asked, names[name]):
+        if entry and entry.target and is_finished(album, entry, sight.sha256, asked):
             kept[number] = entry.target
     dealt = deal_targets(people, targets, kept)
     todo = [

@@ -128,11 +128,11 @@ class Watching:
             sha256 = ""
         if sha256 and not is_photo(path):
             return None
-        out = known.out if known and known.out else self._free_name(name, others)
-        if known and is_finished(self.album, known, sha256, self.asked, out):
+        if known and is_finished(self.album, known, sha256, self.asked):
             return None
         if known and is_final(known) and (known.upload_sha256, known.wish) == (sha256, self.asked):
             return None
+        out = known.out if known and known.out else self._free_name(name, others)
         return Entry(name, sha256, self.asked, "failed", out=out, target=self._least_used(others))
 
     def _free_name(self, name: str, others: Mapping[str, Entry]) -> str:

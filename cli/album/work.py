@@ -41,11 +41,11 @@ def fingerprint(wish: Wish, bundle: str) -> str:
     return hashlib.sha256(f"{bundle} {asked}".encode()).hexdigest()[:16]
 
 
-def is_finished(album: Album, entry: Entry, upload_sha256: str, asked: str, name: str) -> bool:
+def is_finished(album: Album, entry: Entry, upload_sha256: str, asked: str) -> bool:
     """Whether the entry's file is there, whole, and made of this photo as it is now with these options."""
-    if (entry.status, entry.upload_sha256, entry.wish, entry.out) != ("protected", upload_sha256, asked, name):
+    if (entry.status, entry.upload_sha256, entry.wish) != ("protected", upload_sha256, asked):
         return False
-    path = album.out / name
+    path = album.out / str(entry.out)
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == entry.out_sha256
 
 

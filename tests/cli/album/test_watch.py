@@ -17,16 +17,21 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from cli.album.arrivals import Arrivals
-from cli.album.folder import Album
+from cli.album.dealing import plan_work
+from cli.album.folder import Album, find_photos
 from cli.album.journal import Journal, open_journal
+from cli.album.sight import Sight
 from cli.album.watch import RETRY_S, Watching
-from cli.album.work import Maker
+from cli.album.work import Maker, fingerprint
 from cli.errors import AlreadyRunning
 from cli.main import app
 from cli.make import Make, Picture
 from diffam_client import Unreachable
 from diffam_client.contract.report import OnProgress
+from diffam_client.contract.wish import Wish
 from diffam_core.errors import NoFaceFound
+from model_store.bundle import Bundle
+from model_store.digest import sha256_of
 from tests.cli.conftest import Watched, eventually
 from tests.finished import protected_face
 
@@ -147,6 +152,22 @@ def test_names_stay_and_targets_take_turns(folder: Path, watched_folder: Watchin
         ("a.jpg", "a.png", "ada"), ("a.png", "a.png.png", "bea"), ("b.png", "b.png", "ada"),
         ("B.webp", "B.webp.png", "bea"),
     ]  # fmt: skip
+
+
+def test_an_album_finds_finished_what_was_watched_however_it_is_called(
+    folder: Path, making: Making, bundle: Bundle
+) -> None:
+    for number, name in enumerate(("a.jpg", "a.png", "b.png")):
+        (folder / name).write_bytes(photo(number))
+    wish, out = Wish(reference_id="rose"), folder.parent / "out"
+    with open_journal(out) as journal:
+        watched = watching(folder, journal, making, asked=fingerprint(wish, bundle.catalog.name))
+        assert [len(watched.round(now)) for now in (0, 10)] == [0, 3]
+        album = find_photos(folder, out)
+        sights = [Sight(sha256_of(folder / name), [], None) for name in album.photos]
+        assert plan_work(bundle, album, journal, wish, sights, ["ada"]).todo == []
+        (out / "a.png.png").unlink()
+        assert [each.photo for each in plan_work(bundle, album, journal, wish, sights, ["ada"]).todo] == ["a.png"]
 
 
 def test_two_never_fill_one_folder(folder: Path) -> None:
