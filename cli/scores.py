@@ -14,8 +14,8 @@ GRADES = {
     "demonstration": "It shows the method. It does not protect real people against real systems.",
     "measured": "Measured on real people with SFace, dlib, MobileFaceNet, Faceplugin and faceres, which libraries "
     "ship. By another photo of them, one that was not attacked still knew 9 to 15 of 100 on average, and the "
-    "keenest 34, everyday at full strength (docs/results.md). Larger and commercial systems were not tried: expect "
-    "them to see more.",
+    "keenest 34, everyday at full strength and effort (docs/results.md). Larger and commercial systems were not "
+    "tried: expect them to see more.",
 }
 
 

@@ -48,14 +48,8 @@ def at_the_door(method: str, path: str, operation: Mapping[str, Any]) -> list[st
     codes += [] if path in PROBES else ["host_not_allowed"]
     codes += [] if method in READS else ["origin_not_allowed"]
     if not is_open_to_all(path):
-        codes += [
-            "key_missing",
-            "key_refused",
-            "wrong_keys_exceeded",
-            "rate_exceeded",
-            "keys_damaged",
-            "ledger_unavailable",
-        ]
+        codes += ["key_missing", "key_refused", "wrong_keys_exceeded"]
+        codes += ["rate_exceeded", "keys_damaged", "ledger_unavailable"]
         codes += ["scope_missing"] if scope_of(method, path) else []
     codes += ["too_many_jobs"] if makes_a_job(method, path) else []
     if "requestBody" in operation:

@@ -35,7 +35,7 @@ def place_in(folder: Path, named: str) -> Path:
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Write a file that was not there, whole or not at all. Raises PathRefused: it is there by now; OSError."""
+    """Write a file that is not there; half of one is removed. Raises OSError; PathRefused: it is there by now."""
     try:
         with path.open("xb") as file:
             try:

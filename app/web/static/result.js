@@ -57,7 +57,7 @@ export function showResult(photo) {
   element("kept").textContent = say("result.kept", { time: clock(new Date(photo.job.expires_at)) });
   element("grade").textContent = say(`grade.${photo.job.bundle.grade}`, {}, "");
   const { faces } = outcomeOf(photo);
-  element("reports").replaceChildren(...faces.map((face) => reportOf(face, faces.length, photo.job.bundle.grade)));
+  element("reports").replaceChildren(...faces.map((face) => reportOf(face, faces.length, photo.job)));
 }
 
 export function fileOf(photo) {
@@ -80,7 +80,10 @@ function paragraph(text, className = "") {
   return Object.assign(document.createElement("p"), { textContent: text, className });
 }
 
-function reportOf(face, howMany, grade) {
+// What was measured is told of what was made so: a quick picture is make-up alone.
+const isAsMeasured = ({ bundle, input }) => bundle.grade === "measured" && input.effort !== "quick";
+
+function reportOf(face, howMany, job) {
   const n = face.index + 1;
   if (face.status !== "protected") return paragraph(say("face.alone", { n, why: whyNot(face.code) }), "quiet");
   const report = document.createElement("section");
@@ -89,7 +92,7 @@ function reportOf(face, howMany, grade) {
   const title = document.createElement("h3");
   title.textContent = howMany > 1 ? say("faces.label", { n }) : say("chart.title");
   report.append(title, paragraph(say("verdict.count", { hidden, n: seen.length })), chart(seen), paragraph(say("chart.bar"), "quiet"), paragraph(say("verdict.same"), "quiet"));
-  if (grade === "measured") report.append(paragraph(say("verdict.another"), "quiet"));
+  if (isAsMeasured(job)) report.append(paragraph(say("verdict.another"), "quiet"));
   return report;
 }
 
