@@ -45,7 +45,7 @@ REFUSED = (
     responses=JOB_MADE | problems(*REFUSED, "idempotency_key_reused"),
 )
 async def create_job(request: Request, service: ServiceDep, sending: Sending) -> Response:
-    """Protect a photo. Answers 202 and the job to watch, or 200 if `Prefer: wait=n` saw it end.
+    """Protect a photo. Answers 202 and the job to watch, or 200 if it is over, which `Prefer: wait=n` waits for.
 
     With an `Idempotency-Key` it may be sent again: the answer is the job of the first time, as it stands now.
     """

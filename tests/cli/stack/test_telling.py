@@ -32,7 +32,7 @@ def send(client: httpx.Client, receiver: Receiver, colour: str = "teal") -> dict
     Image.new("RGB", (80, 80), colour).save(photo, "PNG")
     form = {"reference_id": "rose", "webhook_url": receiver.url, "webhook_events": EVERY}
     answer = client.post("/v1/jobs", files={"photo": photo.getvalue()}, data=form)
-    assert answer.status_code == 202, answer.text
+    assert answer.is_success, answer.text  # 200 where a job was over before its answer was written
     job: dict[str, Any] = answer.json()
     return job
 
